@@ -1,0 +1,1 @@
+"""Settings, names, the clock, and documents: what can be set."""
