@@ -1,0 +1,49 @@
+"""Names of topics and groups: what is public carries the prefix, what is ours the app id."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Names:
+    """Physical names for one installation; two with other ids and prefixes share a broker."""
+
+    app_id: str
+    prefix: str = ""
+
+    def topic(self, name: str) -> str:
+        """The physical name of the public topic `name`."""
+        return self.prefix + name
+
+    def public(self, physical: str) -> str:
+        """The inverse of `topic`; a name without the prefix is returned as it is."""
+        return physical.removeprefix(self.prefix)
+
+    @property
+    def group(self) -> str:
+        """The consumer group of the workers."""
+        return self.app_id
+
+    @property
+    def sessions_in(self) -> str:
+        """Records routed to the partition that owns their session."""
+        return f"{self.app_id}-sessions-in"
+
+    @property
+    def workers(self) -> str:
+        """Heartbeats of the workers, by worker id."""
+        return f"{self.app_id}-workers"
+
+    @property
+    def requests(self) -> str:
+        """Idempotency keys and the answers given to them."""
+        return f"{self.app_id}-requests"
+
+    def changelog(self, table: str) -> str:
+        """The compacted topic that `table` is recovered from."""
+        return f"{self.app_id}-{table}-changelog"
+
+    def is_internal(self, physical: str) -> bool:
+        """Whether a topic is the product's own state, not for people to produce to."""
+        own = {self.sessions_in, self.workers, self.requests}
+        changelog = physical.startswith(f"{self.app_id}-") and physical.endswith("-changelog")
+        return changelog or physical in own
