@@ -62,6 +62,8 @@ class StreamError(SluiceError):
 class StreamUnavailable(StreamError):
     """The stream doesn't answer, or is not started; asking again later may work."""
 
+    exit_code = 3
+
     def __init__(self, where: str, detail: str) -> None:
         self.where = where
         self.detail = detail
@@ -78,6 +80,14 @@ class RecordTooLarge(StreamError):
         super().__init__(
             f"record of {size} bytes for topic {topic!r} is larger than its limit of {limit} bytes"
         )
+
+
+class MissingKey(StreamError):
+    """A record without a key for a compacted topic; nothing of the call was appended."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        super().__init__(f"topic {topic!r} is compacted by key: every record must have one")
 
 
 class UnknownTopic(StreamError):
@@ -133,7 +143,8 @@ class Log(Protocol):
 
         Calls for one partition are applied in call order, and the rows of a call stay in order.
         Another writer's rows may land in between: then last - first + 1 != len(rows).
-        `rows` must not be empty (ValueError). Raises RecordTooLarge, UnknownTopic, DiskFull.
+        `rows` must not be empty (ValueError).
+        Raises RecordTooLarge, MissingKey, UnknownTopic, DiskFull.
         """
 
     async def read(
