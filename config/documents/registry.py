@@ -1,0 +1,27 @@
+"""Every kind of document, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from config.documents.aggregator import load_aggregator
+from config.documents.base import MISSING, Document, DocumentError, Problem, nearest
+
+Loader = Callable[[Mapping[str, Any]], Document]
+
+# kind -> what reads and validates a document of it
+KINDS: dict[str, Loader] = {
+    "aggregator": load_aggregator,
+}
+
+
+def load_document(data: object) -> Document:
+    """The document that decoded YAML or JSON describes. Raises DocumentError with all problems."""
+    if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
+        raise DocumentError([Problem("", data, "an object with kind and name")])
+    kind = data.get("kind", MISSING)
+    loader = KINDS.get(kind) if isinstance(kind, str) else None
+    if loader is None:
+        raise DocumentError([Problem("kind", kind, nearest(str(kind), KINDS))])
+    return loader(data)
