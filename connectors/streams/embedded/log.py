@@ -33,6 +33,7 @@ from connectors.streams.embedded.wakes import Wakes
 from connectors.streams.embedded.writer import Writer
 from domain.clock import Clock
 
+AnyTP = TypeVar("AnyTP", bound=TP)
 P = ParamSpec("P")
 R = TypeVar("R")
 logger = logging.getLogger(__name__)
@@ -108,11 +109,11 @@ class EmbeddedLog:
         log.writer.put(Append(place, rows, self._clock.now_ms(), done))
         return await done
 
-    async def commit(self, group: str, next_offsets: Mapping[TP, int]) -> None:
+    async def commit(self, group: str, next_offsets: Mapping[AnyTP, int]) -> None:
         """Stores positions of a consumer group durably."""
         log = self._opened()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        log.writer.put(Commit(group, next_offsets, done))
+        log.writer.put(Commit(group, dict[TP, int](next_offsets.items()), done))
         await done
 
     async def read(
@@ -139,7 +140,7 @@ class EmbeddedLog:
         )
         return Slice(items, next_offset, end)
 
-    async def wait_any(self, positions: Mapping[TP, int], timeout_s: float) -> None:
+    async def wait_any(self, positions: Mapping[AnyTP, int], timeout_s: float) -> None:
         """Returns when one of the partitions reaches beyond its position, or after a while."""
         catalog = self._opened().catalog
         if all(catalog.partition(*tp).end <= offset for tp, offset in positions.items()):
