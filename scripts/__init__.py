@@ -1,0 +1,1 @@
+"""What the scripts run on; none of it is part of the product."""

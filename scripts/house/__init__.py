@@ -1,0 +1,1 @@
+"""The environment, the checks and the servers for tests and trials."""

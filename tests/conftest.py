@@ -1,0 +1,24 @@
+"""Fixtures for all tests, and what is left out unless asked for."""
+
+import os
+
+import pytest
+
+from tests.servers import chromium_path, free_port, kafka, own_kafka, unique
+
+__all__ = ["chromium_path", "free_port", "kafka", "own_kafka", "unique"]
+
+for _name in [name for name in os.environ if name.startswith("SLUICE_")]:
+    # A person's own settings are none of the tests' business.
+    if not _name.startswith("SLUICE_TEST_"):
+        del os.environ[_name]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the long fault campaigns unless SLUICE_TEST_FAULTS is set."""
+    if os.environ.get("SLUICE_TEST_FAULTS"):
+        return
+    long = [item for item in items if item.get_closest_marker("faults")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]

@@ -1,0 +1,74 @@
+"""What tests run against: servers, a browser, ports and names nobody else uses."""
+
+import itertools
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.house import servers
+from scripts.house.checks import BROWSERS
+from scripts.house.kafka import Kafka
+from scripts.house.packages import NotInstalled
+from scripts.house.processes import NotUp, free_ports
+
+
+def absent(what: str) -> None:
+    """Skips a test for what is not to be had here; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def _running(name: str) -> str:
+    address = servers.address(name)
+    if not address:
+        absent(f"no {name}: run `scripts/servers start {name}` or set {servers.variable(name)}")
+    return address
+
+
+@pytest.fixture(scope="session")
+def kafka() -> str:
+    """kafka://HOST:PORT of the broker for tests; others use it too: take `unique` names."""
+    return _running("kafka")
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
+    """A broker for this test alone, running; it may be stopped, killed and started again."""
+    broker = Kafka(tmp_path / "kafka")
+    try:
+        broker.start()
+    except (NotUp, NotInstalled) as error:
+        absent(f"no kafka: {error}")
+    yield broker
+    broker.stop(hard=True)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser of this machine, for Playwright's `executable_path`."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), "")
+    if not found:
+        absent(f"no browser: none of {', '.join(BROWSERS)} is on the PATH")
+    return found
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """Makes names for topics, groups and folders that no other test or run has."""
+    run, numbers = uuid.uuid4().hex[:8], itertools.count()
+
+    def name(stem: str) -> str:
+        return f"{stem}-{run}-{next(numbers)}"
+
+    return name
