@@ -1,0 +1,136 @@
+"""`sluice produce TOPIC [FILE]`: JSON Lines from a file or standard input onto a topic."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from app.cli.command import Command, Context
+from app.cli.http import Client, Refused, ServerUnreachable, segment
+from app.cli.lines import Line, batches
+from app.cli.output import Output
+
+BATCH_RECORDS = 5_000
+BATCH_BYTES = 1 << 20
+RETRY_FOR_S = 30.0  # longer than another worker needs to take over
+LISTED = 10_000  # rejected records that --json lists; all of them are counted
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("topic", metavar="TOPIC", help="where the records go")
+    parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="else standard input")
+    parser.add_argument(
+        "--key",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="path of the value that becomes the key; several make a JSON array",
+    )
+
+
+@dataclass
+class Tally:
+    """What became of the records so far. `last_line` is the last line with an answer."""
+
+    accepted: int = 0
+    refused: int = 0
+    last_line: int = 0
+    rejected: list[dict[str, object]] = field(default_factory=list)
+
+
+class Producer:
+    """Sends batches, each under an Idempotency-Key of its own, so that a repeat adds nothing."""
+
+    def __init__(
+        self, client: Client, out: Output, topic: str, keys: Sequence[str], source: str
+    ) -> None:
+        self._client = client
+        self._out = out
+        self._path = f"/api/topics/{segment(topic)}/records"
+        self._keys = list(keys)
+        self._source = source
+        self.tally = Tally()
+
+    def send(self, batch: Sequence[Line]) -> None:
+        """Sends a batch and counts the answer. Raises Refused, ServerUnreachable.
+
+        A server that was there once is waited for; one that never answered is not.
+        """
+        try:
+            response = self._client.request(
+                "POST",
+                self._path,
+                query={"key": self._keys},
+                body=b"\n".join(line.text for line in batch),
+                headers={
+                    "Content-Type": "application/x-ndjson",
+                    "Idempotency-Key": uuid4().hex,
+                },
+                retry_for_s=RETRY_FOR_S,
+                wait_for_server=self.tally.last_line > 0,
+            )
+        except Refused as refused:
+            if refused.status != 413:
+                raise
+            self._smaller(batch, refused)
+            return
+        answer = response.json()
+        for item in answer["rejected"]:
+            self._reject(batch[item["index"]], item["reason"], item["detail"])
+        self.tally.accepted += answer["accepted"]
+        self.tally.last_line = batch[-1].number
+
+    def _smaller(self, batch: Sequence[Line], refused: Refused) -> None:
+        """What is too much at once goes in halves; a record that is too large is rejected."""
+        if len(batch) == 1:
+            self._reject(batch[0], "too_large", refused.detail)
+            self.tally.last_line = batch[0].number
+            return
+        middle = len(batch) // 2
+        self.send(batch[:middle])
+        self.send(batch[middle:])
+
+    def _reject(self, line: Line, reason: str, detail: str) -> None:
+        where = f"{self._source}:{line.number}"
+        self._out.note(f"{where}: {reason}: {detail}")
+        self.tally.refused += 1
+        if len(self.tally.rejected) < LISTED:
+            found = {"where": where, "line": line.number, "reason": reason, "detail": detail}
+            self.tally.rejected.append(found)
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    """Exit 1 when a record was rejected."""
+    if arguments.file == "-":
+        return _produce(arguments, context, context.stdin, "stdin")
+    with Path(arguments.file).open("rb") as file:
+        return _produce(arguments, context, file, arguments.file)
+
+
+def _produce(arguments: argparse.Namespace, context: Context, stream: BinaryIO, source: str) -> int:
+    out = context.out
+    producer = Producer(context.client, out, arguments.topic, arguments.key, source)
+    tally = producer.tally
+    try:
+        for batch in batches(stream, BATCH_RECORDS, BATCH_BYTES):
+            producer.send(batch)
+    except (Refused, ServerUnreachable):
+        if tally.last_line:
+            out.note(
+                f"{tally.accepted:,} records were accepted, up to {source}:{tally.last_line}; "
+                "whether the next batch arrived is not known"
+            )
+        raise
+    if out.json:
+        out.document(
+            {"accepted": tally.accepted, "refused": tally.refused, "rejected": tally.rejected}
+        )
+    else:
+        out.text(f"{tally.accepted:,} accepted, {tally.refused:,} rejected")
+    return 1 if tally.refused else 0
+
+
+COMMAND = Command("produce", "put JSON Lines on a topic", add_arguments, run)

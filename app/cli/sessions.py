@@ -1,0 +1,200 @@
+"""`sluice sessions`: the open sessions of an aggregator, by group values."""
+
+import argparse
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.http import segment
+from app.cli.paging import add_paging, page_query, say_more
+from domain.errors import SluiceError, UsageError
+
+
+class NoSession(SluiceError):
+    """No open session has these group values (exit 1)."""
+
+    def __init__(self, aggregator: str, values: Sequence[str]) -> None:
+        with_values = f" with {' '.join(values)}" if values else ""
+        super().__init__(
+            f"{aggregator} has no open session{with_values}\n"
+            f"`sluice sessions list {aggregator}` lists those that are open"
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the sub-commands."""
+    commands = parser.add_subparsers(metavar="ACTION", required=True)
+
+    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+        made.set_defaults(chosen=run)
+        made.add_argument("aggregator", metavar="AGGREGATOR")
+        made.add_argument(
+            "values",
+            metavar="FIELD=VALUE",
+            nargs="*",
+            help='group values: JSON literals (5, true, "5") or text; a period by its label',
+        )
+        return made
+
+    add_paging(action("list", "list open sessions", _list))
+    action("show", "show one open session", _show)
+
+
+class Wanted(NamedTuple):
+    """A group value to find. `typed` is the text of the argument, `value` what it says as JSON;
+    `exact`: it was written as a JSON string, so only text is meant."""
+
+    field: str
+    typed: str
+    value: object
+    exact: bool
+
+    @property
+    def text(self) -> str:
+        """What the server looks for: the value's own text, or its JSON."""
+        if isinstance(self.value, str):
+            return self.value
+        from domain.aggregation.numbers import canonical
+
+        return canonical(self.value).decode()
+
+    def is_in(self, session: dict[str, Any]) -> bool:
+        """Whether the session has this very value, of this type."""
+        if self.field in session["group"]:
+            return same(session["group"][self.field], self.value)
+        period = session["periods"].get(self.field)
+        return period is not None and period["label"] in (self.typed, self.value)
+
+
+def wanted(values: Sequence[str]) -> list[Wanted]:
+    """FIELD=VALUE of the arguments. Raises UsageError."""
+    found = []
+    for item in values:
+        field, equals, text = item.partition("=")
+        if not equals or not field:
+            raise UsageError(f"{item!r} is not FIELD=VALUE; expected one like account=X")
+        value = literal(text)
+        found.append(Wanted(field, text, value, isinstance(value, str) and value != text))
+    return found
+
+
+def literal(text: str) -> object:
+    """The JSON literal that `text` is, else the text itself."""
+    import msgspec
+
+    try:
+        value = msgspec.json.Decoder(float_hook=Decimal).decode(text)
+    except msgspec.DecodeError:
+        return text
+    return text if isinstance(value, (dict, list)) else value
+
+
+def same(left: object, right: object) -> bool:
+    """Equal as group values are: 1 and 1.0 are, 1 and true and "1" are not."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    return left == right
+
+
+def _list(arguments: argparse.Namespace, context: Context) -> int:
+    out = context.out
+    page = find(context, arguments.aggregator, wanted(arguments.values), page_query(arguments))
+    items = page["items"]
+    if out.json:
+        out.document(page)
+        return 0
+    fields = list(dict.fromkeys(name for item in items for name in keys(item)))
+    results = list(dict.fromkeys(name for item in items for name in item["values"]))
+    rows = [
+        [
+            *(show(keys(item).get(name)) for name in fields),
+            *(show(item["values"].get(name)) for name in results),
+            item["meta"]["count"],
+            item["sequence"],
+            item["explain"]["due"],
+        ]
+        for item in items
+    ]
+    columns = [*fields, *results, "records", "sequence", "due"]
+    out.table(columns, rows, f"{arguments.aggregator} has no such session open")
+    say_more(out, page["next"])
+    return 0
+
+
+def _show(arguments: argparse.Namespace, context: Context) -> int:
+    out = context.out
+    page = find(context, arguments.aggregator, wanted(arguments.values), {"limit": 2})
+    items = page["items"]
+    if not items:
+        raise NoSession(arguments.aggregator, arguments.values)
+    if len(items) > 1 or page["next"]:
+        names = ", ".join(keys(items[0]))
+        raise UsageError(f"several sessions have these values; give all of {names}")
+    session = items[0]
+    if out.json:
+        out.document(session)
+        return 0
+    explain = session["explain"]
+    out.fields(
+        {
+            "aggregator": f"{session['aggregator']} version {session['version']}",
+            **{name: show(value) for name, value in keys(session).items()},
+            "sequence": session["sequence"],
+            "due": f"{explain['due']} ({explain['rule']})",
+            "records": session["meta"]["count"],
+            "first": session["meta"]["firstEvent"],
+            "last": session["meta"]["lastEvent"],
+            "id": session["id"],
+        }
+    )
+    out.text()
+    out.table(["result", "value"], [[n, show(v)] for n, v in session["values"].items()])
+    out.text()
+    sources = [
+        [s["topic"], s["partition"], s["first"], s["last"], s["count"]] for s in explain["sources"]
+    ]
+    out.table(["made of", "partition", "first", "last", "records"], sources)
+    return 0
+
+
+def find(
+    context: Context, aggregator: str, values: Sequence[Wanted], query: dict[str, object]
+) -> dict[str, Any]:
+    """A page of the sessions with these values.
+
+    The server searches by text: 5 finds 5 and "5". Sessions with the very value are preferred;
+    where there are none, 5 without quotes means the text too.
+    """
+    path = f"/api/aggregators/{segment(aggregator)}/sessions"
+    page = context.client.get(path, query | {f"group.{v.field}": v.text for v in values})
+    exact = [item for item in page["items"] if all(value.is_in(item) for value in values)]
+    if exact or any(value.exact for value in values):
+        return {"items": exact, "next": page["next"]}
+    typed = {f"group.{v.field}": v.typed for v in values}
+    if any(value.text != value.typed for value in values):
+        page = context.client.get(path, query | typed)
+    return {"items": page["items"], "next": page["next"]}
+
+
+def keys(session: dict[str, Any]) -> dict[str, object]:
+    """Group values and the labels of periods by field."""
+    labels = {f"{name} ({p['period']})": p["label"] for name, p in session["periods"].items()}
+    return {**session["group"], **labels}
+
+
+def show(value: object) -> object:
+    """A value in a table: text as it is, unless it looks like another type."""
+    from domain.aggregation.numbers import plain
+
+    if isinstance(value, bool) or value is None:
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, str):
+        return value if literal(value) is value else f'"{value}"'
+    return value
+
+
+COMMAND = Command("sessions", "open sessions by their group values", add_arguments, run_chosen)

@@ -1,0 +1,57 @@
+"""The stream as commands use it: opened for one task, errors with what to do."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from app.cli.command import Context
+from config.topics import Topic
+from connectors.streams import open_log
+from connectors.streams.base import Log, StreamUnavailable, TopicSpec
+from domain.errors import Unreachable
+
+T = TypeVar("T")
+START_S = 15.0  # brokers that do not answer within this time are taken for unreachable
+
+
+def on_stream(context: Context, task: Callable[[Log], Awaitable[T]]) -> T:
+    """Runs `task` with the open stream. Raises Unreachable, DirectoryLocked."""
+    if not context.flags.debug:  # it logs each attempt; what counts is in the error
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    return asyncio.run(_run(context, task))
+
+
+async def _run(context: Context, task: Callable[[Log], Awaitable[T]]) -> T:
+    stream = context.settings.stream
+    log = open_log(context.settings, context.clock)
+    try:
+        async with asyncio.timeout(START_S):
+            await log.start()
+    except StreamUnavailable as error:
+        raise _unreachable(stream, error.detail) from error
+    except TimeoutError as error:
+        detail = f"no answer within {START_S:g} s; check SLUICE_STREAM and that its brokers run"
+        raise _unreachable(stream, detail) from error
+    try:
+        return await task(log)
+    except StreamUnavailable as error:
+        raise _unreachable(stream, error.detail) from error
+    finally:
+        await log.stop()
+
+
+def _unreachable(stream: str, detail: str) -> Unreachable:
+    return Unreachable(f"stream {stream}", detail)
+
+
+def spec_of(topic: Topic) -> TopicSpec:
+    """A topic as the stream makes it."""
+    return TopicSpec(
+        name=topic.name,
+        partitions=topic.partitions,
+        compact=topic.compact,
+        retention_ms=topic.retention_ms,
+        max_message_bytes=topic.max_message_bytes,
+        log_append_time=topic.log_append_time,
+    )

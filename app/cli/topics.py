@@ -1,0 +1,166 @@
+"""`sluice topics`: makes the product's topics and shows how they are."""
+
+import argparse
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.output import Cell
+from config.topics import Difference, Topic, Topics, differences
+from connectors.streams.base import DirectoryLocked, Log, TopicDescription
+from domain.errors import UsageError
+
+DAY_MS = 86_400_000
+
+
+class State(NamedTuple):
+    """A topic with what is there: None when it is missing."""
+
+    topic: Topic
+    found: TopicDescription | None
+    differences: Sequence[Difference]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the sub-commands."""
+    commands = parser.add_subparsers(metavar="ACTION", required=True)
+
+    def action(name: str, help: str, run: Run) -> None:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+        made.set_defaults(chosen=run)
+        made.add_argument("topics", metavar="TOPIC", nargs="*", help="else every topic")
+
+    action("create", "make the topics that are missing", _create)
+    action("describe", "show the topics; exit 1 when one is missing or harmful", _describe)
+
+
+def chosen(context: Context, names: Sequence[str]) -> list[Topic]:
+    """The product's topics of these names, or all. Raises UsageError for another name."""
+    known = Topics(context.settings).all()
+    prefix = context.settings.topic_prefix
+    found = []
+    for name in names:
+        match = [t for t in known if name in (t.name, t.name.removeprefix(prefix))]
+        if not match:
+            listed = ", ".join(t.name for t in known)
+            raise UsageError(f"{name!r} is no topic of the product; expected one of {listed}")
+        found += match
+    return found if names else list(known)
+
+
+def _create(arguments: argparse.Namespace, context: Context) -> int:
+    from app.cli.stream import on_stream, spec_of
+
+    wanted = chosen(context, arguments.topics)
+
+    async def make(log: Log) -> list[bool]:
+        return [await log.ensure_topic(spec_of(topic)) for topic in wanted]
+
+    made = on_stream(context, make)
+    if context.out.json:
+        context.out.lines(
+            {"topic": topic.name, "partitions": topic.partitions, "created": is_new}
+            for topic, is_new in zip(wanted, made, strict=True)
+        )
+    else:
+        rows = [
+            [topic.name, "made" if is_new else "was there", topic.purpose]
+            for topic, is_new in zip(wanted, made, strict=True)
+        ]
+        context.out.table(["topic", "", "holds"], rows)
+    return 0
+
+
+def _describe(arguments: argparse.Namespace, context: Context) -> int:
+    states = look(context, chosen(context, arguments.topics))
+    if context.out.json:
+        context.out.lines(as_json(state) for state in states)
+    else:
+        columns = ["topic", "partitions", "policy", "retention", "largest", "timestamps", "state"]
+        context.out.table(columns, [row(state) for state in states])
+        for state in states:
+            for one in state.differences:
+                context.out.note(
+                    f"{state.topic.name}: {one.setting} is {one.found}, "
+                    f"expected {one.expected}: {one.why}"
+                )
+    harm = any(s.found is None or any(d.harm for d in s.differences) for s in states)
+    return 1 if harm else 0
+
+
+def look(context: Context, wanted: Sequence[Topic]) -> list[State]:
+    """How the topics are. Asks the running server where it has the embedded stream open."""
+    from app.cli.stream import on_stream
+
+    async def describe(log: Log) -> list[State]:
+        there = await log.topics()
+        return [
+            state_of(t, await log.describe_topic(t.name) if t.name in there else None)
+            for t in wanted
+        ]
+
+    try:
+        return on_stream(context, describe)
+    except DirectoryLocked:
+        items = context.client.get("/api/topics")["items"]
+    partitions = {item["name"]: item["partitions"] for item in items}
+    states = []
+    for topic in wanted:
+        public = topic.name.removeprefix(context.settings.topic_prefix) if topic.public else ""
+        count = partitions.get(topic.name) or partitions.get(public)
+        found = TopicDescription(topic.name, count, {}) if count else None
+        states.append(state_of(topic, found))
+    return states
+
+
+def state_of(topic: Topic, found: TopicDescription | None) -> State:
+    """The topic compared with what is there."""
+    if found is None:
+        return State(topic, None, ())
+    return State(topic, found, differences(topic, found.partitions, found.config))
+
+
+def as_json(state: State) -> dict[str, object]:
+    """For machines."""
+    config = state.found.config if state.found else {}
+    return {
+        "topic": state.topic.name,
+        "exists": state.found is not None,
+        "partitions": state.found.partitions if state.found else None,
+        "config": {name: config[name] for name in state.topic.config() if name in config},
+        "differences": [difference._asdict() for difference in state.differences],
+    }
+
+
+def row(state: State) -> list[Cell]:
+    """For people."""
+    if state.found is None:
+        return [state.topic.name, None, None, None, None, None, "missing"]
+    config = state.found.config
+    harm = any(difference.harm for difference in state.differences)
+    return [
+        state.topic.name,
+        state.found.partitions,
+        config.get("cleanup.policy"),
+        age(config.get("retention.ms"), config.get("cleanup.policy", "")),
+        size(config.get("max.message.bytes")),
+        config.get("message.timestamp.type"),
+        "wrong" if harm else "differs" if state.differences else "ok",
+    ]
+
+
+def age(milliseconds: str | None, policy: str) -> Cell:
+    """How long records are kept."""
+    if milliseconds is None:
+        return None
+    if milliseconds == "-1" or "delete" not in policy:
+        return "for ever"
+    return f"{int(milliseconds) / DAY_MS:g} d"
+
+
+def size(number: str | None) -> Cell:
+    """A number of bytes."""
+    return None if number is None else f"{int(number) / (1 << 20):.4g} MiB"
+
+
+COMMAND = Command("topics", "make the product's topics, show them", add_arguments, run_chosen)
