@@ -1,6 +1,5 @@
 """The Faust app of a worker, with the settings under which Faust keeps what it promises."""
 
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -47,8 +46,8 @@ def make_app(
     app = App(
         group,
         **{
-            "broker": broker_urls(settings.stream),
-            "datadir": Path(settings.data_dir) / "faust",
+            "broker": broker_urls(settings),
+            "datadir": settings.data_dir / "faust",
             "store": "memory://",
             "key_serializer": "raw",
             "value_serializer": "raw",
@@ -84,9 +83,8 @@ def make_app(
     return app
 
 
-def broker_urls(stream: str) -> list[URL]:
+def broker_urls(settings: Settings) -> list[URL]:
     """`kafka://a:9092,b:9092` and `embedded://` as URLs of our transports."""
-    scheme, _, servers = stream.partition("://")
-    if scheme == "embedded":
+    if not settings.brokers:
         return [URL("sluice-embedded://local")]
-    return [URL(f"sluice-kafka://{server}") for server in servers.rstrip("/").split(",")]
+    return [URL(f"sluice-kafka://{broker}") for broker in settings.brokers]

@@ -1,0 +1,1 @@
+"""The stream on Apache Kafka: the log, and the transport that Faust consumes by."""

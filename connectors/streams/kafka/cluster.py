@@ -1,0 +1,85 @@
+"""The brokers: who leads what, and requests to them. Metadata is aiokafka's business."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import errors
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.structs import TopicPartition
+
+from connectors.streams.base import TP, UnknownTopic
+from connectors.streams.kafka.connection import BACKOFF_S, REQUEST_TIMEOUT_S
+
+_GROUP = 0  # a coordinator of groups, not of transactions
+
+
+class Cluster:
+    """A client of its own; made in a running loop. Errors are aiokafka's, but for UnknownTopic."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._client = AIOKafkaClient(**options)
+        self._closing = asyncio.Event()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called: nothing is answered any more."""
+        return self._closing.is_set()
+
+    async def start(self) -> None:
+        """Connects to one of the brokers."""
+        await self._client.bootstrap()
+
+    async def close(self) -> None:
+        """Disconnects; requests under way fail with KafkaConnectionError."""
+        self._closing.set()
+        await self._client.close()
+
+    async def send(self, node: int, request: Any, lane: int = ConnectionGroup.DEFAULT) -> Any:
+        """The answer to a request. Requests of one lane are answered in turn."""
+        return await self._client.send(node, request, group=lane)
+
+    async def leader(self, tp: TP) -> int:
+        """The node to ask about a partition; waits for an election under way."""
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            while True:
+                node = self._client.cluster.leader_for_partition(TopicPartition(*tp))
+                if node is not None and node >= 0:
+                    return int(node)
+                await self.check_known(tp)
+                if self._client.cluster.leader_for_partition(TopicPartition(*tp)) in (None, -1):
+                    await asyncio.sleep(BACKOFF_S)
+
+    async def check_known(self, tp: TP) -> None:
+        """Asks the brokers anew; raises UnknownTopic when they know no such partition."""
+        self._client.add_topic(tp[0])
+        await self.refresh()
+        partitions = self._client.cluster.partitions_for_topic(tp[0])
+        if partitions is None:
+            raise UnknownTopic(tp[0])
+        if tp[1] not in partitions:
+            raise UnknownTopic(*tp)
+
+    async def coordinator(self, group: str) -> int:
+        """The node that keeps the offsets of a group."""
+        return int(await self._client.coordinator_lookup(_GROUP, group))
+
+    async def refresh(self) -> None:
+        """Asks for metadata anew; raises KafkaConnectionError when closed meanwhile."""
+        updated = self._client.force_metadata_update()
+        closing = asyncio.ensure_future(self._closing.wait())
+        try:
+            # a client that was closed never finishes an update
+            await asyncio.wait({updated, closing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closing.cancel()
+        if self.closed:
+            raise errors.KafkaConnectionError("the client was closed")
+
+    async def retry_later(self, error: errors.KafkaError) -> None:
+        """Returns when it makes sense to try again, else raises the error."""
+        if self.closed or not error.retriable:
+            raise error
+        if error.invalid_metadata:
+            await self.refresh()
+        await asyncio.sleep(BACKOFF_S)
