@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from domain.aggregation.numbers import canonical
 from domain.aggregation.periods import Unit
 from domain.aggregation.schedule import Frequency
 
@@ -59,7 +60,7 @@ OPERATIONS: Mapping[str, OperationShape] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Compare:
     """One comparison. `value` by `op` and `kind`:
 
@@ -73,6 +74,16 @@ class Compare:
     op: Op
     value: object
     kind: Kind | None
+
+    def _identity(self) -> tuple[object, ...]:
+        return self.field, self.op, self.kind, canonical(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        """By JSON value: 1 and 1.0 are equal, and unlike in Python 1 and true are not."""
+        return isinstance(other, Compare) and other._identity() == self._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
 
 
 @dataclass(frozen=True, slots=True)

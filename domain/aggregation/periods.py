@@ -78,10 +78,9 @@ class Calendar:
             return found
         try:
             made = self._hour(ms) if self.unit == "hour" else self._dated(ms)
-        except (OverflowError, ValueError) as beyond:
-            raise Reject("not_an_instant", f"its {self.unit} ends beyond year 9999") from beyond
-        if made.start_ms < MIN_INSTANT_MS or made.end_ms > MAX_INSTANT_MS:
-            raise Reject("not_an_instant", f"its {self.unit} is not within years 1 to 9999")
+        except OverflowError as beyond:
+            detail = f"its {self.unit} is not within the years 1 to 9999 in {self.zone_name}"
+            raise Reject("not_an_instant", detail) from beyond
         if len(self._buckets) >= _BUCKETS_MAX:
             self._buckets.clear()
         self._buckets[ms // _BUCKET_MS] = made
@@ -121,6 +120,8 @@ class Calendar:
         start = (ms + offset) // _HOUR_MS * _HOUR_MS - offset
         end = start + _HOUR_MS
         wall = local_time(self.zone_name, ms)
+        if start < MIN_INSTANT_MS or end > MAX_INSTANT_MS:
+            raise OverflowError("an hour outside of the years 1 to 9999")
         return Interval(
             f"{wall.isoformat(timespec='hours')}{_offset_text(offset)}",
             self._change(start, ms, offset) if self._offset(start) != offset else start,

@@ -65,8 +65,9 @@ def _days(frequency: Frequency, around: date) -> Iterator[date]:
         while True:
             yield day
             day += timedelta(days=1)
-    year, month = around.year, around.month
-    year, month = (year, month - 1) if month > 1 else (max(year - 1, 1), 12)
-    while True:
+    months = max(around.year * 12 + around.month - 2, 12)  # since the year 0, from 0 on
+    while months < 120_000:
+        year, month = months // 12, months % 12 + 1
         yield date(year, month, min(frequency.day, monthrange(year, month)[1]))
-        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+        months += 1
+    raise OverflowError("no month after the year 9999")

@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
+from domain.aggregation.instants import MAX_INSTANT_MS, MIN_INSTANT_MS
 from domain.errors import SluiceError
 
 _EPOCH = datetime(1970, 1, 1)
@@ -72,7 +73,7 @@ def first_instant_at(zone_name: str, wall: datetime) -> int:
     # Whole seconds from here on; what is below a second is on no clock change's edge.
     wall_s, rest = divmod(wall - _EPOCH, _SECOND)
     if after <= before:  # everyday, or repeated: `before` is the offset of the first time
-        return (wall_s - before) * 1000 + rest // _MS
+        return _within_years((wall_s - before) * 1000 + rest // _MS)
     # Skipped. The change lies in (low, high], and the clock after it is past `wall`.
     low, high = wall_s - after, wall_s - before
     while high - low > 1:
@@ -81,7 +82,13 @@ def first_instant_at(zone_name: str, wall: datetime) -> int:
             high = middle
         else:
             low = middle
-    return high * 1000
+    return _within_years(high * 1000)
+
+
+def _within_years(ms: int) -> int:
+    if MIN_INSTANT_MS <= ms <= MAX_INSTANT_MS:
+        return ms
+    raise OverflowError("an instant outside of the years 1 to 9999")
 
 
 def _offset_s(moment: datetime) -> int:
