@@ -26,6 +26,11 @@ class App(faust.App):
     sluice_settings: Settings
     sluice_clock: Clock
 
+    async def on_first_start(self) -> None:
+        """Makes the data directory: Faust makes its own folder in it, but not the way there."""
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+
 
 def make_app(
     settings: Settings,

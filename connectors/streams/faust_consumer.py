@@ -166,6 +166,11 @@ class BatchingConsumer(Consumer):
         notify(self._waiting_for_ack)
         return done
 
+    def abandon(self, message: Message) -> None:
+        """Gives a batch up without acknowledging it: nothing from it on is committed in this assignment."""
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
+
     async def force_commit(
         self, topics: TPorTopicSet | None = None, start_new_transaction: bool = True
     ) -> bool:
@@ -231,8 +236,9 @@ class BatchingConsumer(Consumer):
         self.forget()
         committed = await self.seek_to_committed()
         self.forget()
-        for tp, offset in committed.items():
-            where = offset if offset is not None and offset >= 0 else None
+        for tp in self.assignment():
+            # None: never committed, so that the first batch may begin anywhere
+            where = committed.get(tp)
             self.in_flight.start_at(tp, where)
             self._committed_offset[tp] = where
             self._read_offset[tp] = where
