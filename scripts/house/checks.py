@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -63,12 +64,13 @@ def tests_of(path: str) -> list[str]:
     return [str(each) for each in twins if (ROOT / each).exists()]
 
 
-def mentions(word: str, paths: Iterable[str]) -> bool:
-    """Whether a test among `paths` asks for the fixture `word`."""
+def asked_for(fixture: str, paths: Iterable[str]) -> bool:
+    """Whether a test among `paths` takes the fixture, as a parameter or by its name as text."""
+    asks = re.compile(rf"\b{fixture}: str\b|[\"']{fixture}[\"']")
     for path in paths:
         top = ROOT / path.partition("::")[0]
         for file in [top] if top.is_file() else top.rglob("*.py"):
-            if file.name not in ("conftest.py", "servers.py") and word in file.read_text():
+            if file.name not in ("conftest.py", "servers.py") and asks.search(file.read_text()):
                 return True
     return False
 
@@ -77,13 +79,13 @@ def bring_up(tests: Sequence[str]) -> tuple[list[str], list[str]]:
     """Starts what `tests` need: the servers started here, and why others can't be had."""
     started, missing = [], []
     for name in servers.SERVERS:
-        if mentions(name, tests):
+        if asked_for(name, tests):
             try:
                 if servers.start(name, fresh=True):
                     started.append(name)
             except (NotUp, NotInstalled) as error:
                 missing.append(f"{name}: {error}")
-    if mentions("chromium_path", tests) and not any(map(shutil.which, BROWSERS)):
+    if asked_for("chromium_path", tests) and not any(map(shutil.which, BROWSERS)):
         try:
             ensure_command("chromium", "chromium")
         except NotInstalled as error:

@@ -1,0 +1,104 @@
+"""docker-compose.yml says what the settings and the command line know."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.cli import registry
+from config.settings import SETTINGS, resolve
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+
+
+def variables(service: dict[str, Any]) -> dict[str, str]:
+    """The environment as the container gets it when nothing is set outside."""
+    return {
+        name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
+        for name, value in service.get("environment", {}).items()
+    }
+
+
+def test_there_is_a_broker_a_console_workers_by_role_and_prometheus() -> None:
+    assert {"kafka", "console", "route", "aggregate", "prometheus"} <= set(SERVICES)
+    assert {"console", "route", "aggregate"} <= set(OURS)
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_image_is_pinned(name: str) -> None:
+    image = SERVICES[name]["image"]
+    assert re.fullmatch(r"[\w./-]+:[\w.-]+", image)
+    assert not image.endswith(":latest")
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_service_has_a_health_check(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_setting_exists_and_resolves(name: str) -> None:
+    environ = variables(OURS[name])
+    assert set(environ) <= {setting.env for setting in SETTINGS.values()}
+    found = resolve({}, environ)
+    assert found.warnings == ()
+    assert found.settings.brokers == ("kafka:9092",)
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_command_exists(name: str) -> None:
+    command, flag, role = OURS[name]["command"]
+    assert command in registry.names()
+    assert (flag, role) == ("--role", name)
+
+
+def test_the_broker_is_the_one_the_tests_run_on() -> None:
+    version = re.search(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)<", _pom())
+    assert version
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{version[1]}"
+
+
+def test_workers_that_scale_share_no_data_directory() -> None:
+    for name in ("route", "aggregate"):
+        assert OURS[name]["volumes"] == [variables(OURS[name])["SLUICE_DATA_DIR"]]
+
+
+def test_named_volumes_are_declared() -> None:
+    used = {
+        volume.partition(":")[0]
+        for service in SERVICES.values()
+        for volume in service["volumes"]
+        if re.match(r"\w+:", volume)
+    }
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_no_password_stands_in_the_file() -> None:
+    secret = {setting.env for setting in SETTINGS.values() if setting.secret}
+    for service in OURS.values():
+        given = {name: str(service["environment"][name]) for name in secret & set(service)}
+        assert all(value.startswith("${") for value in given.values())
+
+
+def test_what_is_mounted_from_the_repository_is_there() -> None:
+    mounts = [v for service in SERVICES.values() for v in service["volumes"] if v[0] == "."]
+    assert mounts
+    assert all((ROOT / mount.partition(":")[0]).is_file() for mount in mounts)
+
+
+def test_prometheus_scrapes_every_service_of_ours() -> None:
+    config = yaml.safe_load((ROOT / "docs" / "prometheus.yml").read_text())
+    (found,) = config["scrape_configs"][0]["dns_sd_configs"]
+    assert sorted(found["names"]) == sorted(OURS)
+    assert {variables(service)["SLUICE_WEB_PORT"] for service in OURS.values()} == {
+        str(found["port"])
+    }
+
+
+def _pom() -> str:
+    return (ROOT / "scripts" / "kafka" / "pom.xml").read_text()
