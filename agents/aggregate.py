@@ -1,0 +1,189 @@
+"""Applies chunks to the sessions of one shard, and flushes what has become due.
+
+One batch or one tick at a time, each committed whole (see `tables/shard.py`). The clock of the shard is its *effective now*: the
+smallest of what all inputs that feed it have reached; it never goes back.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from agents.chunks import Chunk, Progress
+from agents.letters import TOPIC as LETTERS
+from agents.letters import Letter
+from domain.aggregation.compiled import FoldFunction, compile_fold
+from domain.aggregation.fold import Fold
+from domain.aggregation.rule import Rule, split_row_key
+from domain.aggregation.session import NEVER, Row
+from tables.layout import wake_key
+from tables.shard import Changes, Shard
+
+DIRECT, ROUTED = 0, 1
+TICK_ROWS = 5_000  # rows of one tick's commit: bounded memory, and a batch waits for no longer than that takes
+FORGET_IDS = 20_000
+
+
+class Folds:
+    """Compiled fold functions by (aggregator, version); shared by the shards of a process.
+
+    `latest` gives the newest version of an aggregator that is known, removed or not.
+    """
+
+    def __init__(self, rule_of: Callable[[str, int], Rule], latest: Callable[[str], Rule]) -> None:
+        self.rule_of = rule_of
+        self.latest = latest
+        self._compiled: dict[tuple[str, int], tuple[Rule, FoldFunction]] = {}
+
+    def get(self, name: str, version: int) -> tuple[Rule, FoldFunction]:
+        found = self._compiled.get((name, version))
+        if found is None:
+            rule = self.rule_of(name, version)
+            found = self._compiled[name, version] = (rule, compile_fold(rule))
+        return found
+
+
+class ShardProcessor:
+    """The rules at work on one shard. Calls must not overlap."""
+
+    def __init__(self, shard: Shard, folds: Folds) -> None:
+        self.shard = shard
+        self._folds = folds
+        self._progress: dict[tuple[str, int], int] = {}
+        self.records = 0
+        self.flushes = 0
+
+    async def still_ours(self) -> bool:
+        """Whether nobody else has written to the shard's changelog since our last commit."""
+        changelog = self.shard.changelog
+        return changelog is None or await changelog.end() == changelog.next_offset
+
+    async def apply(self, path: int, chunks: Sequence[Chunk]) -> None:
+        """Applies chunks in order and commits; records already applied change nothing."""
+        while await self._apply_once(path, chunks):
+            pass
+
+    async def _apply_once(self, path: int, chunks: Sequence[Chunk]) -> bool:
+        """One commit; whether a key had decided so much that the rest must wait for the next commit."""
+        changes = Changes(effective_now=self.shard.marks.effective_now)
+        rows: dict[bytes, Row] = {}
+        more = False
+        for chunk in chunks:
+            source = (path, chunk.topic, chunk.partition, chunk.aggregator)
+            floor = self.shard.applied.get(source, -1)
+            rule, fold = self._folds.get(chunk.aggregator, chunk.version)
+            groups = _by_row(rule.prefix, chunk.entries, floor)
+            if not groups:
+                continue
+            rows.update(self.shard.load(key for key in groups if key not in rows))
+            ctx = Fold(rule, chunk.topic, chunk.partition, self._folds.rule_of)
+            prefix = len(rule.prefix)
+            for key, entries in groups.items():
+                row = rows[key]
+                ctx.key = key[prefix:]
+                if rule.document.event_id is not None:
+                    at = [item.kind for item in rule.inputs].index("event_id")
+                    ctx.seen = self.shard.seen(key, (entry[2][at] for entry in entries))
+                    ctx.seen.update({seen[0]: seen[1:] for seen in row.seen})
+                if fold(row, entries, ctx):
+                    changes.rows[key] = (row, rule.ttl_ms)
+                    if ctx.rejections:
+                        self._letters(row, chunk, rule, ctx)
+                if ctx.full:
+                    more, ctx.full = True, False
+            self.records += len(chunk.entries)
+            totals = changes.totals.get(rule.name)
+            if totals is None:
+                changes.totals[rule.name] = ctx.totals
+            else:
+                totals.merge(ctx.totals)
+            if more:
+                break  # what follows must not overtake what is left of this chunk
+            changes.applied[source] = max(chunk.entries[-1][1], changes.applied.get(source, -1))
+        if changes.rows or changes.applied:
+            await self._commit(changes)
+        return more
+
+    def _letters(self, row: Row, chunk: Chunk, rule: Rule, ctx: Fold) -> None:
+        """Dead letters of the session itself travel with the row that counts them."""
+        for refused in ctx.rejections:
+            letter = Letter(
+                chunk.topic, chunk.partition, refused.offset, rule.name, refused.reason, refused.detail,
+                chunk.originals.get(refused.offset), rule.version, refused.timestamp,
+            )  # fmt: skip
+            row.outputs = [*row.outputs, [LETTERS, chunk.topic.encode(), letter.encode()]]
+        ctx.rejections.clear()
+
+    def note(self, progress: Iterable[Progress]) -> None:
+        """Takes notice of how far inputs have been routed."""
+        for each in progress:
+            at = (each.topic, each.partition)
+            if each.until > self._progress.get(at, -NEVER):
+                self._progress[at] = each.until
+
+    def effective_now(self, feeding: Iterable[tuple[str, int]]) -> int:
+        """The time up to which everything that feeds the shard has been applied; never less than before."""
+        reached = min((self._progress.get(tp, -NEVER) for tp in feeding), default=-NEVER)
+        return max(reached, self.shard.marks.effective_now)
+
+    async def tick(self, feeding: Iterable[tuple[str, int]]) -> int:
+        """Flushes, expires and forgets what is due by effective now, in the order of due times; returns how many rows."""
+        now = self.effective_now(feeding)
+        done = 0
+        while True:
+            changes = Changes(effective_now=now)
+            found = self.shard.due(now, TICK_ROWS)
+            for at, key, row in found:
+                self._wake(changes, at, key, row, now)
+            index, changes.forget = self.shard.forgettable(now, FORGET_IDS)
+            changes.dropped += index
+            if not found and not index:
+                self.shard.marks.effective_now = now
+                return done
+            done += len(found)
+            await self._commit(changes)
+
+    def _wake(self, changes: Changes, at: int, key: bytes, row: Row, now: int) -> None:
+        changes.dropped.append(wake_key(at, key))
+        if row.wake != at or key in changes.rows:
+            return
+        name = split_row_key(key)[0]
+        session = row.open
+        rule = (
+            self._folds.rule_of(name, session.version)
+            if session is not None
+            else self._folds.latest(name)
+        )
+        expires = row.touched + rule.ttl_ms
+        due = expires if session is None else min(session.due, expires)
+        if due > now:
+            changes.rewoken[key] = (row, due)
+            return
+        if session is None:
+            changes.retire.append(key)
+            return
+        ctx = Fold(rule, "", 0, self._folds.rule_of, key=key[len(rule.prefix) :])
+        ctx.close(row, "TIMEOUT" if session.due <= expires else "TTL_EXPIRED")
+        row.wake = 0
+        changes.rows[key] = (row, rule.ttl_ms)
+        totals = changes.totals.get(name)
+        if totals is None:
+            changes.totals[name] = ctx.totals
+        else:
+            totals.merge(ctx.totals)
+
+    async def _commit(self, changes: Changes) -> None:
+        self.flushes += sum(len(row.outputs) for row, _ in changes.rows.values())
+        await self.shard.commit(changes)
+
+
+def _by_row(prefix: bytes, entries: Sequence[Any], floor: int) -> dict[bytes, list[Any]]:
+    """Entries (offset, timestamp, values) by row key, those at or below `floor` left out."""
+    groups: dict[bytes, list[Any]] = {}
+    for key, offset, timestamp, values in entries:
+        if offset <= floor:
+            continue
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [(offset, timestamp, values)]
+        else:
+            group.append((offset, timestamp, values))
+    return {prefix + key: group for key, group in groups.items()}

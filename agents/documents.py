@@ -1,0 +1,156 @@
+"""Control messages: reads topic `config`, validates, numbers versions, writes the documents log.
+
+One worker has the topic's partition and is the log's writer; a message that doesn't validate becomes a dead letter and what
+was in force stays in force. A message read again (after a kill) is recognised by its position.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from agents.letters import Letter
+from config.documents.aggregator import refuse_for_stream
+from config.documents.base import DocumentError
+from config.documents.registry import load_document
+from domain.aggregation.document import Aggregator
+from domain.aggregation.flush import to_json
+from domain.aggregation.numbers import float_hook
+from tables.changelog import Change, Changelog
+from tables.documents import Documents, Version, read_change, version_change
+from tables.stream import Item
+
+_decode = msgspec.json.Decoder(float_hook=float_hook).decode
+
+
+@dataclass(frozen=True)
+class Refused(Exception):
+    """Why a control message is none."""
+
+    detail: str
+
+
+def read_message(
+    key: bytes | None, value: bytes | None
+) -> tuple[str, str, dict[str, Any] | None, str, str]:
+    """(kind, name, document or None for a removal, actor, reason) of a control message; raises Refused."""
+    if value is None:
+        kind, _, name = (key or b"").decode("utf-8", "replace").partition("/")
+        if not kind or not name:
+            raise Refused("a null value removes a document, but the key is not kind/name")
+        return kind, name, None, "", ""
+    try:
+        message = _decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(f"the message is no JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise Refused("the message is no JSON object with kind, name and document")
+    kind, name = message.get("kind"), message.get("name")
+    if not isinstance(kind, str) or not isinstance(name, str):
+        raise Refused("kind and name: missing, expected the kind and name of the document as text")
+    if key is not None and key != f"{kind}/{name}".encode():
+        raise Refused(
+            f"key: {key.decode('utf-8', 'replace')!r} is not accepted, expected {kind}/{name}"
+        )
+    if "document" not in message:
+        raise Refused("document: missing, expected the document, or null to remove it")
+    document = message["document"]
+    if document is not None:
+        validate(kind, name, document)
+    actor, reason = (message.get(field) for field in ("actor", "reason"))
+    return (
+        kind,
+        name,
+        document,
+        actor if isinstance(actor, str) else "",
+        reason if isinstance(reason, str) else "",
+    )
+
+
+def validate(kind: str, name: str, document: Any) -> None:
+    """Raises Refused with every path and reason unless the document may come into force on a stream."""
+    try:
+        loaded = load_document(document)
+    except DocumentError as error:
+        raise Refused("; ".join(str(problem) for problem in error.problems)) from None
+    if (loaded.kind, loaded.name) != (kind, name):
+        raise Refused(
+            f"kind and name: {loaded.kind}/{loaded.name} is not accepted, expected {kind}/{name}"
+        )
+    if isinstance(loaded, Aggregator):
+        problems = refuse_for_stream(loaded)
+        if problems:
+            raise Refused("; ".join(str(problem) for problem in problems))
+
+
+class DocumentsAgent:
+    """Applies control messages. `prepare(document)` makes the topics that a document needs before it is in force."""
+
+    def __init__(
+        self,
+        changelog: Changelog,
+        now_ms: Callable[[], int],
+        send_letters: Callable[[list[Letter]], Awaitable[None]],
+        prepare: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        self._changelog = changelog
+        self._now_ms = now_ms
+        self._send_letters = send_letters
+        self._prepare = prepare
+        self._documents = Documents()
+
+    async def open(self) -> None:
+        """Takes the log over."""
+        async for changes in self._changelog.follow(0):
+            self._documents.take(changes)
+        self._documents.take(await self._changelog.claim())
+
+    async def apply(self, partition: int, items: Sequence[Item]) -> None:
+        """Applies control messages in order; returns when the log has them."""
+        for offset, timestamp, key, value, _ in items:
+            if offset <= self._documents.read.get(partition, -1):
+                continue
+            changes: list[Change] = []
+            try:
+                kind, name, document, actor, reason = read_message(key, value)
+            except Refused as refused:
+                letter = Letter(
+                    "config",
+                    partition,
+                    offset,
+                    None,
+                    "refused_document",
+                    refused.detail,
+                    value,
+                    None,
+                    timestamp,
+                )
+                await self._send_letters([letter])
+            else:
+                version = self._next(kind, name, document, actor, reason, (partition, offset))
+                if version is not None:
+                    if document is not None:
+                        await self._prepare(document)
+                    changes.append(version_change(version))
+            changes.append(read_change(partition, offset))
+            await self._changelog.append(changes)
+            self._documents.take(changes)
+
+    def _next(
+        self,
+        kind: str,
+        name: str,
+        document: dict[str, Any] | None,
+        actor: str,
+        reason: str,
+        position: tuple[int, int],
+    ) -> Version | None:
+        """The version that the message makes; None when it changes nothing."""
+        latest = self._documents.latest(kind, name)
+        text = None if document is None else to_json(document).decode()
+        if (latest.document if latest is not None else None) == text:
+            return None
+        number = 1 if latest is None else latest.version + 1
+        revision = self._documents.revision + 1
+        return Version(kind, name, number, text, actor, reason, self._now_ms(), position, revision)

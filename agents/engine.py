@@ -1,0 +1,261 @@
+"""Puts the agents of one worker to work: what was assigned, what comes in, what the clock brings.
+
+No Faust in here: the worker feeds batches and assignments, tests feed them by hand.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from agents.aggregate import ROUTED, Folds, ShardProcessor
+from agents.chunks import Parcel, Progress, decode_parcel, encode_parcel
+from agents.intake import Intakes
+from agents.letters import Letter
+from agents.shards import NotOwned, Shards
+from config.names import Names
+from connectors.streams.base import Log, Row
+from connectors.streams.murmur2 import partition_for
+from domain.aggregation.rule import Rule
+from domain.clock import Clock
+from tables.changelog import Changelog
+from tables.documents import Documents
+from tables.routes import RouteLog
+from tables.shard import Output, Shard
+from tables.stream import Item
+
+REMOTE_PROGRESS_S = 1.0  # how often shards of other workers hear from idle inputs
+MAX_REACHED = 64  # what a shard far behind is told later; a newer word replaces the last one
+TP = tuple[str, int]
+
+
+@dataclass
+class Reached:
+    """How far the stream of a shard must be read before what is said of the inputs holds."""
+
+    offset: int
+    progress: list[Progress] = field(default_factory=list)
+
+
+class Engine:
+    """One worker's inputs and shards. `make_shard(number)` gives an unopened shard; `topics` is partitions by name."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        names: Names,
+        clock: Clock,
+        documents: Documents,
+        worker: str,
+        group: str,
+        max_record_bytes: int,
+        make_shard: Callable[[int, Folds], Shard],
+        catch_up: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self.log, self.names, self.clock, self.documents = log, names, clock, documents
+        self._worker, self._group = worker, group
+        self._max_record_bytes = max_record_bytes
+        self._make_shard = make_shard
+        self._catch_up = catch_up
+        self.folds = Folds(documents.rule, self._latest)
+        self.shards = Shards(self._open_shard)
+        self.intakes: Intakes
+        self.topics: dict[str, int] = {}
+        self.assigned: set[TP] = set()
+        self.read: dict[int, int] = {}
+        self._reached: dict[int, list[Reached]] = {}
+        self._told: dict[int, float] = {}
+
+    async def start(self) -> None:
+        """Learns which topics there are; documents must have been read once."""
+        await self.refresh_topics()
+        self.intakes = Intakes(
+            documents=self.documents,
+            clock=self.clock,
+            shards=self.shards,
+            shard_count=self.topics[self.names.sessions_in],
+            max_record_bytes=self._max_record_bytes,
+            open_route_log=self._open_route_log,
+            partitions_of=lambda topic: self.topics[self.names.topic(topic)],
+            send_parcel=self._send_parcel,
+            send_letters=self.send_letters,
+            revision_reached=self.revision_reached,
+        )
+
+    async def refresh_topics(self) -> None:
+        self.topics = await self.log.topics()
+
+    def _latest(self, name: str) -> Rule:
+        versions = [version for known, version in self.documents.rules if known == name]
+        return self.documents.rule(name, max(versions))
+
+    async def assign(self, assigned: set[TP]) -> None:
+        """These partitions (physical topics) are this worker's from now on, and no others."""
+        self.assigned = assigned
+        await self.refresh_topics()
+        self.intakes.assign(
+            {(self.names.public(topic), partition) for topic, partition in assigned}
+        )
+        self.read.clear()
+        self._reached.clear()
+        await self.shards.assign(
+            {partition for topic, partition in assigned if topic == self.names.sessions_in}
+        )
+
+    async def _open_shard(self, number: int) -> ShardProcessor:
+        shard = self._make_shard(number, self.folds)
+        try:
+            await shard.open()
+        except BaseException:
+            shard.close()
+            raise
+        return ShardProcessor(shard, self.folds)
+
+    async def _open_route_log(self, topic: str, partition: int) -> RouteLog:
+        changelog = self.names.changelog(f"routes-{topic}")
+        log = RouteLog(Changelog(self.log, changelog, partition, self._worker))
+        await log.open()
+        return log
+
+    async def revision_reached(self, revision: int) -> None:
+        """Returns when this worker has the documents up to `revision`."""
+        while self.documents.revision < revision:
+            if not await self._catch_up():
+                await asyncio.sleep(0.02)
+
+    # What comes in
+
+    async def take(
+        self, physical: str, partition: int, items: Sequence[Item], still: Callable[[], bool]
+    ) -> None:
+        """One batch of one partition; returns when all that came of it is durable."""
+        if physical == self.names.sessions_in:
+            await self._take_routed(partition, items, still)
+        else:
+            await self.intakes.take(self.names.public(physical), partition, items, still)
+
+    async def _take_routed(
+        self, number: int, items: Sequence[Item], still: Callable[[], bool]
+    ) -> None:
+        async with self.shards.use(number, still) as processor:
+            chunks = []
+            progress: list[Progress] = []
+            for _, _, _, value, _ in items:
+                parcel = decode_parcel(value or b"")
+                await self.revision_reached(parcel.revision)
+                chunks += parcel.chunks
+                progress += parcel.progress
+            if chunks:
+                await processor.apply(ROUTED, chunks)
+            processor.note(progress)
+            self.read[number] = items[-1][0] + 1
+
+    # What goes out
+
+    async def send(self, outputs: list[Output]) -> None:
+        """Appends outputs to their topics by key; returns when all of them are durable."""
+        rows: dict[TP, list[Row]] = {}
+        for topic, key, value in outputs:
+            physical = self.names.topic(topic)
+            count = self.topics.get(physical)
+            if count is None:
+                await self.refresh_topics()
+                count = self.topics[physical]
+            rows.setdefault((physical, partition_for(key or b"", count)), []).append(
+                (key, value, None, ())
+            )
+        await asyncio.gather(
+            *(self.log.append(topic, partition, part) for (topic, partition), part in rows.items())
+        )
+
+    async def send_letters(self, letters: list[Letter]) -> None:
+        await self.send([letter.output() for letter in letters])
+
+    async def _send_parcel(self, shard: int, parcel: bytes) -> None:
+        await self.log.append(self.names.sessions_in, shard, [(None, parcel, None, ())])
+
+    # What the clock brings
+
+    def feeding(self) -> list[TP]:
+        """Every input partition (public topic) that may feed a shard."""
+        return [
+            (topic, partition)
+            for topic in sorted(self.documents.inputs())
+            for partition in range(self.topics.get(self.names.topic(topic), 0))
+        ]
+
+    async def tick(self) -> int:
+        """Tells shards how far the inputs are, and flushes what is due; returns how many rows were looked at."""
+        await self._tell_progress()
+        feeding = self.feeding()
+        done = 0
+        for number in self.shards.owned:
+            if number not in self.shards.open_ones():
+                continue
+            try:
+                async with self.shards.use(number) as processor:
+                    self._note_reached(number, processor)
+                    done += await processor.tick(feeding)
+            except NotOwned:
+                continue
+        return done
+
+    def _note_reached(self, number: int, processor: ShardProcessor) -> None:
+        waiting = self._reached.get(number, [])
+        while waiting and waiting[0].offset <= self.read.get(number, 0):
+            processor.note(waiting.pop(0).progress)
+
+    async def _tell_progress(self) -> None:
+        """How far each input of ours has been routed: now, if nothing waits; else the last timestamp routed."""
+        inputs = self.documents.inputs()
+        mine = [tp for tp in self.assigned if self.names.public(tp[0]) in inputs]
+        own = [(self.names.sessions_in, number) for number in self.shards.owned]
+        if not mine and not own:
+            return
+        now = self.clock.now_ms()
+        ends = await self.log.end_offsets([*mine, *own])
+        for tp in own:
+            if tp[1] not in self.read:
+                self.read[tp[1]] = await self._committed(tp)
+        progress = [await self._progress_of(tp, ends[tp], now) for tp in mine]
+        progress = [each for each in progress if each.until > 0]
+        if not progress:
+            return
+        # Taken after the progress: everything it speaks of is on the shards' streams before these ends.
+        ends = await self.log.end_offsets(own)
+        for tp in own:
+            waiting = self._reached.setdefault(tp[1], [])
+            if len(waiting) >= MAX_REACHED:
+                waiting.pop()
+            waiting.append(Reached(ends[tp], progress))
+        await self._tell_others(progress)
+
+    async def _progress_of(self, tp: TP, end: int, now: int) -> Progress:
+        topic = self.names.public(tp[0])
+        at = (topic, tp[1])
+        position = self.intakes.positions.get(at)
+        if position is None:
+            position = self.intakes.positions[at] = await self._committed(tp)
+        route = self.intakes.routes().get(at)
+        until = now if position >= end else (0 if route is None else route.until)
+        return Progress(topic, tp[1], until)
+
+    async def _committed(self, tp: TP) -> int:
+        found = (await self.log.committed(self._group, [tp]))[tp]
+        return (await self.log.begin_offsets([tp]))[tp] if found is None else found
+
+    async def _tell_others(self, progress: Iterable[Progress]) -> None:
+        """Shards of other workers hear it on their stream, behind everything that was routed before."""
+        now = asyncio.get_running_loop().time()
+        parcel = encode_parcel(Parcel(0, [], list(progress)))
+        for number in range(self.topics[self.names.sessions_in]):
+            if (
+                number not in self.shards.owned
+                and now - self._told.get(number, 0.0) >= REMOTE_PROGRESS_S
+            ):
+                self._told[number] = now
+                await self._send_parcel(number, parcel)
+
+    async def stop(self) -> None:
+        """Closes what is open."""
+        await self.shards.close()

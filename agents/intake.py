@@ -1,0 +1,162 @@
+"""The input partitions of this worker: each batch decided once, then applied or sent on (see `route.py`, `tables/routes.py`)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from agents.aggregate import DIRECT
+from agents.chunks import Chunk, Parcel, encode_parcel
+from agents.letters import Letter
+from agents.route import Routed, Router
+from agents.shards import Shards
+from domain.clock import Clock
+from tables.documents import Documents
+from tables.routes import RouteLog
+from tables.stream import Item
+
+PARCEL_BYTES = 512 * 1024
+SendParcel = Callable[[int, bytes], Awaitable[None]]
+
+
+class Intakes:
+    """All input partitions, by (public topic, partition)."""
+
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        clock: Clock,
+        shards: Shards,
+        shard_count: int,
+        max_record_bytes: int,
+        open_route_log: Callable[[str, int], Awaitable[RouteLog]],
+        partitions_of: Callable[[str], int],
+        send_parcel: SendParcel,
+        send_letters: Callable[[list[Letter]], Awaitable[None]],
+        revision_reached: Callable[[int], Awaitable[None]],
+    ) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._shards = shards
+        self._shard_count = shard_count
+        self._max_record_bytes = max_record_bytes
+        self._open_route_log = open_route_log
+        self._partitions_of = partitions_of
+        self._send_parcel = send_parcel
+        self._send_letters = send_letters
+        self._revision_reached = revision_reached
+        self._logs: dict[tuple[str, int], RouteLog] = {}
+        self._doubted: set[tuple[str, int]] = set()
+        self._routers: dict[str, tuple[int, Router]] = {}
+        self.positions: dict[tuple[str, int], int] = {}
+        self.records = 0
+
+    def assign(self, assigned: set[tuple[str, int]]) -> None:
+        """Forgets what is no longer ours; what stays is looked at before its next batch: somebody may have had it."""
+        self._logs = {at: log for at, log in self._logs.items() if at in assigned}
+        self._doubted = set(self._logs)
+        self.positions = {at: offset for at, offset in self.positions.items() if at in assigned}
+
+    def routes(self) -> dict[tuple[str, int], Any]:
+        """What was decided on each partition that had a batch here."""
+        return {at: log.route for at, log in self._logs.items()}
+
+    async def route_log(self, topic: str, partition: int) -> RouteLog:
+        """The decisions on a partition, taken over on first use."""
+        at = (topic, partition)
+        log = self._logs.get(at)
+        if log is not None and at in self._doubted:
+            self._doubted.discard(at)
+            if not await log.still_ours():
+                log = None
+        if log is None:
+            log = await self._open_route_log(topic, partition)
+            self._logs[at] = log
+        return log
+
+    async def take(
+        self, topic: str, partition: int, items: Sequence[Item], still: Callable[[], bool]
+    ) -> None:
+        """Handles one batch; returns when everything that came of it is durable."""
+        log = await self.route_log(topic, partition)
+        end = items[-1][0] + 1
+        for low, high, revision in log.revisions(items[0][0], end, self._documents.revision):
+            await self._revision_reached(revision)
+            part = [item for item in items if low <= item[0] < high]
+            if not part:
+                continue
+            routed = self._router(topic, revision).route(partition, part, self._clock.now_ms())
+            if high > log.route.decided:
+                await log.decide(high, revision, **_counted(log, routed, len(part)))
+            await self._send(partition, revision, routed, still)
+        self.records += len(items)
+        self.positions[topic, partition] = end
+
+    def _router(self, topic: str, revision: int) -> Router:
+        known = self._routers.get(topic)
+        if known is None or known[0] != revision:
+            rules = [
+                rule
+                for rule in self._documents.aggregators(revision)
+                if rule.document.input == topic
+            ]
+            router = Router(
+                topic, rules, self._shard_count, self._partitions_of(topic), self._max_record_bytes
+            )
+            known = self._routers[topic] = (revision, router)
+        return known[1]
+
+    async def _send(
+        self, partition: int, revision: int, routed: Routed, still: Callable[[], bool]
+    ) -> None:
+        if routed.letters:
+            await self._send_letters(routed.letters)
+        sent = [
+            self._send_parcel(shard, parcel)
+            for shard, chunks in routed.chunks.items()
+            for parcel in parcels(revision, chunks)
+        ]
+        if sent:
+            await asyncio.gather(*sent)
+        if routed.own:
+            async with self._shards.use(partition, still) as processor:
+                await processor.apply(DIRECT, routed.own)
+
+
+def parcels(revision: int, chunks: list[Chunk]) -> list[bytes]:
+    """The chunks as stream records of about PARCEL_BYTES at most, in order."""
+    data = encode_parcel(Parcel(revision, chunks))
+    if len(data) <= PARCEL_BYTES or (len(chunks) == 1 and len(chunks[0].entries) == 1):
+        return [data]
+    if len(chunks) > 1:
+        middle = len(chunks) // 2
+        return parcels(revision, chunks[:middle]) + parcels(revision, chunks[middle:])
+    chunk = chunks[0]
+    middle = len(chunk.entries) // 2
+    halves = [
+        Chunk(
+            chunk.topic, chunk.partition, chunk.aggregator, chunk.version, entries,
+            {entry[1]: chunk.originals[entry[1]] for entry in entries if entry[1] in chunk.originals},
+        )
+        for entries in (chunk.entries[:middle], chunk.entries[middle:])
+    ]  # fmt: skip
+    return parcels(revision, halves[:1]) + parcels(revision, halves[1:])
+
+
+def _counted(log: RouteLog, routed: Routed, records: int) -> dict[str, Any]:
+    """The counts of the route after this part of a batch."""
+    route = log.route
+    rejected = {name: dict(reasons) for name, reasons in route.rejected.items()}
+    for letter in routed.letters:
+        reasons = rejected.setdefault(letter.aggregator or "", {})
+        reasons[letter.reason] = reasons.get(letter.reason, 0) + 1
+    filtered = dict(route.filtered)
+    for name, number in routed.filtered.items():
+        filtered[name] = filtered.get(name, 0) + number
+    return {
+        "rejected": rejected,
+        "filtered": filtered,
+        "unmatched": route.unmatched + routed.unmatched,
+        "records": route.records + records,
+        "until": max(route.until, routed.until),
+    }

@@ -1,0 +1,113 @@
+"""The shards that this worker owns: opened when assigned, closed when lost, used by one task at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from agents.aggregate import ShardProcessor
+from domain.errors import SluiceError
+
+OpenShard = Callable[[int], Awaitable[ShardProcessor]]
+
+
+class NotOwned(SluiceError):
+    """The shard isn't this worker's (any more): whoever owns it gets the batch again."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"shard {number} is not assigned to this worker")
+
+
+class _Slot:
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.ready: asyncio.Future[ShardProcessor] = asyncio.get_running_loop().create_future()
+
+
+class Shards:
+    """See the module. `open_shard` recovers and claims one; what it raises, the caller of `use` gets."""
+
+    def __init__(self, open_shard: OpenShard) -> None:
+        self._open_shard = open_shard
+        self._slots: dict[int, _Slot] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+
+    @property
+    def owned(self) -> list[int]:
+        return sorted(self._slots)
+
+    def open_ones(self) -> dict[int, ShardProcessor]:
+        """Those that are ready, for reading."""
+        return {
+            number: slot.ready.result()
+            for number, slot in sorted(self._slots.items())
+            if slot.ready.done() and not slot.ready.cancelled() and slot.ready.exception() is None
+        }
+
+    async def assign(self, numbers: set[int]) -> None:
+        """Makes exactly these this worker's: others are closed, those kept go on unless somebody else had them."""
+        for number in self._slots.keys() - numbers:
+            await self._release(number)
+        for number in sorted(numbers & self._slots.keys()):
+            slot = self._slots[number]
+            async with slot.lock:
+                unharmed = (
+                    slot.ready.done()
+                    and slot.ready.exception() is None
+                    and await slot.ready.result().still_ours()
+                )
+            if not unharmed and slot.ready.done():
+                await self._release(number)
+        for number in sorted(numbers - self._slots.keys()):
+            slot = self._slots[number] = _Slot()
+            task = asyncio.create_task(self._open(number, slot))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _open(self, number: int, slot: _Slot) -> None:
+        try:
+            processor = await self._open_shard(number)
+        except BaseException as error:
+            if not slot.ready.done():
+                slot.ready.set_exception(error)
+                slot.ready.exception()  # seen: whoever uses the shard gets it, and nobody may
+            if not isinstance(error, Exception):
+                raise
+        else:
+            slot.ready.set_result(processor)
+
+    async def _release(self, number: int) -> None:
+        slot = self._slots.pop(number)
+        async with slot.lock:
+            try:
+                processor = await slot.ready
+            except SluiceError:
+                return
+            processor.shard.close()
+
+    @asynccontextmanager
+    async def use(
+        self, number: int, wait_owned: Callable[[], bool] = lambda: False
+    ) -> AsyncIterator[ShardProcessor]:
+        """The shard, for this task alone; raises NotOwned. While `wait_owned()` it waits to be assigned."""
+        while number not in self._slots:
+            if not wait_owned():
+                raise NotOwned(number)
+            changed = self._changed
+            try:
+                await asyncio.wait_for(changed.wait(), 0.2)
+            except TimeoutError:
+                continue
+        slot = self._slots[number]
+        async with slot.lock:
+            if self._slots.get(number) is not slot:
+                raise NotOwned(number)
+            yield await slot.ready
+
+    async def close(self) -> None:
+        """Closes all of them; what is under way finishes first."""
+        for number in list(self._slots):
+            await self._release(number)

@@ -1,0 +1,263 @@
+"""A worker: settings -> stream, Faust app, state, agents, timers. The only place that puts the parts together."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from agents.aggregate import Folds
+from agents.documents import DocumentsAgent
+from agents.engine import TP, Engine
+from agents.pumps import Pumps
+from config.clock import clock_from
+from config.documents.registry import load_document
+from config.names import Names
+from config.settings import Settings
+from config.topics import Topic, Topics
+from connectors.streams import open_log
+from connectors.streams.base import Log, TopicSpec
+from connectors.streams.faust_app import make_app
+from connectors.streams.faust_schema import BatchSchema
+from domain.aggregation.document import Aggregator
+from domain.clock import Clock
+from domain.errors import SluiceError
+from tables.changelog import Changelog
+from tables.documents import Documents, DocumentsFollower
+from tables.shard import Shard
+from tables.store import RocksStore
+
+logger = logging.getLogger(__name__)
+ROLES = ("route", "aggregate", "console")
+FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
+
+
+class Worker:
+    """See the module. `start`, then `wait` until it is told to stop or something breaks, then `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        roles: Sequence[str] = ROLES,
+        *,
+        on_step: Callable[[int], None] = lambda _step: None,
+    ) -> None:
+        self.settings = settings
+        self.roles = tuple(roles)
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+        self.names = Names(settings.app_id, settings.topic_prefix)
+        self.topics = Topics(settings)
+        self.clock: Clock = clock_from(settings)
+        self.log: Log = open_log(settings, self.clock)
+        self.documents = Documents()
+        self.failure: BaseException | None = None
+        self.ended = asyncio.Event()
+        self.app: Any = None
+        self.engine: Engine
+        self._on_step = on_step
+        self._tasks: list[asyncio.Task[None]] = []
+        self._subscribed: dict[str, tuple[Any, asyncio.Task[None]]] = {}
+        self._pumps: Pumps
+        self._control: DocumentsAgent | None = None
+
+    async def start(self) -> None:
+        """Opens the stream, makes the topics, reads the documents, joins the group."""
+        await self.log.start()
+        await self.make_topics()
+        follower = Changelog(self.log, self.names.changelog("documents"), 0, self.id)
+        self._follower = DocumentsFollower(self.documents, follower)
+        await self._follower.catch_up()
+        self.engine = Engine(
+            log=self.log,
+            names=self.names,
+            clock=self.clock,
+            documents=self.documents,
+            worker=self.id,
+            group=self.names.group,
+            max_record_bytes=self.settings.max_record_bytes,
+            make_shard=self._make_shard,
+            catch_up=self._follower.catch_up,
+        )
+        await self.engine.start()
+        self.app = make_app(self.settings, self.log, self.clock, group=self.names.group)
+        self.app.on_partitions_assigned.connect(self._on_assigned, weak=False)
+        self._pumps = Pumps(self._take, self.fail, self._still)
+        self.app.finalize()
+        await self._subscribe()
+        await self.app.start()
+        self._spawn(self._follow())
+        self._spawn(self._tick())
+        self._spawn(self._watch())
+
+    async def make_topics(self) -> None:
+        """Creates what is missing of the product's own topics and of those that documents name."""
+        for topic in self.topics.all():
+            await self.log.ensure_topic(spec_of(topic))
+        for name in self.documents.inputs():
+            await self._make_input(name)
+
+    async def _make_input(self, name: str) -> None:
+        await self.log.ensure_topic(spec_of(self.topics.usage_topic(name)))
+        count = (await self.log.topics())[self.names.topic(name)]
+        await self.log.ensure_topic(
+            spec_of(self.topics.changelog(f"routes-{name}", count, "routing decisions"))
+        )
+
+    async def prepare(self, document: dict[str, Any]) -> None:
+        """Makes the topics that a document needs, before it is in force."""
+        loaded = load_document(document)
+        if isinstance(loaded, Aggregator):
+            await self._make_input(loaded.input)
+            await self.log.ensure_topic(spec_of(self.topics.output_topic(loaded.output.topic)))
+
+    def _make_shard(self, number: int, folds: Folds) -> Shard:
+        path = self.settings.data_dir / "tables" / self.settings.app_id / f"sessions-{number}"
+        store = RocksStore(path, self.settings.state_memory_bytes, durable=False)
+        if store.moved_aside is not None:
+            logger.warning(
+                "state of shard %d was damaged: moved to %s, rebuilding", number, store.moved_aside
+            )
+        changelog = Changelog(self.log, self.names.changelog("sessions"), number, self.id)
+        return Shard(
+            number, store, changelog, folds.rule_of, self.engine.send,
+            cache_rows=self.settings.cache_rows, on_step=self._on_step,
+        )  # fmt: skip
+
+    # Faust
+
+    def wanted(self) -> set[str]:
+        """The physical topics that this worker's roles consume."""
+        found = {self.names.topic("config")}
+        if "aggregate" in self.roles:
+            found.add(self.names.sessions_in)
+        for name in self.documents.inputs():
+            keyed = any(
+                rule.document.keyed_by
+                for rule in self.documents.aggregators()
+                if rule.document.input == name
+            )
+            if ("aggregate" if keyed else "route") in self.roles:
+                found.add(self.names.topic(name))
+        return found
+
+    async def _subscribe(self) -> None:
+        wanted = self.wanted()
+        if wanted - self._subscribed.keys():
+            await self.engine.refresh_topics()
+            for name in wanted - self._subscribed.keys():
+                if name == self.names.topic("config") or name == self.names.sessions_in:
+                    continue
+                await self._make_input(self.names.public(name))
+        for name in wanted - self._subscribed.keys():
+            topic = self.app.topic(name, schema=BatchSchema(), acks=True)
+            task = asyncio.create_task(self._pumps.run(self.app.stream(topic)))
+            task.add_done_callback(self._task_ended)
+            self._subscribed[name] = (topic, task)
+        for name in self._subscribed.keys() - wanted:
+            topic, task = self._subscribed.pop(name)
+            self.app.topics.discard(topic)
+            task.cancel()
+
+    async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
+        self._control = None
+        await self.engine.assign({(tp.topic, tp.partition) for tp in assigned})
+
+    def _still(self, message: Any) -> bool:
+        """Whether the assignment under which the batch came is in force; False while partitions are being revoked."""
+        return bool(
+            self.app.flow_control.is_active()
+            and message.generation_id == self.app.consumer_generation_id
+        )
+
+    async def _take(
+        self, topic: str, partition: int, items: list[Any], still: Callable[[], bool]
+    ) -> None:
+        if topic == self.names.topic("config"):
+            control = self._control
+            if control is None:
+                changelog = Changelog(self.log, self.names.changelog("documents"), 0, self.id)
+                control = DocumentsAgent(
+                    changelog, self.clock.now_ms, self.engine.send_letters, self.prepare
+                )
+                await control.open()
+                self._control = control
+            await control.apply(partition, items)
+            await self._follower.catch_up()
+            return
+        await self.engine.take(topic, partition, items, still)
+
+    # Timers
+
+    async def _follow(self) -> None:
+        while True:
+            await self._follower.catch_up()
+            await self._subscribe()
+            await asyncio.sleep(FOLLOW_S)
+
+    async def _tick(self) -> None:
+        while True:
+            if not self.app.rebalancing:
+                await self.engine.tick()
+            await asyncio.sleep(self.settings.tick_interval_s)
+
+    async def _watch(self) -> None:
+        while not self.app.crashed:
+            await asyncio.sleep(0.2)
+        await self.fail(self.app.crash_reason or RuntimeError("Faust stopped"))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._task_ended)
+        self._tasks.append(task)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            asyncio.ensure_future(self.fail(task.exception() or RuntimeError("a task ended")))
+
+    # The end
+
+    async def fail(self, error: BaseException) -> None:
+        """Something broke: the worker ends, and nothing that is not durable is acknowledged."""
+        if self.failure is None:
+            self.failure = error
+            if not isinstance(error, SluiceError):
+                logger.error("worker stops: %r", error, exc_info=error)
+        self.ended.set()
+
+    async def wait(self) -> None:
+        """Returns when a signal or a failure ends the worker."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.ended.set)
+        await self.ended.wait()
+
+    async def stop(self) -> None:
+        """Finishes what is under way, commits, closes everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.app is not None:
+            if self.failure is not None:
+                await self._pumps.stop()
+            await self.app.stop()
+            await self._pumps.stop()
+        for _, task in self._subscribed.values():
+            task.cancel()
+        if hasattr(self, "engine"):
+            await self.engine.stop()
+        await self.log.stop()
+
+
+def spec_of(topic: Topic) -> TopicSpec:
+    """A topic as the stream makes it."""
+    return TopicSpec(
+        topic.name,
+        topic.partitions,
+        topic.compact,
+        topic.retention_ms,
+        topic.max_message_bytes,
+        topic.log_append_time,
+    )

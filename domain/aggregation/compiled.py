@@ -1,0 +1,168 @@
+"""The fold of one version of a document, compiled into one function.
+
+Per record it runs the operations' own lines on local variables and nothing else; what happens rarely is `Fold`'s.
+The text comes from a checked document: field names never enter it, only indexes do.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from textwrap import indent
+from typing import Any
+
+from domain.aggregation.conditions import expression, predicate
+from domain.aggregation.document import Compare
+from domain.aggregation.extract import Input
+from domain.aggregation.fold import Fold
+from domain.aggregation.numbers import EXACT
+from domain.aggregation.operations import OPERATIONS, minus, plus
+from domain.aggregation.rule import Rule, Slot
+from domain.aggregation.session import Row, last_applied
+
+Entry = tuple[int, int, Any]
+"""(offset, broker timestamp ms, values as `extract.inputs_of` orders them)."""
+FoldFunction = Callable[[Row, Iterable[Entry], Fold], bool]
+"""Folds records of one key, in order, into its row; whether anything changed. Records at or below the position already
+applied are skipped. It stops early when `Fold.full`: commit, then call again with the same records."""
+
+TEMPLATE = """\
+def fold(row, entries, ctx):
+    last = last_applied(row, ctx.topic, ctx.partition)
+    live = changed = False
+    due = 0
+    for offset, timestamp, ({values}) in entries:
+        if offset <= last:
+            continue
+        changed = True
+        last = offset
+{duplicate}
+        if not live or timestamp >= due:
+            if live:
+{store_deep}
+                live = False
+            session = ctx.session_for(row, offset, timestamp, {due_value})
+            if session is None:
+                if ctx.full: break
+                continue
+{load}
+            live = True
+        count += 1
+        applied = offset
+        if timestamp > latest: latest = timestamp
+        elif timestamp < first: first = timestamp
+{steps}
+{move_due}
+{condition}
+    if live:
+{store}
+    return changed
+"""
+
+LOAD = """\
+source = ctx.source
+base = count = session.count
+first = session.first
+latest = session.last
+due = session.due
+{accumulators} = session.accumulators
+"""
+
+STORE = """\
+session.count = count
+session.first = first
+session.last = latest
+session.accumulators = [{accumulators}]
+source[3] = applied
+source[4] += count - base
+if latest > row.touched: row.touched = latest
+ctx.accepted(row, count - base, ({sums}))
+"""
+
+
+def compile_fold(rule: Rule) -> FoldFunction:
+    """The fold function of `rule`."""
+    names: dict[str, Any] = {
+        "last_applied": last_applied, "Decimal": Decimal, "add": EXACT.add, "plus": plus, "minus": minus,
+    }  # fmt: skip
+    inputs = {
+        (item.kind, item.field): f"v{i}"
+        for i, item in enumerate(rule.inputs)
+        if item.kind != "test"
+    }
+    accumulators = "".join(f"a{i}, " for i in range(rule.width))
+    load = LOAD.format(accumulators=f"[{accumulators}]")
+    for at, _ in rule.sums:
+        load += f"b{at} = a{at}\n"
+    store = STORE.format(
+        accumulators=accumulators,
+        sums="".join(f"None if a{at} is b{at} else minus(a{at}, b{at}), " for at, _ in rule.sums),
+    )
+    condition = ""
+    if rule.document.flush.conditions is not None:
+        test = expression(
+            rule.document.flush.conditions, lambda compare: _leaf(names, rule, compare)
+        )
+        closing = f'{store}ctx.close(row, "CONDITION")\nlive = False\nif ctx.full: break\n'
+        condition = f"if {test}:\n{indent(closing, '    ')}"
+    event_id = inputs.get(("event_id", rule.document.event_id or ""))
+    duplicate = (
+        ""
+        if event_id is None
+        else f"if ctx.duplicate(row, {event_id}, offset, timestamp): continue"
+    )
+    due_value, move_due = "None", ""
+    timeout = rule.document.flush.timeout
+    if timeout is not None and timeout.kind == "timestamp_field":
+        due_value = inputs["due", timeout.field or ""]
+        later = "" if timeout.policy == "last" else f" and {due_value} > due"
+        move_due = f"if {due_value} is not None{later}:\n    due = session.due = {due_value}\n"
+        move_due += f"    session.due_version = {rule.version}\n"
+    source = TEMPLATE.format(
+        values="".join(f"v{i}, " for i in range(len(rule.inputs))),
+        duplicate=indent(duplicate, " " * 8),
+        due_value=due_value,
+        load=indent(load, " " * 12),
+        steps=indent("".join(_step(rule, slot, inputs) for slot in rule.slots), " " * 8),
+        move_due=indent(move_due, " " * 8),
+        condition=indent(condition, " " * 8),
+        store=indent(store, " " * 8),
+        store_deep=indent(store, " " * 16),
+    )
+    exec(compile(source, f"<fold {rule.name} {rule.version}>", "exec"), names)  # noqa: S102 - our own text, see above
+    compiled: FoldFunction = names["fold"]
+    return compiled
+
+
+def _step(rule: Rule, slot: Slot, inputs: dict[tuple[str, str], str]) -> str:
+    operation = slot.operation
+    if operation.field == "*":
+        return ""
+    how = OPERATIONS[operation.operation]
+    value = inputs[how.takes, operation.field]
+    step = how.step
+    if how.takes == "number":
+        step = f"if {value}.__class__ is str: {value} = Decimal({value})\n" + step
+    event_time = "0"
+    if rule.document.event_time is not None:
+        at = inputs["event_time", rule.document.event_time]
+        event_time = f"(timestamp if {at} is None else {at})"
+    return step.format(v=value, a=f"a{slot.at}", b=f"a{slot.at + 1}", t=event_time)
+
+
+def _leaf(names: dict[str, Any], rule: Rule, compare: Compare) -> str:
+    """A comparison of a flush condition: of the record, already made when it was taken; or of a result so far."""
+    test = Input("test", compare.field, compare)
+    if test in rule.inputs:
+        return f"v{rule.inputs.index(test)}"
+    name = f"test{len(names)}"
+    names[name] = predicate(compare)
+    if compare.field == "meta.count":
+        return f"{name}(count)"
+    slot = next(slot for slot in rule.slots if slot.operation.name == compare.field)
+    if slot.operation.field == "*":
+        return f"{name}(count)"
+    how = OPERATIONS[slot.operation.operation]
+    if how.slots == 1 and (how.numeric or how.instant) and slot.operation.operation != "count":
+        return f"{name}(a{slot.at})"
+    names[f"result{slot.at}"] = lambda *held: how.result(list(held), slot.operation)
+    held = ", ".join(f"a{slot.at + i}" for i in range(how.slots))
+    return f"{name}(result{slot.at}({held}))"

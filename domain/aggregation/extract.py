@@ -1,0 +1,285 @@
+"""What a record gives to an aggregator: its session key and the values to fold, by a function compiled once.
+
+A *view* of a record has an attribute for each path that is asked for (ABSENT when the record lacks it; bytes of JSON text or
+`msgspec.Raw` for paths asked for as raw) and `cloud`: the `source` and `id` of a structured CloudEvent, else None.
+Decoders of every format make views; nothing here knows of formats.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, Literal
+
+import msgspec
+
+from domain.aggregation.conditions import expression, fields, predicate
+from domain.aggregation.document import Aggregator, Compare
+from domain.aggregation.instants import parse_instant
+from domain.aggregation.numbers import canonical, canonical_key, number_of, plain
+from domain.aggregation.operations import OPERATIONS
+from domain.aggregation.periods import Calendar, known_zone
+from domain.errors import Reject
+
+ABSENT = msgspec.UNSET
+Kind = Literal["number", "present", "raw", "instant", "event_time", "due", "event_id", "test"]
+Extracted = tuple[Any, ...]
+"""(key, values) or, with `keyed_by`, (key, values, placement); bytes, a tuple, bytes."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One of the values folded: its kind and the field (or, for a test, the comparison) it comes from."""
+
+    kind: Kind
+    field: str
+    compare: Compare | None = None
+
+
+def inputs_of(document: Aggregator) -> tuple[Input, ...]:
+    """What the fold of `document` takes from a record, in the order of the values tuple, each once."""
+    found: list[Input] = []
+    for operation in document.aggregate:
+        if operation.field != "*":
+            found.append(Input(OPERATIONS[operation.operation].takes, operation.field))
+    if document.event_time is not None:
+        found.append(Input("event_time", document.event_time))
+    if document.flush.timeout is not None and document.flush.timeout.field is not None:
+        found.append(Input("due", document.flush.timeout.field))
+    if document.event_id is not None:
+        found.append(Input("event_id", document.event_id))
+    found.extend(Input("test", compare.field, compare) for compare in record_tests(document))
+    return tuple(dict.fromkeys(found))
+
+
+def record_tests(document: Aggregator) -> list[Compare]:
+    """The comparisons of the flush conditions that look at the record or its group, not at results."""
+    found: list[Compare] = []
+    if document.flush.conditions is not None:
+        groups = set(document.group.fields)
+
+        def leaf(compare: Compare) -> str:
+            if compare.field.startswith("record.") or compare.field in groups:
+                found.append(compare)
+            return ""
+
+        expression(document.flush.conditions, leaf)
+    return found
+
+
+def paths_of(document: Aggregator) -> dict[str, Literal["any", "raw"]]:
+    """The paths that a view must offer; raw where only the JSON text is wanted."""
+    found: dict[str, Literal["any", "raw"]] = {}
+    for item in inputs_of(document):
+        path = item.field.removeprefix("record.") if item.kind == "test" else item.field
+        if item.kind == "raw":
+            found.setdefault(path, "raw")
+        else:
+            found[path] = "any"
+    wanted = [*document.group.fields, *document.keyed_by]
+    for period in document.group.periods:
+        wanted.append(period.field)
+        if period.timezone_field is not None:
+            wanted.append(period.timezone_field)
+    if document.filter is not None:
+        wanted.extend(fields(document.filter))
+    found.update(dict.fromkeys(wanted, "any"))
+    return found
+
+
+def compile_extract(
+    document: Aggregator, attributes: Mapping[str, str]
+) -> Callable[[Any], Extracted | None]:
+    """The function view -> (key, values[, placement]); None when filtered out; raises Reject with the reason.
+
+    `attributes` tells the attribute of the view for each path of `paths_of`.
+    """
+    names: dict[str, Any] = {
+        "ABSENT": ABSENT, "Decimal": Decimal, "canonical_key": canonical_key, "LIMIT": 1 << 63, "placed": _placement,
+        "null_group": document.group.null_group,
+    }  # fmt: skip
+    body: list[str] = []
+    if document.filter is not None:
+
+        def leaf(compare: Compare) -> str:
+            return _test(names, compare, f"r.{attributes[compare.field]}")
+
+        body.append(f"if not {expression(document.filter, leaf)}: return None")
+    groups: dict[str, str] = {}
+    for i, field in enumerate(document.group.fields):
+        groups[field] = f"g{i}"
+        names[f"group{i}"] = _group_value(field, document.group.null_group)
+        body += [
+            f"g{i} = r.{attributes[field]}",
+            f"if g{i}.__class__ is not str: g{i} = group{i}(g{i})",
+        ]
+    parts = list(groups.values())
+    for i, period in enumerate(document.group.periods):
+        zone = "None" if period.timezone_field is None else f"r.{attributes[period.timezone_field]}"
+        names[f"period{i}"] = _period(
+            period.field, period.unit, period.timezone, period.timezone_field
+        )
+        body.append(f"p{i} = period{i}(r.{attributes[period.field]}, {zone})")
+        parts.append(f"p{i}[0]")
+        if period.timezone_field is not None:
+            parts.append(f"p{i}[1]")
+    values = []
+    for i, item in enumerate(inputs_of(document)):
+        body += _input_lines(names, i, item, attributes, groups)
+        values.append(f"v{i},")
+    placement = ""
+    if document.keyed_by:
+        placement = f", placed(({''.join(groups[field] + ',' for field in document.keyed_by)}))"
+    body.append(
+        f"return canonical_key(({''.join(part + ',' for part in parts)})), ({' '.join(values)}){placement}"
+    )
+    source = "def extract(r):\n" + "".join(f"    {line}\n" for line in body)
+    exec(compile(source, f"<extract {document.name}>", "exec"), names)  # noqa: S102 - our own text, made from a checked document
+    compiled: Callable[[Any], Extracted | None] = names["extract"]
+    return compiled
+
+
+def _input_lines(
+    names: dict[str, Any],
+    i: int,
+    item: Input,
+    attributes: Mapping[str, str],
+    groups: Mapping[str, str],
+) -> list[str]:
+    if item.kind == "test":
+        assert_compare = item.compare
+        if assert_compare is None:
+            raise TypeError("a test without its comparison")
+        where = groups.get(item.field) or f"r.{attributes[item.field.removeprefix('record.')]}"
+        return [f"v{i} = {_test(names, assert_compare, where)}"]
+    field = f"r.{attributes[item.field]}"
+    if item.kind == "present":
+        return [f"v{i} = {field} is not ABSENT and {field} is not None"]
+    names[f"take{i}"] = _TAKE[item.kind](item.field)
+    if item.kind == "number":
+        return [
+            f"v{i} = {field}", f"c = v{i}.__class__",
+            f"if c is not Decimal and (c is not int or not -LIMIT < v{i} < LIMIT): v{i} = take{i}(v{i})",
+        ]  # fmt: skip
+    return [f"v{i} = take{i}({field}{', r.cloud' if item.kind == 'event_id' else ''})"]
+
+
+def _test(names: dict[str, Any], compare: Compare, where: str) -> str:
+    name = f"test{len(names)}"
+    test = predicate(compare)
+    names[name] = lambda value: test(None if value is ABSENT else value)
+    return f"{name}({where})"
+
+
+def _group_value(field: str, null_group: bool) -> Callable[[Any], Any]:
+    def value(found: Any) -> Any:
+        if found is None and null_group:
+            return None
+        if isinstance(found, Decimal):
+            return int(found) if found == found.to_integral_value() else found
+        if isinstance(found, bool | int | str):
+            return found
+        if found is ABSENT or found is None:
+            raise Reject(
+                "missing_group_field", f"{field} is {'absent' if found is ABSENT else 'null'}"
+            )
+        raise Reject("missing_group_field", f"{field} is not a single value")
+
+    return value
+
+
+def _period(
+    field: str, unit: Any, zone: str | None, zone_field: str | None
+) -> Callable[[Any, Any], tuple[str, str]]:
+    calendars: dict[str, Calendar] = {}
+    if zone is not None:
+        calendars[zone] = Calendar(unit, zone)
+
+    def label(found: Any, found_zone: Any) -> tuple[str, str]:
+        name = zone if zone is not None else found_zone
+        calendar = calendars.get(name) if isinstance(name, str) else None
+        if calendar is None:
+            if not known_zone(name):
+                raise Reject("missing_group_field", f"{zone_field} is not the name of a time zone")
+            calendar = calendars[name] = Calendar(unit, name)
+        if found is ABSENT or found is None:
+            raise Reject(
+                "missing_group_field", f"{field} is {'absent' if found is ABSENT else 'null'}"
+            )
+        instant = parse_instant(found)
+        if instant is None:
+            raise Reject("not_an_instant", f"{field} is no ISO 8601 date and time")
+        return calendar.interval(instant).label, name
+
+    return label
+
+
+def _take_number(field: str) -> Callable[[Any], Any]:
+    def take(found: Any) -> Any:
+        if found is ABSENT:
+            return None
+        try:
+            return number_of(found)
+        except Reject as error:
+            raise Reject(error.reason, f"{field}: {error.detail}") from None
+
+    return take
+
+
+def _take_raw(field: str) -> Callable[[Any], Any]:
+    encode = msgspec.json.Encoder(decimal_format="number").encode
+
+    def take(found: Any) -> bytes | None:
+        if found is ABSENT or found is None:
+            return None
+        text = bytes(found) if isinstance(found, msgspec.Raw | bytes) else encode(found)
+        return None if text == b"null" else text
+
+    return take
+
+
+def _take_instant(field: str) -> Callable[[Any], Any]:
+    def take(found: Any) -> int | None:
+        if found is ABSENT or found is None:
+            return None
+        instant = parse_instant(found)
+        if instant is None:
+            raise Reject("not_an_instant", f"{field} is no ISO 8601 date and time")
+        return instant
+
+    return take
+
+
+def _take_due(_: str) -> Callable[[Any], Any]:
+    return lambda found: parse_instant(found) if isinstance(found, str) else None
+
+
+def _take_event_id(field: str) -> Callable[[Any, Any], bytes]:
+    def take(found: Any, cloud: Any) -> bytes:
+        if cloud is not None:
+            found = cloud
+        elif found is ABSENT or found is None or not isinstance(found, bool | int | str | Decimal):
+            raise Reject("missing_event_id", f"{field} is absent, null or not a single value")
+        return blake2b(canonical(found), digest_size=16).digest()
+
+    return take
+
+
+_TAKE: dict[str, Callable[[str], Callable[..., Any]]] = {
+    "number": _take_number, "raw": _take_raw, "instant": _take_instant, "event_time": _take_instant,
+    "due": _take_due, "event_id": _take_event_id,
+}  # fmt: skip
+
+
+def _placement(values: tuple[Any, ...]) -> bytes:
+    """The key that a producer of `keyed_by` records uses: the value's text, of several a JSON array."""
+    if len(values) > 1:
+        return canonical_key(values)
+    value = values[0]
+    if value.__class__ is str:
+        return str(value).encode()
+    return (
+        plain(value)
+        if isinstance(value, int | Decimal) and not isinstance(value, bool)
+        else canonical(value).decode()
+    ).encode()

@@ -1,0 +1,155 @@
+"""The flushed record: what billing receives, and what an open session looks like when listed."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from domain.aggregation.instants import print_instant
+from domain.aggregation.numbers import canonical_key, plain
+from domain.aggregation.operations import exact_json
+from domain.aggregation.periods import Calendar
+from domain.aggregation.rule import Rule
+from domain.aggregation.session import NEVER, Session
+
+SourceName = Callable[[str], str]
+"""The name under which `explain.sources` shows the topic of a position (batch: the file)."""
+
+_calendars: dict[tuple[str, str], Calendar] = {}
+_encode = msgspec.json.Encoder().encode
+
+
+def exact(value: Any) -> Any:
+    """A JSON value whose numbers are encoded without loss and without an exponent."""
+    if isinstance(value, Decimal) or (value.__class__ is int and not -(1 << 63) <= value < 1 << 63):
+        return msgspec.Raw(plain(value).encode())
+    if isinstance(value, dict):
+        return {name: exact(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [exact(item) for item in value]
+    return value
+
+
+def to_json(value: Any) -> bytes:
+    """Compact JSON with exact numbers."""
+    return _encode(exact(value))
+
+
+def flush_id(rule: Rule, key: bytes, session: Session) -> str:
+    """64 hex digits: SHA-256 of aggregator, group specification, key and the position of the first record."""
+    topic, partition, first = session.sources[0][:3]
+    position = canonical_key((rule.name, rule.document.group_spec(), topic, partition, first))
+    return sha256(position + b"\0" + key).hexdigest()
+
+
+def group_of(rule: Rule, key: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(`group`, `periods`) of a flushed record, told by its key."""
+    values = exact_json(key)
+    group = dict(zip(rule.document.group.fields, values, strict=False))
+    at = len(group)
+    periods: dict[str, Any] = {}
+    for period in rule.document.group.periods:
+        label, zone = values[at], period.timezone
+        at += 1
+        if zone is None:
+            zone = values[at]
+            at += 1
+        calendar = _calendars.get((period.unit, zone))
+        if calendar is None:
+            calendar = _calendars[period.unit, zone] = Calendar(period.unit, zone)
+        interval = calendar.from_label(label)
+        periods[period.field] = {
+            "period": period.unit,
+            "label": label,
+            "start": print_instant(interval.start_ms),
+            "end": print_instant(interval.end_ms),
+        }
+    return group, periods
+
+
+def flushed_record(
+    rule: Rule,
+    due_rule: Rule,
+    key: bytes,
+    session: Session,
+    *,
+    sequence: int,
+    flush_type: str,
+    late: bool = False,
+    last_call: bool = False,
+    source_name: SourceName = str,
+) -> dict[str, Any]:
+    """The record of aggregation.md §6 as a dict, numbers as int and Decimal.
+
+    `rule` is the version of the last record applied (its accumulators are `session`'s), `due_rule` the version that set
+    the due time.
+    """
+    group, periods = group_of(rule, key)
+    values: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
+    for slot in rule.slots:
+        operation = slot.operation
+        if operation.field == "*":
+            values[operation.name] = session.count
+            continue
+        values[operation.name] = rule.result(slot, session.accumulators)
+        if operation.operation == "average":
+            total, n = session.accumulators[slot.at : slot.at + 2]
+            parts[operation.name] = {"sum": total, "n": n or 0}
+    record: dict[str, Any] = {
+        "id": flush_id(rule, key, session),
+        "aggregator": rule.name,
+        "version": session.version,
+        "sequence": sequence,
+        "group": group,
+        "periods": periods,
+        "values": values,
+        "parts": parts,
+        "meta": {
+            "origin": rule.name,
+            "count": session.count,
+            "flushType": flush_type,
+            "firstEvent": print_instant(session.first),
+            "lastEvent": print_instant(session.last),
+            "lastCall": last_call,
+        },
+        "explain": {
+            "rule": f"condition {rule.condition_text}"
+            if flush_type == "CONDITION"
+            else due_rule.due_text,
+            "due": None if session.due >= NEVER else print_instant(session.due),
+            "sources": [
+                {
+                    "topic": source_name(topic),
+                    "partition": partition,
+                    "first": first,
+                    "last": last,
+                    "count": count,
+                }
+                for topic, partition, first, last, count in session.sources
+            ],
+        },
+    }
+    if late:
+        record["late"] = True
+    return record
+
+
+def enveloped(rule: Rule, record: dict[str, Any], key: bytes) -> bytes:
+    """The record as the document's `output.envelope` wants it: plain JSON, or a structured CloudEvent 1.0."""
+    if rule.document.output.envelope != "cloudevents":
+        return to_json(record)
+    return to_json(
+        {
+            "specversion": "1.0",
+            "id": record["id"],
+            "source": f"/sluice/aggregators/{rule.name}",
+            "type": "sluice.aggregate.flushed",
+            "subject": key.decode(),
+            "time": record["meta"]["lastEvent"],
+            "datacontenttype": "application/json",
+            "data": record,
+        }
+    )

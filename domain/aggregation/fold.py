@@ -1,0 +1,204 @@
+"""What folding does rarely: opening a session, adopting an older layout, flushing, rejecting, recognising duplicates.
+
+The function that folds many records of a key without interpreting the document is made in `compiled.py`; a `Fold` holds what
+the records of one chunk (one input partition, one version of a document) share.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.aggregation.flush import SourceName, enveloped, flushed_record
+from domain.aggregation.operations import OPERATIONS, minus, plus
+from domain.aggregation.rule import Rule, Slot
+from domain.aggregation.session import History, Row, Session, set_applied
+from domain.aggregation.totals import Totals, session_sums
+
+RuleOf = Callable[[str, int], Rule]
+AUDIT = "aggregates.audit"
+
+OUTPUT_LIMIT_BYTES = 256 * 1024
+"""Flushes of one key in one commit travel in one changelog record; above this the fold stops and goes on after a commit."""
+
+
+@dataclass
+class Rejection:
+    """A record that the session refused: it becomes a dead letter."""
+
+    offset: int
+    timestamp: int
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Fold:
+    """The folding of one chunk: records of one input partition under one version of one aggregator.
+
+    `totals` collects how the control totals change, `outputs` of each key go into its row, `rejections` become dead
+    letters. `seen` knows the first sight [topic, partition, offset, timestamp, forget at] of event ids under the key.
+    """
+
+    rule: Rule
+    topic: str
+    partition: int
+    rule_of: RuleOf
+    totals: Totals = field(default_factory=Totals)
+    rejections: list[Rejection] = field(default_factory=list)
+    seen: dict[bytes, list[Any]] = field(default_factory=dict)
+    key: bytes = b""
+    full: bool = False
+    source: list[Any] = field(default_factory=list)
+    source_name: SourceName = str
+    last_call: bool = False
+
+    def session_for(
+        self, row: Row, offset: int, timestamp: int, due_value: int | None
+    ) -> Session | None:
+        """The session that the record joins: the open one, or a new one after a due one was flushed.
+
+        None when the record can't open one (`no_timeout`): it is rejected, its position noted.
+        """
+        session = row.open
+        if session is not None and timestamp >= session.due:
+            self.close(row, "TIMEOUT")
+            session = None
+        if session is None:
+            due = self.rule.due(timestamp, due_value)
+            if due is None:
+                self._reject(row, offset, timestamp)
+                return None
+            self.source = [self.topic, self.partition, offset, offset, 0]
+            session = row.open = Session(
+                self.rule.version, timestamp, timestamp, timestamp, due, self.rule.version, 0,
+                [None] * self.rule.width, [self.source],
+            )  # fmt: skip
+            return session
+        if session.version != self.rule.version:
+            adopt(session, self.rule_of(self.rule.name, session.version), self.rule)
+        for source in session.sources:
+            if source[1] == self.partition and source[0] == self.topic:
+                self.source = source
+                return session
+        self.source = [self.topic, self.partition, offset, offset, 0]
+        session.sources.append(self.source)
+        return session
+
+    def _history(self, row: Row) -> History:
+        """The row's history, begun now if it had nothing but its open session to tell of."""
+        if row.history is None:
+            row.history = History()
+            session = row.open
+            if session is not None:
+                row.history.accepted = session.count
+                sums = self.rule_of(self.rule.name, session.version).sums
+                row.history.accepted_sums = session_sums(session, sums)
+        return row.history
+
+    def _reject(self, row: Row, offset: int, timestamp: int) -> None:
+        self._looked_at(row, offset, timestamp)
+        history = self._history(row)
+        history.accepted += 1
+        history.rejected += 1
+        self.totals.add("in", 1)
+        self.totals.add("rejected", 1)
+        timeout = self.rule.document.flush.timeout
+        name = timeout.field if timeout is not None else None
+        detail = f"{name} is absent or no instant, and there is no default_timeout"
+        self.rejections.append(Rejection(offset, timestamp, "no_timeout", detail))
+
+    def duplicate(self, row: Row, event_id: bytes, offset: int, timestamp: int) -> bool:
+        """Whether the event id was seen before, at another position; a first sight is remembered in the row."""
+        known = self.seen.get(event_id)
+        if known is not None and timestamp - known[3] < self.rule.dedup_ms:
+            if known[:3] == [self.topic, self.partition, offset]:
+                return False
+            self._looked_at(row, offset, timestamp)
+            history = self._history(row)
+            history.accepted += 1
+            history.duplicates += 1
+            self.totals.add("in", 1)
+            self.totals.add("duplicates", 1)
+            return True
+        sight = [self.topic, self.partition, offset, timestamp, timestamp + self.rule.dedup_ms]
+        self.seen[event_id] = sight
+        row.seen = [*row.seen, [event_id, *sight]]
+        return False
+
+    def _looked_at(self, row: Row, offset: int, timestamp: int) -> None:
+        """Notes the position of a record that no session took; a row without any other record lives from then on."""
+        set_applied(row, self.topic, self.partition, offset)
+        if not row.touched:
+            row.touched = timestamp
+
+    def accepted(self, row: Row, number: int, sums: tuple[Any, ...]) -> None:
+        """Counts what the compiled fold applied since it loaded the session: records, and by how much each sum rose."""
+        totals = self.totals
+        totals.count["in"] += number
+        totals.count["open"] += number
+        for (_, name), value in zip(self.rule.sums, sums, strict=True):
+            totals.add_sum("in", name, value)
+            totals.add_sum("open", name, value)
+        history = row.history
+        if history is not None:
+            history.accepted += number
+            for (_, name), value in zip(self.rule.sums, sums, strict=True):
+                if value is not None:
+                    history.accepted_sums[name] = plus(history.accepted_sums.get(name), value)
+
+    def close(self, row: Row, flush_type: str) -> None:
+        """Ends the open session: the flush and its content are decided here, in the row."""
+        session = row.open
+        if session is None:
+            return
+        rule = self.rule_of(self.rule.name, session.version)
+        history = self._history(row)
+        flushed = flush_type != "TTL_EXPIRED"
+        late = flushed and bool(rule.document.group.periods) and row.sequence > 0
+        record = flushed_record(
+            rule, self.rule_of(rule.name, session.due_version), self.key, session,
+            sequence=row.sequence + 1, flush_type=flush_type, late=late, last_call=self.last_call,
+            source_name=self.source_name,
+        )  # fmt: skip
+        content = enveloped(rule, record, self.key)
+        row.outputs = [
+            *row.outputs,
+            [rule.document.output.topic if flushed else AUDIT, self.key, content],
+        ]
+        if sum(len(output[2]) for output in row.outputs) > OUTPUT_LIMIT_BYTES:
+            self.full = True
+        place = "flushed" if flushed else "expired"
+        sums = session_sums(session, rule.sums)
+        self.totals.add("open", -session.count)
+        self.totals.add(place, session.count)
+        kept = history.flushed_sums if flushed else history.expired_sums
+        for name, value in sums.items():
+            self.totals.add_sum("open", name, minus(0, value))
+            self.totals.add_sum(place, name, value)
+            kept[name] = plus(kept.get(name), value)
+        if flushed:
+            history.flushed += session.count
+            row.sequence += 1
+        else:
+            history.expired += session.count
+        for topic, partition, _, last, _ in session.sources:
+            set_applied(row, topic, partition, last)
+        row.open = None
+
+
+def adopt(session: Session, old: Rule, new: Rule) -> None:
+    """Lays the accumulators out as the newer version wants them: same operations keep theirs, new ones start empty."""
+    kept = dict(session.dropped or {})
+    for slot in old.slots:
+        kept[slot.key] = session.accumulators[slot.at : slot.at + _slots(slot)]
+    session.accumulators = [None] * new.width
+    for slot in new.slots:
+        found = kept.pop(slot.key, None)
+        if found:
+            session.accumulators[slot.at : slot.at + _slots(slot)] = found
+    session.dropped = {key: values for key, values in kept.items() if values} or None
+    session.version = new.version
+
+
+def _slots(slot: Slot) -> int:
+    return 0 if slot.operation.field == "*" else OPERATIONS[slot.operation.operation].slots

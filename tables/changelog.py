@@ -1,0 +1,149 @@
+"""A changelog partition with one writer, fenced by the log itself.
+
+Whoever takes a partition over reads it to the end and appends a *claim* with the next epoch. Every record carries its
+writer's epoch, and readers skip records with an epoch below the newest claim before them: what a writer that was stopped
+and woke up still appends does not survive. The writer knows the offset its next record must get; another one tells it
+that someone else wrote in between. If that was a newer claim, it has lost the partition (`Fenced`) before it sent
+anything to the outside; if it was a straggler with an older epoch, the keys it wrote are appended again
+(`intruded`), so that compaction can't keep the straggler's record.
+
+This needs nothing of a broker but the order of a partition: no transactions, no group generation.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+
+from domain.errors import Fenced, Invariant
+from tables.stream import Item, Row, Stream
+
+CLAIM = b"\0claim"
+_EPOCH_HEADER = "epoch"
+READ_BYTES = 4 << 20
+
+Change = tuple[bytes, bytes | None]
+"""(key, body); a body of None deletes the key."""
+
+
+class Changelog:
+    """One partition of a changelog topic. Not safe for use by several tasks at once."""
+
+    def __init__(self, stream: Stream, topic: str, partition: int, owner: str) -> None:
+        self._stream = stream
+        self.topic = topic
+        self.partition = partition
+        self._owner = owner.encode()
+        self.epoch = 0
+        self.next_offset = 0
+        self.claimed = False
+        self.intruded: set[bytes] = set()
+
+    async def follow(self, from_offset: int) -> AsyncIterator[list[Change]]:
+        """Changes from `from_offset` to the present end, in order, stragglers' left out (their keys into `intruded`)."""
+        self.next_offset = from_offset
+        end = await self.end()
+        if from_offset > end:
+            raise Invariant(
+                "the changelog reaches as far as the state on disk",
+                f"{self.topic} partition {self.partition} ends at {end}, the state was written up to {from_offset}",
+                "was the topic emptied or deleted? Move the state aside (tables/ in the data directory) to rebuild from "
+                "the topic, or restore the topic",
+            )
+        while self.next_offset < end:
+            part = await self._stream.read(
+                self.topic, self.partition, self.next_offset, max_bytes=READ_BYTES
+            )
+            changes = self._accept(part.items)
+            if part.next_offset <= self.next_offset:
+                break
+            self.next_offset = part.next_offset
+            if changes:
+                yield changes
+
+    async def end(self) -> int:
+        """The offset that the next record will get."""
+        tp = (self.topic, self.partition)
+        return (await self._stream.end_offsets([tp]))[tp]
+
+    async def claim(self) -> list[Change]:
+        """Takes the partition over; returns changes that came in between the reading and the claim."""
+        late: list[Change] = []
+        while True:
+            expected, epoch = self.next_offset, self.epoch + 1
+            first, last = await self._stream.append(
+                self.topic, self.partition, [(CLAIM, _stamp(epoch) + self._owner, None, ())]
+            )
+            if first == expected:
+                self.epoch, self.next_offset, self.claimed = epoch, last + 1, True
+                return late
+            late += await self._read_between(expected, first)
+            self.next_offset = last + 1
+            if self.epoch < epoch:
+                self.epoch, self.claimed = epoch, True
+                return late
+
+    async def append(self, changes: Sequence[Change], timestamp: int | None = None) -> None:
+        """Appends changes and returns once they are durable; raises Fenced when the partition was lost."""
+        if not self.claimed:
+            raise Invariant(
+                "only a claimed changelog is written", f"{self.topic} partition {self.partition}"
+            )
+        stamp = _stamp(self.epoch)
+        tombstone = ((_EPOCH_HEADER, stamp),)
+        rows: list[Row] = [
+            (key, None, timestamp, tombstone)
+            if body is None
+            else (key, stamp + body, timestamp, ())
+            for key, body in changes
+        ]
+        expected = self.next_offset
+        first, last = await self._stream.append(self.topic, self.partition, rows)
+        if first != expected or last - first + 1 != len(rows):
+            await self._check_between(expected, last)
+        self.next_offset = last + 1
+
+    async def _check_between(self, expected: int, last: int) -> None:
+        own = self.epoch
+        await self._read_between(expected, last + 1)
+        if self.epoch != own:
+            self.claimed = False
+            raise Fenced(
+                self.topic, self.partition, f"claimed with epoch {self.epoch}, ours was {own}"
+            )
+
+    async def _read_between(self, start: int, end: int) -> list[Change]:
+        changes: list[Change] = []
+        while start < end:
+            part = await self._stream.read(self.topic, self.partition, start)
+            changes += self._accept([item for item in part.items if item[0] < end])
+            if part.next_offset <= start:
+                break
+            start = part.next_offset
+        return changes
+
+    def _accept(self, items: Sequence[Item]) -> list[Change]:
+        changes: list[Change] = []
+        for _, _, key, value, headers in items:
+            if key is None:
+                continue
+            epoch = _epoch_of(value, headers)
+            if epoch < self.epoch:
+                if key != CLAIM:
+                    self.intruded.add(key)
+                continue
+            self.epoch = epoch
+            if key != CLAIM:
+                self.intruded.discard(key)
+                changes.append((key, None if value is None else value[8:]))
+        return changes
+
+
+def _stamp(epoch: int) -> bytes:
+    return epoch.to_bytes(8, "big")
+
+
+def _epoch_of(value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> int:
+    if value is not None:
+        return int.from_bytes(value[:8], "big")
+    for name, stamp in headers:
+        if name == _EPOCH_HEADER:
+            return int.from_bytes(stamp, "big")
+    return 0

@@ -1,0 +1,101 @@
+"""Keys and small records of a shard's store.
+
+s <row key>            session row (codec)                        also in the changelog
+e <hash of row key><event id>   [topic, partition, offset, timestamp, forget at], also in the changelog
+m                      Marks: what the shard as a whole knows     also in the changelog
+l                      Local: what only this disk knows
+w <due ms><row key>    due index: look at this row then
+x <due ms><e key>      when an event id may be forgotten
+o <number>             [topic, key, value] decided, not yet known to be sent
+"""
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from domain.aggregation.totals import PLACES, SUM_PLACES, Totals, exact_sum
+
+ROW, SEEN, MARKS, LOCAL, WAKE, FORGET, OUTBOX = b"s", b"e", b"m", b"l", b"w", b"x", b"o"
+_EPOCH_SHIFT = 1 << 63  # instants before 1970 sort before those after it
+
+
+class Marks(msgspec.Struct, array_like=True):
+    """`floors`: [path, topic, partition, aggregator, offset] applied before the commit that wrote this, so that it holds whatever part of
+    that commit survives. `sent`: outputs up to this number are out. `effective_now` never goes back. `retired`: the
+    totals of rows that were forgotten, by aggregator; `retiring`: [row key, touched] of those counted there in this record.
+    """
+
+    floors: list[list[Any]] = []
+    sent: int = 0
+    effective_now: int = 0
+    retired: dict[str, Any] = {}
+    retiring: list[list[Any]] = []
+
+
+class Local(msgspec.Struct, array_like=True):
+    """`changelog_next`: the state has everything before this offset. `totals` by aggregator. `numbered`: last output number."""
+
+    changelog_next: int = 0
+    numbered: int = 0
+    totals: dict[str, Any] = {}
+    floors: list[list[Any]] = []
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_marks = msgspec.msgpack.Decoder(Marks).decode
+decode_local = msgspec.msgpack.Decoder(Local).decode
+decode_any = msgspec.msgpack.Decoder().decode
+
+
+def wake_key(at_ms: int, row_key: bytes) -> bytes:
+    """The due index's key: ordered by time."""
+    return WAKE + instant_bytes(at_ms) + row_key
+
+
+def instant_bytes(at_ms: int) -> bytes:
+    """8 bytes that sort as the instants do."""
+    return (at_ms + _EPOCH_SHIFT).to_bytes(8, "big")
+
+
+def instant_of(index_key: bytes) -> int:
+    """The instant in a key of the due or the forget index."""
+    return int.from_bytes(index_key[1:9], "big") - _EPOCH_SHIFT
+
+
+def outbox_key(number: int) -> bytes:
+    return OUTBOX + number.to_bytes(8, "big")
+
+
+def seen_key(row_key: bytes, event_id: bytes) -> bytes:
+    """Where the first sight of an event id under a session key is kept."""
+    return SEEN + blake2b(row_key, digest_size=8).digest() + event_id
+
+
+def pack_totals(totals: dict[str, Totals]) -> dict[str, Any]:
+    """Totals by aggregator as plain data, sums as text."""
+    return {
+        name: [
+            [each.count[place] for place in PLACES],
+            [
+                {field: str(value) for field, value in each.sums[place].items()}
+                for place in SUM_PLACES
+            ],
+        ]
+        for name, each in totals.items()
+    }
+
+
+def unpack_totals(packed: dict[str, Any]) -> dict[str, Totals]:
+    """The inverse of `pack_totals`."""
+    found: dict[str, Totals] = {}
+    for name, (counts, sums) in packed.items():
+        totals = found[name] = Totals()
+        totals.count = dict(zip(PLACES, counts, strict=True))
+        for place, values in zip(SUM_PLACES, sums, strict=True):
+            totals.sums[place] = {field: _number(value) for field, value in values.items()}
+    return found
+
+
+def _number(text: str) -> Any:
+    return int(text) if text.lstrip("-").isdigit() else exact_sum(text)

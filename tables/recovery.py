@@ -1,0 +1,165 @@
+"""Brings a shard's store up to the end of its changelog, and makes it this process's own.
+
+From an empty disk the records are put as they come (the last of a key wins) and everything derived is made in one scan at the
+end; from a warm one only the tail is applied, each row against the one it replaces.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from domain.aggregation.session import Row
+from domain.aggregation.rule import split_row_key
+from domain.aggregation.totals import Totals, contribution
+from tables.changelog import Change
+from tables.codec import decode_row, encode_row
+from tables.layout import (
+    FORGET, LOCAL, MARKS, ROW, SEEN, Marks, decode_any, decode_local, decode_marks, encode, instant_bytes, outbox_key,
+    seen_key, unpack_totals, wake_key,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from tables.shard import Shard
+
+SCAN_ROWS = 5_000  # rows of one write batch while everything derived is made
+
+
+async def recover(shard: "Shard") -> None:
+    """Reads, claims, derives. Afterwards the shard's totals, marks and positions are those of its rows."""
+    known = shard.store.get_many([LOCAL, MARKS])
+    cold = known[0] is None
+    if known[0] is not None:
+        local = decode_local(known[0])
+        shard.numbered = local.numbered
+        shard.totals = unpack_totals(local.totals)
+        shard.applied = {
+            (path, topic, partition, name): offset
+            for path, topic, partition, name, offset in local.floors
+        }
+    if known[1] is not None:
+        shard.marks = decode_marks(known[1])
+    changelog = shard.changelog
+    if changelog is None:
+        return
+    apply = _put if cold else _apply
+    async for changes in changelog.follow(
+        0 if known[0] is None else decode_local(known[0]).changelog_next
+    ):
+        apply(shard, changes)
+    apply(shard, await changelog.claim())
+    if cold:
+        _derive(shard)
+    _finish_retiring(shard)
+    shard.store.write([(LOCAL, shard.local())])
+
+
+def _put(shard: "Shard", changes: list[Change]) -> None:
+    latest = dict(changes)
+    _note_marks(shard, latest)
+    shard.store.write(
+        [(key, body) for key, body in latest.items() if body is not None],
+        [key for key, body in latest.items() if body is None],
+    )
+
+
+def _note_marks(shard: "Shard", latest: dict[bytes, bytes | None]) -> None:
+    """Takes over the newest marks; floors never fall. The totals are always those of the rows and of the retired."""
+    body = latest.get(MARKS)
+    if body is None:
+        return
+    before = shard.marks
+    shard.marks = decode_marks(body)
+    shard.marks.sent = max(before.sent, shard.marks.sent)
+    for retired, sign in ((shard.marks.retired, 1), (before.retired, -1)):
+        for name, totals in unpack_totals(retired).items():
+            shard.totals.setdefault(name, Totals()).merge(totals, sign)
+    for path, topic, partition, name, offset in shard.marks.floors:
+        source = (path, topic, partition, name)
+        shard.applied[source] = max(offset, shard.applied.get(source, -1))
+
+
+def _derive(shard: "Shard") -> None:
+    """Due index, forget index, outbox and totals of a store that holds only what the changelog does."""
+    shard.numbered = shard.marks.sent
+    shard.totals = unpack_totals(shard.marks.retired)
+    puts: list[tuple[bytes, bytes]] = []
+    for key, body in shard.store.scan(ROW, b"t"):
+        row_key, row = key[1:], decode_row(body)
+        _count(shard, row_key, row, 1)
+        if row.wake:
+            puts.append((wake_key(row.wake, row_key), b""))
+        if row.outputs or row.seen:
+            puts += _carried(shard, row_key, row)
+            puts.append((key, encode_row(row)))
+        if len(puts) >= SCAN_ROWS:
+            shard.store.write(puts)
+            puts = []
+    for key, body in shard.store.scan(SEEN, b"f"):
+        puts.append((FORGET + instant_bytes(decode_any(body)[4]) + key, b""))
+        if len(puts) >= SCAN_ROWS:
+            shard.store.write(puts)
+            puts = []
+    shard.store.write(puts)
+
+
+def _apply(shard: "Shard", changes: list[Change]) -> None:
+    """Changes newer than a warm store: what is derived follows each row."""
+    latest = dict(changes)
+    _note_marks(shard, latest)
+    puts: list[tuple[bytes, bytes]] = []
+    deletes: list[bytes] = []
+    rows = [key for key in latest if key[:1] == ROW]
+    for key, old in zip(rows, shard.store.get_many(rows), strict=True):
+        row_key, body = key[1:], latest[key]
+        if old is not None:
+            before = decode_row(old)
+            _count(shard, row_key, before, -1)
+            deletes += [wake_key(before.wake, row_key), key]
+        if body is not None:
+            row = decode_row(body)
+            _count(shard, row_key, row, 1)
+            puts.append((wake_key(row.wake, row_key), b""))
+            puts += _carried(shard, row_key, row)
+            puts.append((key, encode_row(row)))
+    for key, body in latest.items():
+        if key[:1] != ROW:
+            if body is None:
+                deletes.append(key)
+                continue
+            puts.append((key, body))
+            if key[:1] == SEEN:
+                puts.append((FORGET + instant_bytes(decode_any(body)[4]) + key, b""))
+    shard.store.write(puts, deletes)
+
+
+def _carried(shard: "Shard", row_key: bytes, row: Row) -> list[tuple[bytes, bytes]]:
+    """What travels in a row's changelog record only: outputs that may not be out, event ids first seen."""
+    puts: list[tuple[bytes, bytes]] = []
+    for number, topic, key, value in row.outputs:
+        shard.numbered = max(shard.numbered, number)
+        if number > shard.marks.sent:
+            puts.append((outbox_key(number), encode([topic, key, value])))
+    for event_id, *sight in row.seen:
+        at = seen_key(row_key, event_id)
+        puts += [(at, encode(sight)), (FORGET + instant_bytes(sight[4]) + at, b"")]
+    row.outputs, row.seen = [], []
+    return puts
+
+
+def _count(shard: "Shard", row_key: bytes, row: Row, sign: int) -> None:
+    totals = shard.totals.setdefault(split_row_key(row_key)[0], Totals())
+    totals.merge(contribution(row, shard.sums_of(row_key, row.open)), sign)
+
+
+def _finish_retiring(shard: "Shard") -> None:
+    """Deletes rows that are counted among the retired but whose tombstones may not have been written."""
+    marks: Marks = shard.marks
+    deletes: list[bytes] = []
+    keys = [key for key, _ in marks.retiring]
+    touched: dict[bytes, Any] = {key: at for key, at in marks.retiring}
+    for key, data in zip(keys, shard.store.get_many([ROW + key for key in keys]), strict=True):
+        if data is None:
+            continue
+        row = decode_row(data)
+        if row.open is None and row.touched == touched[key]:
+            _count(shard, key, row, -1)
+            deletes += [ROW + key, wake_key(row.wake, key)]
+    shard.store.write([], deletes)

@@ -1,0 +1,304 @@
+"""The state of one shard: session rows, due index, outbox, totals, and the order in which a commit makes them durable.
+
+The commit of a batch (architecture.md §2.4). A kill between any two steps loses nothing and repeats nothing:
+
+    1. the changelog: every changed row, flush decisions with their whole content in the row; acknowledged by the stream
+    2. one RocksDB write batch: rows, due index, outbox, totals, positions
+    3. the outbox sent, acknowledged
+    4. the outbox cleared, the batch acknowledged
+    5. in time, the offset commit
+
+Steps 1 to 4 are `Shard.commit` (the acknowledgement is its caller's), step 5 is the consumer's.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.aggregation.rule import Rule, split_row_key
+from domain.aggregation.session import Row, Session
+from domain.aggregation.totals import Totals, contribution
+from domain.errors import Invariant
+from tables.changelog import Change, Changelog
+from tables.codec import decode_row, encode_row
+from tables.layout import (
+    FORGET, LOCAL, MARKS, OUTBOX, ROW, WAKE, Local, Marks, decode_any, encode, instant_bytes, instant_of, outbox_key,
+    pack_totals, seen_key, unpack_totals, wake_key,
+)  # fmt: skip
+from tables.store import KeyedStore
+
+Output = tuple[str, bytes | None, bytes]
+"""(public topic, key, value)"""
+Send = Callable[[list[Output]], Awaitable[None]]
+Source = tuple[int, str, int, str]
+"""(path: 0 direct, 1 routed; public topic; partition; aggregator): what comes from one is applied in the order of offsets."""
+RuleOf = Callable[[str, int], Rule]
+
+
+@dataclass
+class Changes:
+    """What a batch or a tick decided: rows by row key with their time to live, positions and totals."""
+
+    rows: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
+    applied: dict[Source, int] = field(default_factory=dict)
+    totals: dict[str, Totals] = field(default_factory=dict)
+    effective_now: int = 0
+    retire: list[bytes] = field(default_factory=list)
+    dropped: list[bytes] = field(default_factory=list)
+    """Index keys that were looked at and are no longer wanted."""
+    forget: list[bytes] = field(default_factory=list)
+    """Event ids (their keys in the store) no longer to be remembered."""
+    rewoken: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
+    """Rows whose only change is when to look at them again: (row, instant)."""
+
+
+class Shard:
+    """See the module. One task at a time uses it; `open` first, `close` last."""
+
+    def __init__(
+        self,
+        number: int,
+        store: KeyedStore,
+        changelog: Changelog | None,
+        rule_of: RuleOf,
+        send: Send,
+        *,
+        cache_rows: int = 20_000,
+        on_step: Callable[[int], None] = lambda _step: None,
+    ) -> None:
+        self.number = number
+        self.store = store
+        self.changelog = changelog
+        self.rule_of = rule_of
+        self.marks = Marks()
+        self.numbered = 0
+        self.totals: dict[str, Totals] = {}
+        self.applied: dict[Source, int] = {}
+        self._send = send
+        self._cache: dict[bytes, Row] = {}
+        self._cache_rows = cache_rows
+        self._on_step = on_step
+
+    async def open(self) -> None:
+        """Brings the state up to the changelog's end, claims it, and sends what was decided and maybe not sent."""
+        from tables.recovery import recover
+
+        await recover(self)
+        await self._send_outbox()
+
+    def load(self, row_keys: Iterable[bytes]) -> dict[bytes, Row]:
+        """The rows of these keys, new ones where there is none. They are the caller's until the commit."""
+        cache = self._cache
+        rows: dict[bytes, Row] = {}
+        missing = []
+        for key in row_keys:
+            row = cache.get(key)
+            if row is None:
+                missing.append(key)
+            else:
+                rows[key] = row
+        if missing:
+            for key, data in zip(
+                missing, self.store.get_many([ROW + key for key in missing]), strict=True
+            ):
+                rows[key] = Row() if data is None else decode_row(data)
+        return rows
+
+    def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
+        """First sights [topic, partition, offset, timestamp, forget at] of those event ids that are known under the key."""
+        ids = list(event_ids)
+        found = self.store.get_many([seen_key(row_key, event_id) for event_id in ids])
+        return {
+            event_id: decode_any(data)
+            for event_id, data in zip(ids, found, strict=True)
+            if data is not None
+        }
+
+    def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes, Row]]:
+        """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in the order of the due index."""
+        keys = [key for key, _ in self.store.scan(WAKE, WAKE + instant_bytes(now_ms + 1), limit)]
+        rows = self.load(key[9:] for key in keys)
+        return [(instant_of(key), key[9:], rows[key[9:]]) for key in keys]
+
+    def forgettable(self, now_ms: int, limit: int) -> tuple[list[bytes], list[bytes]]:
+        """(index keys, event ids' keys) of at most `limit` event ids whose time is over."""
+        index = [
+            key for key, _ in self.store.scan(FORGET, FORGET + instant_bytes(now_ms + 1), limit)
+        ]
+        sights = self.store.get_many([key[9:] for key in index])
+        over = [data is not None and decode_any(data)[4] <= now_ms for data in sights]
+        return index, [key[9:] for key, is_over in zip(index, over, strict=True) if is_over]
+
+    def next_due(self) -> int | None:
+        """The earliest instant at which some row is to be looked at."""
+        for key, _ in self.store.scan(WAKE, FORGET, 1):
+            return instant_of(key)
+        return None
+
+    async def commit(self, changes: Changes) -> None:
+        """Makes the changes durable and their outputs sent, in the order of the module's docstring."""
+        log, puts, deletes, outputs = self._encode(changes)
+        # Step 1: the changelog, acknowledged.
+        self._on_step(0)
+        if self.changelog is not None:
+            log += self._repairs(changes)
+            await self.changelog.append(log)
+        self._on_step(1)
+        # Step 2: one write batch.
+        for name, totals in changes.totals.items():
+            self.totals.setdefault(name, Totals()).merge(totals)
+        for source, offset in changes.applied.items():
+            if offset > self.applied.get(source, -1):
+                self.applied[source] = offset
+        puts.append((LOCAL, self.local()))
+        self.store.write(puts, deletes)
+        self._remember(changes)
+        self._on_step(2)
+        # Steps 3 and 4: the outbox sent, then cleared.
+        if outputs:
+            await self._send(outputs)
+            self._on_step(3)
+            self._cleared(range(self.numbered - len(outputs) + 1, self.numbered + 1))
+        self._on_step(4)
+
+    def local(self) -> bytes:
+        """What only this disk knows, as it is after the write batch that it is part of."""
+        following = 0 if self.changelog is None else self.changelog.next_offset
+        floors = [[*source, offset] for source, offset in self.applied.items()]
+        return encode(Local(following, self.numbered, pack_totals(self.totals), floors))
+
+    def _encode(
+        self, changes: Changes
+    ) -> tuple[list[Change], list[tuple[bytes, bytes]], list[bytes], list[Output]]:
+        log: list[Change] = []
+        puts: list[tuple[bytes, bytes]] = []
+        deletes: list[bytes] = list(changes.dropped)
+        outputs: list[Output] = []
+        marks = self.marks
+        marks.floors = [[*source, offset] for source, offset in self.applied.items()]
+        if changes.effective_now > marks.effective_now:
+            marks.effective_now = changes.effective_now
+        for key, (row, ttl_ms) in changes.rows.items():
+            session = row.open
+            wake = row.touched + ttl_ms
+            if session is not None and session.due < wake:
+                wake = session.due
+            if not row.wake or wake < row.wake:
+                if row.wake:
+                    deletes.append(wake_key(row.wake, key))
+                puts.append((wake_key(wake, key), b""))
+                row.wake = wake
+            if row.outputs or row.seen:
+                for output in row.outputs:
+                    self.numbered += 1
+                    output.insert(0, self.numbered)
+                    outputs.append((output[1], output[2], output[3]))
+                    puts.append((outbox_key(self.numbered), encode(output[1:])))
+                log.append((ROW + key, encode_row(row)))
+                for event_id, *sight in row.seen:
+                    at, body = seen_key(key, event_id), encode(sight)
+                    log.append((at, body))
+                    puts += [(at, body), (FORGET + instant_bytes(sight[4]) + at, b"")]
+                row.outputs, row.seen = [], []
+                puts.append((ROW + key, encode_row(row)))
+            else:
+                body = encode_row(row)
+                log.append((ROW + key, body))
+                puts.append((ROW + key, body))
+        for key, (row, wake) in changes.rewoken.items():
+            row.wake = wake
+            puts += [(wake_key(wake, key), b""), (ROW + key, encode_row(row))]
+        log += [(key, None) for key in changes.forget]
+        deletes += changes.forget
+        self._retire(changes, log, deletes)
+        body = encode(marks)
+        log.append((MARKS, body))
+        puts.append((MARKS, body))
+        return log, puts, deletes, outputs
+
+    def _retire(self, changes: Changes, log: list[Change], deletes: list[bytes]) -> None:
+        """Forgets rows: their totals move to `retired` in the same record that names them.
+
+        The tombstones follow with the commit after (`_repairs`), when that record is known to be durable.
+        """
+        marks = self.marks
+        for key, _ in marks.retiring:
+            log.append((ROW + key, None))
+        marks.retiring = []
+        if not changes.retire:
+            return
+        retired = unpack_totals(marks.retired)
+        for key, row in self.load(changes.retire).items():
+            retired.setdefault(split_row_key(key)[0], Totals()).merge(contribution(row, ()))
+            marks.retiring.append([key, row.touched])
+            deletes += [ROW + key, wake_key(row.wake, key)]
+            self._cache.pop(key, None)
+        marks.retired = pack_totals(retired)
+
+    def _repairs(self, changes: Changes) -> list[Change]:
+        """Rows that a fenced writer appended again after us: ours once more, so that ours is what compaction keeps."""
+        if self.changelog is None or not self.changelog.intruded:
+            return []
+        keys = [
+            key for key in self.changelog.intruded if key != MARKS and key[1:] not in changes.rows
+        ]
+        self.changelog.intruded.clear()
+        return list(zip(keys, self.store.get_many(keys), strict=True))
+
+    def _remember(self, changes: Changes) -> None:
+        cache = self._cache
+        if len(cache) + len(changes.rows) > self._cache_rows:
+            cache.clear()
+        if len(changes.rows) <= self._cache_rows:
+            for key, (row, _) in changes.rows.items():
+                cache[key] = row
+        for key, (row, _) in changes.rewoken.items():
+            if key in cache:
+                cache[key] = row
+
+    async def _send_outbox(self) -> None:
+        found = [
+            (int.from_bytes(key[1:], "big"), decode_any(data))
+            for key, data in self.store.scan(OUTBOX, b"p")
+        ]
+        if found:
+            await self._send([(topic, key, value) for _, (topic, key, value) in found])
+            self._cleared([number for number, _ in found])
+
+    def _cleared(self, numbers: Iterable[int]) -> None:
+        self.marks.sent = self.numbered
+        self.store.write([(MARKS, encode(self.marks))], [outbox_key(number) for number in numbers])
+
+    def check(self) -> None:
+        """Raises Invariant unless the totals kept are those that the rows add up to (reads every row)."""
+        found = unpack_totals(self.marks.retired)
+        for key, data in self.store.scan(ROW, b"t"):
+            row = decode_row(data)
+            found.setdefault(split_row_key(key[1:])[0], Totals()).merge(
+                contribution(row, self.sums_of(key[1:], row.open))
+            )
+        for name in found.keys() | self.totals.keys():
+            kept, derived = self.totals.get(name, Totals()), found.get(name, Totals())
+            kept_sums = {
+                place: {k: v for k, v in values.items() if v} for place, values in kept.sums.items()
+            }
+            derived_sums = {
+                place: {k: v for k, v in values.items() if v}
+                for place, values in derived.sums.items()
+            }
+            if kept.count != derived.count or kept_sums != derived_sums:
+                raise Invariant(
+                    "control totals are those of the rows",
+                    f"shard {self.number}, {name}: {kept} {derived}",
+                )
+
+    def sums_of(self, row_key: bytes, session: Session | None) -> tuple[tuple[int, str], ...]:
+        """The sums that the session's version keeps."""
+        return (
+            () if session is None else self.rule_of(split_row_key(row_key)[0], session.version).sums
+        )
+
+    def close(self) -> None:
+        """Closes the store; everything of finished commits is on disk."""
+        self._cache.clear()
+        self.store.close()

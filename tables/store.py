@@ -1,0 +1,164 @@
+"""One partition's keyed state in RocksDB: bytes to bytes, ordered, one write batch a commit, memory bounded.
+
+Closed explicitly; an iterator never lives past the call that made it (a live one keeps the lock). A store that can't be
+opened is moved aside (`moved_aside` tells where to) and begun empty: the changelog has everything.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteOptions,
+)
+
+BLOOM_BITS = 10  # about 1 % of look-ups for absent keys read a block
+OPEN_FILES = 256  # per partition: well below the usual limit of 1,024 a process at 4 partitions
+
+
+class KeyedStore(Protocol):
+    """What a table needs of its store; in memory for batches without state."""
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]: ...
+    def write(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = ()) -> None: ...
+    def scan(
+        self, start: bytes, end: bytes, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]: ...
+    def close(self) -> None: ...
+
+
+class RocksStore:
+    """A RocksDB folder. `memory_bytes` bounds block cache plus write buffers (a third of it).
+
+    `durable` writes a write-ahead log (state without a changelog); without it a kill loses the newest writes, as a whole
+    and in order: what was written first is there when what was written later is.
+    """
+
+    def __init__(self, path: Path, memory_bytes: int, *, durable: bool) -> None:
+        self.path = path
+        self.moved_aside: Path | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        options = _options(memory_bytes)
+        try:
+            self._db = Rdict(str(path), options)
+        except Exception as error:
+            # rocksdict raises plain Exceptions whose text starts with RocksDB's status
+            if not str(error).startswith(("Corruption", "Invalid argument", "NotFound")):
+                raise
+            self.moved_aside = _free_name(path)
+            path.rename(self.moved_aside)
+            self._db = Rdict(str(path), options)
+        write_options = WriteOptions()
+        write_options.disable_wal = not durable
+        write_options.sync = durable
+        self._db.set_write_options(write_options)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The values of `keys`, None for absent ones, in order, in one multi-get."""
+        found: list[bytes | None] = self._db.get(list(keys)) if keys else []
+        return found
+
+    def write(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = ()) -> None:
+        """Applies deletes, then puts, as one write batch: all of it or nothing."""
+        batch = WriteBatch(raw_mode=True)
+        for key in deletes:
+            batch.delete(key)
+        for key, value in puts:
+            batch.put(key, value)
+        self._db.write(batch)
+
+    def scan(
+        self, start: bytes, end: bytes, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) with start <= key < end, in order, at most `limit`."""
+        found: list[tuple[bytes, bytes]] = []
+        items: Any = self._db.items(from_key=start)
+        for key, value in items:
+            if key >= end or (limit is not None and len(found) >= limit):
+                break
+            if limit is None:
+                yield key, value
+            else:
+                found.append((key, value))
+        del items
+        yield from found
+
+    def flush(self) -> None:
+        """Writes what is in memory to disk."""
+        self._db.flush()
+
+    def size_bytes(self) -> int:
+        """Bytes on disk."""
+        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+
+    def memory(self) -> int:
+        """Bytes of memory that this store holds now: write buffers, table readers, block cache."""
+        names = (
+            "rocksdb.cur-size-all-mem-tables",
+            "rocksdb.estimate-table-readers-mem",
+            "rocksdb.block-cache-usage",
+        )
+        return sum(self._db.property_int_value(name) or 0 for name in names)
+
+    def close(self) -> None:
+        """Flushes and closes; the folder can be opened again at once."""
+        self._db.flush()
+        self._db.close()
+
+
+class MemoryStore:
+    """The same in a dict, for a run that keeps nothing. `scan` sorts: not for large state."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, bytes] = {}
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self._rows.get(key) for key in keys]
+
+    def write(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = ()) -> None:
+        for key in deletes:
+            self._rows.pop(key, None)
+        self._rows.update(puts)
+
+    def scan(
+        self, start: bytes, end: bytes, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        keys = sorted(key for key in self._rows if start <= key < end)
+        for key in keys[:limit]:
+            yield key, self._rows[key]
+
+    def close(self) -> None:
+        self._rows.clear()
+
+
+def _options(memory_bytes: int) -> Options:
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(memory_bytes * 2 // 3))
+    table.set_bloom_filter(BLOOM_BITS, False)
+    table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(table)
+    options.set_write_buffer_size(
+        memory_bytes // 6
+    )  # two of them: one filling, one being written out
+    options.set_max_write_buffer_number(2)
+    options.set_max_open_files(OPEN_FILES)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(1 << 20)
+    return options
+
+
+def _free_name(path: Path) -> Path:
+    n = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{n}")).exists():
+        n += 1
+    return aside
