@@ -1,7 +1,8 @@
 """Applies chunks to the sessions of one shard, and flushes what has become due.
 
-One batch or one tick at a time, each committed whole (see `tables/shard.py`). The clock of the shard is its *effective now*: the
-smallest of what all inputs that feed it have reached; it never goes back.
+One batch or one tick at a time, each committed whole (see `tables/shard.py`). The clock of the
+shard is its *effective now*: the smallest of what all inputs that feed it have reached; it never
+goes back.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,8 @@ from tables.layout import wake_key
 from tables.shard import Changes, Shard
 
 DIRECT, ROUTED = 0, 1
-TICK_ROWS = 5_000  # rows of one tick's commit: bounded memory, and a batch waits for no longer than that takes
+# rows of one tick's commit: bounded memory, and a batch waits for no longer than that takes
+TICK_ROWS = 5_000
 FORGET_IDS = 20_000
 
 
@@ -62,7 +64,9 @@ class ShardProcessor:
             pass
 
     async def _apply_once(self, path: int, chunks: Sequence[Chunk]) -> bool:
-        """One commit; whether a key had decided so much that the rest must wait for the next commit."""
+        """One commit; whether a key had decided so much that the rest must wait for the next
+        commit.
+        """
         changes = Changes(effective_now=self.shard.marks.effective_now)
         rows: dict[bytes, Row] = {}
         more = False
@@ -106,8 +110,9 @@ class ShardProcessor:
         """Dead letters of the session itself travel with the row that counts them."""
         for refused in ctx.rejections:
             letter = Letter(
-                chunk.topic, chunk.partition, refused.offset, rule.name, refused.reason, refused.detail,
-                chunk.originals.get(refused.offset), rule.version, refused.timestamp,
+                chunk.topic, chunk.partition, refused.offset, rule.name, refused.reason,
+                refused.detail, chunk.originals.get(refused.offset), rule.version,
+                refused.timestamp,
             )  # fmt: skip
             row.outputs = [*row.outputs, [LETTERS, chunk.topic.encode(), letter.encode()]]
         ctx.rejections.clear()
@@ -120,12 +125,16 @@ class ShardProcessor:
                 self._progress[at] = each.until
 
     def effective_now(self, feeding: Iterable[tuple[str, int]]) -> int:
-        """The time up to which everything that feeds the shard has been applied; never less than before."""
+        """The time up to which everything that feeds the shard has been applied; never less than
+        before.
+        """
         reached = min((self._progress.get(tp, -NEVER) for tp in feeding), default=-NEVER)
         return max(reached, self.shard.marks.effective_now)
 
     async def tick(self, feeding: Iterable[tuple[str, int]]) -> int:
-        """Flushes, expires and forgets what is due by effective now, in the order of due times; returns how many rows."""
+        """Flushes, expires and forgets what is due by effective now, in the order of due times;
+        returns how many rows.
+        """
         now = self.effective_now(feeding)
         done = 0
         while True:

@@ -1,8 +1,10 @@
-"""What travels on `<app>-sessions-in`: chunks of routed records, and marks of how far the inputs have been routed.
+"""What travels on `<app>-sessions-in`: chunks of routed records, and marks of how far the inputs
+have been routed.
 
-A chunk holds the records of one input partition, under one version of one aggregator, for one shard, in order; many travel
-in one stream record, so that the hop costs per chunk and not per record. MessagePack:
-[topic, partition, aggregator, version, [[key, offset, timestamp, values, original?], ...]].
+A chunk holds the records of one input partition, under one version of one aggregator, for one
+shard, in order; many travel in one stream record, so that the hop costs per chunk and not per
+record. MessagePack: [topic, partition, aggregator, version, [[key, offset, timestamp, values,
+original?], ...]].
 """
 
 from typing import Any
@@ -14,7 +16,9 @@ Entry = tuple[bytes, int, int, tuple[Any, ...]]
 
 
 class Chunk(msgspec.Struct, array_like=True):
-    """Routed records. `originals` has, by offset, the bytes of those that the session may still refuse."""
+    """Routed records. `originals` has, by offset, the bytes of those that the session may still
+    refuse.
+    """
 
     topic: str
     partition: int
@@ -25,7 +29,9 @@ class Chunk(msgspec.Struct, array_like=True):
 
 
 class Progress(msgspec.Struct, array_like=True):
-    """Every record of that input partition with a timestamp up to `until` has been routed before this."""
+    """Every record of that input partition with a timestamp up to `until` has been routed before
+    this.
+    """
 
     topic: str
     partition: int

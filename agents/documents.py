@@ -1,7 +1,8 @@
 """Control messages: reads topic `config`, validates, numbers versions, writes the documents log.
 
-One worker has the topic's partition and is the log's writer; a message that doesn't validate becomes a dead letter and what
-was in force stays in force. A message read again (after a kill) is recognised by its position.
+One worker has the topic's partition and is the log's writer; a message that doesn't validate
+becomes a dead letter and what was in force stays in force. A message read again (after a kill) is
+recognised by its position.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -34,7 +35,9 @@ class Refused(Exception):
 def read_message(
     key: bytes | None, value: bytes | None
 ) -> tuple[str, str, dict[str, Any] | None, str, str]:
-    """(kind, name, document or None for a removal, actor, reason) of a control message; raises Refused."""
+    """(kind, name, document or None for a removal, actor, reason) of a control message; raises
+    Refused.
+    """
     if value is None:
         kind, _, name = (key or b"").decode("utf-8", "replace").partition("/")
         if not kind or not name:
@@ -46,7 +49,7 @@ def read_message(
         raise Refused(f"the message is no JSON: {error}") from None
     if not isinstance(message, dict):
         raise Refused("the message is no JSON object with kind, name and document")
-    kind, name = message.get("kind"), message.get("name")
+    kind, name = message.get("kind"), message.get("name")  # type: ignore[assignment]
     if not isinstance(kind, str) or not isinstance(name, str):
         raise Refused("kind and name: missing, expected the kind and name of the document as text")
     if key is not None and key != f"{kind}/{name}".encode():
@@ -69,7 +72,9 @@ def read_message(
 
 
 def validate(kind: str, name: str, document: Any) -> None:
-    """Raises Refused with every path and reason unless the document may come into force on a stream."""
+    """Raises Refused with every path and reason unless the document may come into force on a
+    stream.
+    """
     try:
         loaded = load_document(document)
     except DocumentError as error:
@@ -85,7 +90,9 @@ def validate(kind: str, name: str, document: Any) -> None:
 
 
 class DocumentsAgent:
-    """Applies control messages. `prepare(document)` makes the topics that a document needs before it is in force."""
+    """Applies control messages. `prepare(document)` makes the topics that a document needs before
+    it is in force.
+    """
 
     def __init__(
         self,

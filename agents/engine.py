@@ -37,7 +37,9 @@ class Reached:
 
 
 class Engine:
-    """One worker's inputs and shards. `make_shard(number)` gives an unopened shard; `topics` is partitions by name."""
+    """One worker's inputs and shards. `make_shard(number)` gives an unopened shard; `topics` is
+    partitions by name.
+    """
 
     def __init__(
         self,
@@ -185,7 +187,9 @@ class Engine:
         ]
 
     async def tick(self) -> int:
-        """Tells shards how far the inputs are, and flushes what is due; returns how many rows were looked at."""
+        """Tells shards how far the inputs are, and flushes what is due; returns how many rows were
+        looked at.
+        """
         await self._tell_progress()
         feeding = self.feeding()
         done = 0
@@ -206,7 +210,9 @@ class Engine:
             processor.note(waiting.pop(0).progress)
 
     async def _tell_progress(self) -> None:
-        """How far each input of ours has been routed: now, if nothing waits; else the last timestamp routed."""
+        """How far each input of ours has been routed: now, if nothing waits; else the last
+        timestamp routed.
+        """
         inputs = self.documents.inputs()
         mine = [tp for tp in self.assigned if self.names.public(tp[0]) in inputs]
         own = [(self.names.sessions_in, number) for number in self.shards.owned]
@@ -221,7 +227,8 @@ class Engine:
         progress = [each for each in progress if each.until > 0]
         if not progress:
             return
-        # Taken after the progress: everything it speaks of is on the shards' streams before these ends.
+        # Taken after the progress: everything it speaks of is on the shards' streams before these
+        # ends.
         ends = await self.log.end_offsets(own)
         for tp in own:
             waiting = self._reached.setdefault(tp[1], [])
@@ -245,7 +252,9 @@ class Engine:
         return (await self.log.begin_offsets([tp]))[tp] if found is None else found
 
     async def _tell_others(self, progress: Iterable[Progress]) -> None:
-        """Shards of other workers hear it on their stream, behind everything that was routed before."""
+        """Shards of other workers hear it on their stream, behind everything that was routed
+        before.
+        """
         now = asyncio.get_running_loop().time()
         parcel = encode_parcel(Parcel(0, [], list(progress)))
         for number in range(self.topics[self.names.sessions_in]):

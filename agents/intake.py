@@ -1,4 +1,6 @@
-"""The input partitions of this worker: each batch decided once, then applied or sent on (see `route.py`, `tables/routes.py`)."""
+"""The input partitions of this worker: each batch decided once, then applied or sent on (see
+`route.py`, `tables/routes.py`).
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -52,7 +54,9 @@ class Intakes:
         self.records = 0
 
     def assign(self, assigned: set[tuple[str, int]]) -> None:
-        """Forgets what is no longer ours; what stays is looked at before its next batch: somebody may have had it."""
+        """Forgets what is no longer ours; what stays is looked at before its next batch: somebody
+        may have had it.
+        """
         self._logs = {at: log for at, log in self._logs.items() if at in assigned}
         self._doubted = set(self._logs)
         self.positions = {at: offset for at, offset in self.positions.items() if at in assigned}
@@ -136,7 +140,7 @@ def parcels(revision: int, chunks: list[Chunk]) -> list[bytes]:
     halves = [
         Chunk(
             chunk.topic, chunk.partition, chunk.aggregator, chunk.version, entries,
-            {entry[1]: chunk.originals[entry[1]] for entry in entries if entry[1] in chunk.originals},
+            {e[1]: chunk.originals[e[1]] for e in entries if e[1] in chunk.originals},
         )
         for entries in (chunk.entries[:middle], chunk.entries[middle:])
     ]  # fmt: skip

@@ -12,7 +12,9 @@ TOPIC = "dead-letters"
 
 @dataclass(frozen=True)
 class Letter:
-    """One record that one aggregator (None: every one) can't apply. `topic` is public; `at` epoch milliseconds."""
+    """One record that one aggregator (None: every one) can't apply. `topic` is public; `at` epoch
+    milliseconds.
+    """
 
     topic: str
     partition: int

@@ -1,7 +1,9 @@
-"""Takes batches off a Faust stream and works on each partition by itself, in order, one batch at a time.
+"""Takes batches off a Faust stream and works on each partition by itself, in order, one batch at a
+time.
 
-A Faust agent sees the batches of all its partitions one after the other; here a partition that waits for its state doesn't hold up
-the others. A batch is acknowledged when all that it led to is durable; one that belongs to a past assignment is let go.
+A Faust agent sees the batches of all its partitions one after the other; here a partition that
+waits for its state doesn't hold up the others. A batch is acknowledged when all that it led to is
+durable; one that belongs to a past assignment is let go.
 """
 
 import asyncio
@@ -14,11 +16,13 @@ from agents.shards import NotOwned
 Still = Callable[[], bool]
 """Whether the assignment under which a batch came is still in force."""
 Work = Callable[[str, int, list[Any], Still], Awaitable[None]]
-"""(physical topic, partition, items, still) -> when all of it is durable; raises NotOwned when it isn't ours any more."""
+"""(physical topic, partition, items, still) -> when all of it is durable; raises NotOwned when it
+isn't ours any more.
+"""
 
 
 class Pumps:
-    """One queue and task a partition. `crash(error)` ends the worker; `still(message)` see `Still`."""
+    """One queue and task a partition. `crash(error)` ends the worker; for `still` see `Still`."""
 
     def __init__(
         self,
@@ -62,7 +66,7 @@ class Pumps:
                 self._let_go(event)
             except asyncio.CancelledError:
                 raise
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
                 await self._crash(error)
                 return
             else:
@@ -70,7 +74,9 @@ class Pumps:
                 event.ack()
 
     def _let_go(self, event: Any) -> None:
-        """Not acknowledged: the committed offset stays before it, and the next owner reads it again."""
+        """Not acknowledged: the committed offset stays before it, and the next owner reads it
+        again.
+        """
         self._begun.discard(event)
         event.app.consumer.abandon(event.message)
 

@@ -1,8 +1,10 @@
-"""Routes the records of one input partition: to this worker's own shard, to other shards, to dead letters.
+"""Routes the records of one input partition: to this worker's own shard, to other shards, to dead
+letters.
 
-A batch is decoded and taken apart under the documents that apply to it; the decision is made durable (`tables/routes.py`); then
-it goes out. Aggregators whose input is keyed by the session (`keyed_by`) are applied here and now, their records never
-travel; everything else goes on `<app>-sessions-in` to the shard that owns the session.
+A batch is decoded and taken apart under the documents that apply to it; the decision is made
+durable (`tables/routes.py`); then it goes out. Aggregators whose input is keyed by the session
+(`keyed_by`) are applied here and now, their records never travel; everything else goes on
+`<app>-sessions-in` to the shard that owns the session.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +23,9 @@ from tables.stream import Item
 
 @dataclass
 class Routed:
-    """What came of one part of a batch: chunks by shard, the share of the own shard apart; letters; counts."""
+    """What came of one part of a batch: chunks by shard, the share of the own shard apart; letters;
+    counts.
+    """
 
     own: list[Chunk] = field(default_factory=list)
     chunks: dict[int, list[Chunk]] = field(default_factory=dict)
@@ -33,7 +37,9 @@ class Routed:
 
 @dataclass(frozen=True)
 class _Taker:
-    """One aggregator at work on a topic. `original_at` is the place of a value without which the session may refuse."""
+    """One aggregator at work on a topic. `original_at` is the place of a value without which the
+    session may refuse.
+    """
 
     rule: Rule
     extract: Callable[[Any], Extracted | None]

@@ -1,4 +1,6 @@
-"""The shards that this worker owns: opened when assigned, closed when lost, used by one task at a time."""
+"""The shards that this worker owns: opened when assigned, closed when lost, used by one task at a
+time.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,7 +27,9 @@ class _Slot:
 
 
 class Shards:
-    """See the module. `open_shard` recovers and claims one; what it raises, the caller of `use` gets."""
+    """See the module. `open_shard` recovers and claims one; what it raises, the caller of `use`
+    gets.
+    """
 
     def __init__(self, open_shard: OpenShard) -> None:
         self._open_shard = open_shard
@@ -46,7 +50,9 @@ class Shards:
         }
 
     async def assign(self, numbers: set[int]) -> None:
-        """Makes exactly these this worker's: others are closed, those kept go on unless somebody else had them."""
+        """Makes exactly these this worker's: others are closed, those kept go on unless somebody
+        else had them.
+        """
         for number in self._slots.keys() - numbers:
             await self._release(number)
         for number in sorted(numbers & self._slots.keys()):
@@ -92,7 +98,9 @@ class Shards:
     async def use(
         self, number: int, wait_owned: Callable[[], bool] = lambda: False
     ) -> AsyncIterator[ShardProcessor]:
-        """The shard, for this task alone; raises NotOwned. While `wait_owned()` it waits to be assigned."""
+        """The shard, for this task alone; raises NotOwned. While `wait_owned()` it waits to be
+        assigned.
+        """
         while number not in self._slots:
             if not wait_owned():
                 raise NotOwned(number)

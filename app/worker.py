@@ -1,4 +1,6 @@
-"""A worker: settings -> stream, Faust app, state, agents, timers. The only place that puts the parts together."""
+"""A worker: settings -> stream, Faust app, state, agents, timers. The only place that puts the
+parts together.
+"""
 
 import asyncio
 import logging
@@ -11,7 +13,7 @@ from uuid import uuid4
 
 from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
-from agents.engine import TP, Engine
+from agents.engine import Engine
 from agents.pumps import Pumps
 from config.clock import clock_from
 from config.documents.registry import load_document
@@ -36,7 +38,9 @@ FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
 
 class Worker:
-    """See the module. `start`, then `wait` until it is told to stop or something breaks, then `stop`."""
+    """See the module. `start`, then `wait` until it is told to stop or something breaks, then
+    `stop`.
+    """
 
     def __init__(
         self,
@@ -166,7 +170,9 @@ class Worker:
         await self.engine.assign({(tp.topic, tp.partition) for tp in assigned})
 
     def _still(self, message: Any) -> bool:
-        """Whether the assignment under which the batch came is in force; False while partitions are being revoked."""
+        """Whether the assignment under which the batch came is in force; False while partitions are
+        being revoked.
+        """
         return bool(
             self.app.flow_control.is_active()
             and message.generation_id == self.app.consumer_generation_id
@@ -215,12 +221,15 @@ class Worker:
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
-            asyncio.ensure_future(self.fail(task.exception() or RuntimeError("a task ended")))
+            self._fail_now(task.exception() or RuntimeError("a task ended"))
 
     # The end
 
     async def fail(self, error: BaseException) -> None:
         """Something broke: the worker ends, and nothing that is not durable is acknowledged."""
+        self._fail_now(error)
+
+    def _fail_now(self, error: BaseException) -> None:
         if self.failure is None:
             self.failure = error
             if not isinstance(error, SluiceError):

@@ -1,10 +1,11 @@
 """A changelog partition with one writer, fenced by the log itself.
 
-Whoever takes a partition over reads it to the end and appends a *claim* with the next epoch. Every record carries its
-writer's epoch, and readers skip records with an epoch below the newest claim before them: what a writer that was stopped
-and woke up still appends does not survive. The writer knows the offset its next record must get; another one tells it
-that someone else wrote in between. If that was a newer claim, it has lost the partition (`Fenced`) before it sent
-anything to the outside; if it was a straggler with an older epoch, the keys it wrote are appended again
+Whoever takes a partition over reads it to the end and appends a *claim* with the next epoch. Every
+record carries its writer's epoch, and readers skip records with an epoch below the newest claim
+before them: what a writer that was stopped and woke up still appends does not survive. The writer
+knows the offset its next record must get; another one tells it that someone else wrote in between.
+If that was a newer claim, it has lost the partition (`Fenced`) before it sent anything to the
+outside; if it was a straggler with an older epoch, the keys it wrote are appended again
 (`intruded`), so that compaction can't keep the straggler's record.
 
 This needs nothing of a broker but the order of a partition: no transactions, no group generation.
@@ -37,15 +38,18 @@ class Changelog:
         self.intruded: set[bytes] = set()
 
     async def follow(self, from_offset: int) -> AsyncIterator[list[Change]]:
-        """Changes from `from_offset` to the present end, in order, stragglers' left out (their keys into `intruded`)."""
+        """Changes from `from_offset` to the present end, in order, stragglers' left out (their keys
+        into `intruded`).
+        """
         self.next_offset = from_offset
         end = await self.end()
         if from_offset > end:
             raise Invariant(
                 "the changelog reaches as far as the state on disk",
-                f"{self.topic} partition {self.partition} ends at {end}, the state was written up to {from_offset}",
-                "was the topic emptied or deleted? Move the state aside (tables/ in the data directory) to rebuild from "
-                "the topic, or restore the topic",
+                f"{self.topic} partition {self.partition} ends at {end}, "
+                f"the state was written up to {from_offset}",
+                "was the topic emptied or deleted? Restore it, or move the state aside (tables/ in "
+                "the data directory) to rebuild it from the topic",
             )
         while self.next_offset < end:
             part = await self._stream.read(
@@ -64,7 +68,7 @@ class Changelog:
         return (await self._stream.end_offsets([tp]))[tp]
 
     async def claim(self) -> list[Change]:
-        """Takes the partition over; returns changes that came in between the reading and the claim."""
+        """Takes the partition over; returns changes that came between the reading and the claim."""
         late: list[Change] = []
         while True:
             expected, epoch = self.next_offset, self.epoch + 1
@@ -81,7 +85,9 @@ class Changelog:
                 return late
 
     async def append(self, changes: Sequence[Change], timestamp: int | None = None) -> None:
-        """Appends changes and returns once they are durable; raises Fenced when the partition was lost."""
+        """Appends changes and returns once they are durable; raises Fenced when the partition was
+        lost.
+        """
         if not self.claimed:
             raise Invariant(
                 "only a claimed changelog is written", f"{self.topic} partition {self.partition}"

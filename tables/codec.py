@@ -1,6 +1,7 @@
 """Rows of session state as bytes: MessagePack arrays, decimals as text.
 
-In accumulators text can only be a decimal (carried values are bytes of JSON), so nothing needs to know the document.
+In accumulators text can only be a decimal (carried values are bytes of JSON), so nothing needs to
+know the document.
 """
 
 from decimal import Decimal

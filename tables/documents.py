@@ -1,13 +1,13 @@
 """The documents in force, their versions and history, on every worker, from one log.
 
-`<app>-documents-changelog` holds, by kind/name/version, every version ever applied, and by config partition how far the
-control messages have been read. Its one writer is the `documents` agent; all workers follow it. Every version has a *revision*,
-one higher than that of the version before it, whichever document that was: equal revisions mean equal documents.
+`<app>-documents-changelog` holds, by kind/name/version, every version ever applied, and by config
+partition how far the control messages have been read. Its one writer is the `documents` agent; all
+workers follow it. Every version has a *revision*, one higher than that of the version before it,
+whichever document that was: equal revisions mean equal documents.
 """
 
 import bisect
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import msgspec
 
@@ -23,7 +23,9 @@ READ = b"\0read/"
 
 
 class Version(msgspec.Struct, frozen=True):
-    """One version; `document` is its JSON text, None a removal. `position` is that of its control message."""
+    """One version; `document` is its JSON text, None a removal. `position` is that of its control
+    message.
+    """
 
     kind: str
     name: str

@@ -1,7 +1,8 @@
 """Keys and small records of a shard's store.
 
 s <row key>            session row (codec)                        also in the changelog
-e <hash of row key><event id>   [topic, partition, offset, timestamp, forget at], also in the changelog
+e <hash of row key><event id>   [topic, partition, offset, timestamp, forget at], also in the
+changelog
 m                      Marks: what the shard as a whole knows     also in the changelog
 l                      Local: what only this disk knows
 w <due ms><row key>    due index: look at this row then
@@ -21,9 +22,10 @@ _EPOCH_SHIFT = 1 << 63  # instants before 1970 sort before those after it
 
 
 class Marks(msgspec.Struct, array_like=True):
-    """`floors`: [path, topic, partition, aggregator, offset] applied before the commit that wrote this, so that it holds whatever part of
-    that commit survives. `sent`: outputs up to this number are out. `effective_now` never goes back. `retired`: the
-    totals of rows that were forgotten, by aggregator; `retiring`: [row key, touched] of those counted there in this record.
+    """`floors`: [path, topic, partition, aggregator, offset] applied before the commit that wrote
+    this, so that it holds whatever part of that commit survives. `sent`: outputs up to this number
+    are out. `effective_now` never goes back. `retired`: the totals of rows that were forgotten, by
+    aggregator; `retiring`: [row key, touched] of those counted there in this record.
     """
 
     floors: list[list[Any]] = []
@@ -34,7 +36,9 @@ class Marks(msgspec.Struct, array_like=True):
 
 
 class Local(msgspec.Struct, array_like=True):
-    """`changelog_next`: the state has everything before this offset. `totals` by aggregator. `numbered`: last output number."""
+    """`changelog_next`: the state has everything before this offset. `totals` by aggregator.
+    `numbered`: last output number.
+    """
 
     changelog_next: int = 0
     numbered: int = 0

@@ -1,19 +1,33 @@
 """Brings a shard's store up to the end of its changelog, and makes it this process's own.
 
-From an empty disk the records are put as they come (the last of a key wins) and everything derived is made in one scan at the
-end; from a warm one only the tail is applied, each row against the one it replaces.
+From an empty disk the records are put as they come (the last of a key wins) and everything derived
+is made in one scan at the end; from a warm one only the tail is applied, each row against the one
+it replaces.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from domain.aggregation.session import Row
 from domain.aggregation.rule import split_row_key
+from domain.aggregation.session import Row
 from domain.aggregation.totals import Totals, contribution
 from tables.changelog import Change
 from tables.codec import decode_row, encode_row
 from tables.layout import (
-    FORGET, LOCAL, MARKS, ROW, SEEN, Marks, decode_any, decode_local, decode_marks, encode, instant_bytes, outbox_key,
-    seen_key, unpack_totals, wake_key,
+    FORGET,
+    LOCAL,
+    MARKS,
+    ROW,
+    SEEN,
+    Marks,
+    decode_any,
+    decode_local,
+    decode_marks,
+    encode,
+    instant_bytes,
+    outbox_key,
+    seen_key,
+    unpack_totals,
+    wake_key,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -23,7 +37,9 @@ SCAN_ROWS = 5_000  # rows of one write batch while everything derived is made
 
 
 async def recover(shard: "Shard") -> None:
-    """Reads, claims, derives. Afterwards the shard's totals, marks and positions are those of its rows."""
+    """Reads, claims, derives. Afterwards the shard's totals, marks and positions are those of its
+    rows.
+    """
     known = shard.store.get_many([LOCAL, MARKS])
     cold = known[0] is None
     if known[0] is not None:
@@ -61,7 +77,9 @@ def _put(shard: "Shard", changes: list[Change]) -> None:
 
 
 def _note_marks(shard: "Shard", latest: dict[bytes, bytes | None]) -> None:
-    """Takes over the newest marks; floors never fall. The totals are always those of the rows and of the retired."""
+    """Takes over the newest marks; floors never fall. The totals are always those of the rows and
+    of the retired.
+    """
     body = latest.get(MARKS)
     if body is None:
         return
@@ -77,7 +95,9 @@ def _note_marks(shard: "Shard", latest: dict[bytes, bytes | None]) -> None:
 
 
 def _derive(shard: "Shard") -> None:
-    """Due index, forget index, outbox and totals of a store that holds only what the changelog does."""
+    """Due index, forget index, outbox and totals of a store that holds only what the changelog
+    does.
+    """
     shard.numbered = shard.marks.sent
     shard.totals = unpack_totals(shard.marks.retired)
     puts: list[tuple[bytes, bytes]] = []
@@ -131,7 +151,9 @@ def _apply(shard: "Shard", changes: list[Change]) -> None:
 
 
 def _carried(shard: "Shard", row_key: bytes, row: Row) -> list[tuple[bytes, bytes]]:
-    """What travels in a row's changelog record only: outputs that may not be out, event ids first seen."""
+    """What travels in a row's changelog record only: outputs that may not be out, event ids first
+    seen.
+    """
     puts: list[tuple[bytes, bytes]] = []
     for number, topic, key, value in row.outputs:
         shard.numbered = max(shard.numbered, number)
@@ -150,11 +172,13 @@ def _count(shard: "Shard", row_key: bytes, row: Row, sign: int) -> None:
 
 
 def _finish_retiring(shard: "Shard") -> None:
-    """Deletes rows that are counted among the retired but whose tombstones may not have been written."""
+    """Deletes rows that are counted among the retired but whose tombstones may not have been
+    written.
+    """
     marks: Marks = shard.marks
     deletes: list[bytes] = []
     keys = [key for key, _ in marks.retiring]
-    touched: dict[bytes, Any] = {key: at for key, at in marks.retiring}
+    touched: dict[bytes, Any] = dict(marks.retiring)
     for key, data in zip(keys, shard.store.get_many([ROW + key for key in keys]), strict=True):
         if data is None:
             continue

@@ -1,7 +1,9 @@
-"""What was decided about an input partition when its records were first routed: by which documents, and what was refused.
+"""What was decided about an input partition when its records were first routed: by which documents,
+and what was refused.
 
-One row in a changelog of its own, appended (and acknowledged) before anything of the batch goes out: records below `decided` that
-come again are treated by the same documents again and counted no second time.
+One row in a changelog of its own, appended (and acknowledged) before anything of the batch goes
+out: records below `decided` that come again are treated by the same documents again and counted no
+second time.
 """
 
 from typing import Any
@@ -16,7 +18,9 @@ MAX_SEGMENTS = 256  # changes of documents between two offset commits; a commit 
 
 
 class Route(msgspec.Struct, array_like=True):
-    """`segments`: [first offset, revision of the documents]. `rejected`: by aggregator and reason. Counts are of all time."""
+    """`segments`: [first offset, revision of the documents]. `rejected`: by aggregator and reason.
+    Counts are of all time.
+    """
 
     decided: int = 0
     segments: list[list[int]] = []
@@ -55,7 +59,9 @@ class RouteLog:
                 self.route = _decode(body)
 
     def revisions(self, first: int, end: int, current: int) -> list[tuple[int, int, int]]:
-        """[(first offset, end offset, revision)] covering [first, end): as decided, what is new by `current`."""
+        """[(first offset, end offset, revision)] covering [first, end): as decided, what is new by
+        `current`.
+        """
         route = self.route
         parts: list[tuple[int, int, int]] = []
         bounds = [*route.segments, [route.decided, current]][1:]
@@ -69,7 +75,9 @@ class RouteLog:
         return parts
 
     async def decide(self, end: int, revision: int, **counted: Any) -> None:
-        """Records, durably, that everything before `end` goes by `revision`. `counted` replaces those fields of the row."""
+        """Records, durably, that everything before `end` goes by `revision`. `counted` replaces
+        those fields of the row.
+        """
         route = self.route
         if not route.segments or route.segments[-1][1] != revision:
             route.segments = [*route.segments, [route.decided, revision]][-MAX_SEGMENTS:]

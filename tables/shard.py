@@ -1,8 +1,11 @@
-"""The state of one shard: session rows, due index, outbox, totals, and the order in which a commit makes them durable.
+"""The state of one shard: session rows, due index, outbox, totals, and the order in which a commit
+makes them durable.
 
-The commit of a batch (architecture.md §2.4). A kill between any two steps loses nothing and repeats nothing:
+The commit of a batch (architecture.md §2.4). A kill between any two steps loses nothing and repeats
+nothing:
 
-    1. the changelog: every changed row, flush decisions with their whole content in the row; acknowledged by the stream
+    1. the changelog: every changed row, flush decisions with their whole content in the row;
+    acknowledged by the stream
     2. one RocksDB write batch: rows, due index, outbox, totals, positions
     3. the outbox sent, acknowledged
     4. the outbox cleared, the batch acknowledged
@@ -22,8 +25,23 @@ from domain.errors import Invariant
 from tables.changelog import Change, Changelog
 from tables.codec import decode_row, encode_row
 from tables.layout import (
-    FORGET, LOCAL, MARKS, OUTBOX, ROW, WAKE, Local, Marks, decode_any, encode, instant_bytes, instant_of, outbox_key,
-    pack_totals, seen_key, unpack_totals, wake_key,
+    FORGET,
+    LOCAL,
+    MARKS,
+    OUTBOX,
+    ROW,
+    WAKE,
+    Local,
+    Marks,
+    decode_any,
+    encode,
+    instant_bytes,
+    instant_of,
+    outbox_key,
+    pack_totals,
+    seen_key,
+    unpack_totals,
+    wake_key,
 )  # fmt: skip
 from tables.store import KeyedStore
 
@@ -31,13 +49,17 @@ Output = tuple[str, bytes | None, bytes]
 """(public topic, key, value)"""
 Send = Callable[[list[Output]], Awaitable[None]]
 Source = tuple[int, str, int, str]
-"""(path: 0 direct, 1 routed; public topic; partition; aggregator): what comes from one is applied in the order of offsets."""
+"""(path: 0 direct, 1 routed; public topic; partition; aggregator): what comes from one is applied
+in the order of offsets.
+"""
 RuleOf = Callable[[str, int], Rule]
 
 
 @dataclass
 class Changes:
-    """What a batch or a tick decided: rows by row key with their time to live, positions and totals."""
+    """What a batch or a tick decided: rows by row key with their time to live, positions and
+    totals.
+    """
 
     rows: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
     applied: dict[Source, int] = field(default_factory=dict)
@@ -80,14 +102,18 @@ class Shard:
         self._on_step = on_step
 
     async def open(self) -> None:
-        """Brings the state up to the changelog's end, claims it, and sends what was decided and maybe not sent."""
+        """Brings the state up to the changelog's end, claims it, and sends what was decided and
+        maybe not sent.
+        """
         from tables.recovery import recover
 
         await recover(self)
         await self._send_outbox()
 
     def load(self, row_keys: Iterable[bytes]) -> dict[bytes, Row]:
-        """The rows of these keys, new ones where there is none. They are the caller's until the commit."""
+        """The rows of these keys, new ones where there is none. They are the caller's until the
+        commit.
+        """
         cache = self._cache
         rows: dict[bytes, Row] = {}
         missing = []
@@ -105,7 +131,9 @@ class Shard:
         return rows
 
     def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
-        """First sights [topic, partition, offset, timestamp, forget at] of those event ids that are known under the key."""
+        """First sights [topic, partition, offset, timestamp, forget at] of those event ids that are
+        known under the key.
+        """
         ids = list(event_ids)
         found = self.store.get_many([seen_key(row_key, event_id) for event_id in ids])
         return {
@@ -115,7 +143,9 @@ class Shard:
         }
 
     def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes, Row]]:
-        """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in the order of the due index."""
+        """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in the order of
+        the due index.
+        """
         keys = [key for key, _ in self.store.scan(WAKE, WAKE + instant_bytes(now_ms + 1), limit)]
         rows = self.load(key[9:] for key in keys)
         return [(instant_of(key), key[9:], rows[key[9:]]) for key in keys]
@@ -136,7 +166,7 @@ class Shard:
         return None
 
     async def commit(self, changes: Changes) -> None:
-        """Makes the changes durable and their outputs sent, in the order of the module's docstring."""
+        """Makes the changes durable and their outputs sent, in the order told above."""
         log, puts, deletes, outputs = self._encode(changes)
         # Step 1: the changelog, acknowledged.
         self._on_step(0)
@@ -219,7 +249,8 @@ class Shard:
     def _retire(self, changes: Changes, log: list[Change], deletes: list[bytes]) -> None:
         """Forgets rows: their totals move to `retired` in the same record that names them.
 
-        The tombstones follow with the commit after (`_repairs`), when that record is known to be durable.
+        The tombstones follow with the commit after (`_repairs`), when that record is known to be
+        durable.
         """
         marks = self.marks
         for key, _ in marks.retiring:
@@ -236,7 +267,9 @@ class Shard:
         marks.retired = pack_totals(retired)
 
     def _repairs(self, changes: Changes) -> list[Change]:
-        """Rows that a fenced writer appended again after us: ours once more, so that ours is what compaction keeps."""
+        """Rows that a fenced writer appended again after us: ours once more, so that ours is what
+        compaction keeps.
+        """
         if self.changelog is None or not self.changelog.intruded:
             return []
         keys = [
@@ -270,7 +303,9 @@ class Shard:
         self.store.write([(MARKS, encode(self.marks))], [outbox_key(number) for number in numbers])
 
     def check(self) -> None:
-        """Raises Invariant unless the totals kept are those that the rows add up to (reads every row)."""
+        """Raises Invariant unless the totals kept are those that the rows add up to (reads every
+        row).
+        """
         found = unpack_totals(self.marks.retired)
         for key, data in self.store.scan(ROW, b"t"):
             row = decode_row(data)

@@ -1,7 +1,9 @@
-"""One partition's keyed state in RocksDB: bytes to bytes, ordered, one write batch a commit, memory bounded.
+"""One partition's keyed state in RocksDB: bytes to bytes, ordered, one write batch a commit, memory
+bounded.
 
-Closed explicitly; an iterator never lives past the call that made it (a live one keeps the lock). A store that can't be
-opened is moved aside (`moved_aside` tells where to) and begun empty: the changelog has everything.
+Closed explicitly; an iterator never lives past the call that made it (a live one keeps the lock). A
+store that can't be opened is moved aside (`moved_aside` tells where to) and begun empty: the
+changelog has everything.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,8 +38,9 @@ class KeyedStore(Protocol):
 class RocksStore:
     """A RocksDB folder. `memory_bytes` bounds block cache plus write buffers (a third of it).
 
-    `durable` writes a write-ahead log (state without a changelog); without it a kill loses the newest writes, as a whole
-    and in order: what was written first is there when what was written later is.
+    `durable` writes a write-ahead log (state without a changelog); without it a kill loses the
+    newest writes, as a whole and in order: what was written first is there when what was written
+    later is.
     """
 
     def __init__(self, path: Path, memory_bytes: int, *, durable: bool) -> None:
@@ -55,14 +58,15 @@ class RocksStore:
             path.rename(self.moved_aside)
             self._db = Rdict(str(path), options)
         write_options = WriteOptions()
-        write_options.disable_wal = not durable
+        # rocksdict's stubs take these attributes for methods
+        write_options.disable_wal = not durable  # type: ignore[method-assign, assignment]
         write_options.sync = durable
         self._db.set_write_options(write_options)
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of `keys`, None for absent ones, in order, in one multi-get."""
-        found: list[bytes | None] = self._db.get(list(keys)) if keys else []
-        return found
+        found: Any = self._db.get(list(keys)) if keys else []
+        return list(found)
 
     def write(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = ()) -> None:
         """Applies deletes, then puts, as one write batch: all of it or nothing."""

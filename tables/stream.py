@@ -1,4 +1,6 @@
-"""What tables need of a stream; both streams of `connectors` fit it, as does the one of the test kit."""
+"""What tables need of a stream; both streams of `connectors` fit it, as does the one of the test
+kit.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -9,7 +11,9 @@ Row = tuple[bytes | None, bytes | None, int | None, Headers]
 
 
 class Slice(Protocol):
-    """Records read: `items` in order, `next_offset` to go on with, `end_offset` of the log when read."""
+    """Records read: `items` in order, `next_offset` to go on with, `end_offset` of the log when
+    read.
+    """
 
     @property
     def items(self) -> list[Item]: ...

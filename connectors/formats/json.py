@@ -1,7 +1,7 @@
 """Decodes JSON records into views: typed by the paths that are asked for, everything else skipped.
 
-See `domain/aggregation/extract.py` for what a view is. Structured CloudEvents 1.0 are seen through: the view is that of
-their `data`, with `source` and `id` as event id.
+See `domain/aggregation/extract.py` for what a view is. Structured CloudEvents 1.0 are seen through:
+the view is that of their `data`, with `source` and `id` as event id.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,9 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def resolve(record: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path into nested objects, ABSENT if there is none; a key with a literal dot wins."""
+    """The value at a dotted path into nested objects, ABSENT if there is none; a key with a literal
+    dot wins.
+    """
     if path in record:
         return record[path]
     head, dot, rest = path.partition(".")
@@ -86,7 +88,7 @@ class JsonDecoder:
         return view
 
     def _event(self, view: Any, value: bytes) -> Any:
-        """The view of the data of a structured CloudEvent; the record's own view when it is none."""
+        """The view of the data of a structured CloudEvent; the record's own when it is none."""
         event = _any.decode(value)
         if not (
             isinstance(event.get("id"), str)

@@ -1,7 +1,8 @@
 """The fold of one version of a document, compiled into one function.
 
-Per record it runs the operations' own lines on local variables and nothing else; what happens rarely is `Fold`'s.
-The text comes from a checked document: field names never enter it, only indexes do.
+Per record it runs the operations' own lines on local variables and nothing else; what happens
+rarely is `Fold`'s. The text comes from a checked document: field names never enter it, only indexes
+do.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,8 +22,10 @@ from domain.aggregation.session import Row, last_applied
 Entry = tuple[int, int, Any]
 """(offset, broker timestamp ms, values as `extract.inputs_of` orders them)."""
 FoldFunction = Callable[[Row, Iterable[Entry], Fold], bool]
-"""Folds records of one key, in order, into its row; whether anything changed. Records at or below the position already
-applied are skipped. It stops early when `Fold.full`: commit, then call again with the same records."""
+"""Folds records of one key, in order, into its row; whether anything changed. Records at or below
+the position already applied are skipped. It stops early when `Fold.full`: commit, then call again
+with the same records.
+"""
 
 TEMPLATE = """\
 def fold(row, entries, ctx):
@@ -81,9 +84,13 @@ ctx.accepted(row, count - base, ({sums}))
 def compile_fold(rule: Rule) -> FoldFunction:
     """The fold function of `rule`."""
     names: dict[str, Any] = {
-        "last_applied": last_applied, "Decimal": Decimal, "add": EXACT.add, "plus": plus, "minus": minus,
-    }  # fmt: skip
-    inputs = {
+        "last_applied": last_applied,
+        "Decimal": Decimal,
+        "add": EXACT.add,
+        "plus": plus,
+        "minus": minus,
+    }
+    inputs: dict[tuple[str, str], str] = {
         (item.kind, item.field): f"v{i}"
         for i, item in enumerate(rule.inputs)
         if item.kind != "test"
@@ -127,7 +134,8 @@ def compile_fold(rule: Rule) -> FoldFunction:
         store=indent(store, " " * 8),
         store_deep=indent(store, " " * 16),
     )
-    exec(compile(source, f"<fold {rule.name} {rule.version}>", "exec"), names)  # noqa: S102 - our own text, see above
+
+    exec(compile(source, f"<fold {rule.name} {rule.version}>", "exec"), names)
     compiled: FoldFunction = names["fold"]
     return compiled
 
@@ -149,7 +157,9 @@ def _step(rule: Rule, slot: Slot, inputs: dict[tuple[str, str], str]) -> str:
 
 
 def _leaf(names: dict[str, Any], rule: Rule, compare: Compare) -> str:
-    """A comparison of a flush condition: of the record, already made when it was taken; or of a result so far."""
+    """A comparison of a flush condition: of the record, already made when it was taken; or of a
+    result so far.
+    """
     test = Input("test", compare.field, compare)
     if test in rule.inputs:
         return f"v{rule.inputs.index(test)}"

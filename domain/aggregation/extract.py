@@ -1,8 +1,10 @@
-"""What a record gives to an aggregator: its session key and the values to fold, by a function compiled once.
+"""What a record gives to an aggregator: its session key and the values to fold, by a function
+compiled once.
 
-A *view* of a record has an attribute for each path that is asked for (ABSENT when the record lacks it; bytes of JSON text or
-`msgspec.Raw` for paths asked for as raw) and `cloud`: the `source` and `id` of a structured CloudEvent, else None.
-Decoders of every format make views; nothing here knows of formats.
+A *view* of a record has an attribute for each path that is asked for (ABSENT when the record lacks
+it; bytes of JSON text or `msgspec.Raw` for paths asked for as raw) and `cloud`: the `source` and
+`id` of a structured CloudEvent, else None. Decoders of every format make views; nothing here knows
+of formats.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +31,9 @@ Extracted = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Input:
-    """One of the values folded: its kind and the field (or, for a test, the comparison) it comes from."""
+    """One of the values folded: its kind and the field (or, for a test, the comparison) it comes
+    from.
+    """
 
     kind: Kind
     field: str
@@ -37,7 +41,7 @@ class Input:
 
 
 def inputs_of(document: Aggregator) -> tuple[Input, ...]:
-    """What the fold of `document` takes from a record, in the order of the values tuple, each once."""
+    """What the fold of `document` takes from a record, in the order of the values tuple."""
     found: list[Input] = []
     for operation in document.aggregate:
         if operation.field != "*":
@@ -53,7 +57,7 @@ def inputs_of(document: Aggregator) -> tuple[Input, ...]:
 
 
 def record_tests(document: Aggregator) -> list[Compare]:
-    """The comparisons of the flush conditions that look at the record or its group, not at results."""
+    """The comparisons of the flush conditions that look at the record or its group."""
     found: list[Compare] = []
     if document.flush.conditions is not None:
         groups = set(document.group.fields)
@@ -90,12 +94,17 @@ def paths_of(document: Aggregator) -> dict[str, Literal["any", "raw"]]:
 def compile_extract(
     document: Aggregator, attributes: Mapping[str, str]
 ) -> Callable[[Any], Extracted | None]:
-    """The function view -> (key, values[, placement]); None when filtered out; raises Reject with the reason.
+    """The function view -> (key, values[, placement]); None when filtered out; raises Reject with
+    the reason.
 
     `attributes` tells the attribute of the view for each path of `paths_of`.
     """
     names: dict[str, Any] = {
-        "ABSENT": ABSENT, "Decimal": Decimal, "canonical_key": canonical_key, "LIMIT": 1 << 63, "placed": _placement,
+        "ABSENT": ABSENT,
+        "Decimal": Decimal,
+        "canonical_key": canonical_key,
+        "LIMIT": 1 << 63,
+        "placed": _placement,
         "null_group": document.group.null_group,
     }  # fmt: skip
     body: list[str] = []
@@ -131,10 +140,12 @@ def compile_extract(
     if document.keyed_by:
         placement = f", placed(({''.join(groups[field] + ',' for field in document.keyed_by)}))"
     body.append(
-        f"return canonical_key(({''.join(part + ',' for part in parts)})), ({' '.join(values)}){placement}"
+        f"return canonical_key(({''.join(part + ',' for part in parts)})), "
+        f"({' '.join(values)}){placement}"
     )
     source = "def extract(r):\n" + "".join(f"    {line}\n" for line in body)
-    exec(compile(source, f"<extract {document.name}>", "exec"), names)  # noqa: S102 - our own text, made from a checked document
+
+    exec(compile(source, f"<extract {document.name}>", "exec"), names)
     compiled: Callable[[Any], Extracted | None] = names["extract"]
     return compiled
 
@@ -157,10 +168,8 @@ def _input_lines(
         return [f"v{i} = {field} is not ABSENT and {field} is not None"]
     names[f"take{i}"] = _TAKE[item.kind](item.field)
     if item.kind == "number":
-        return [
-            f"v{i} = {field}", f"c = v{i}.__class__",
-            f"if c is not Decimal and (c is not int or not -LIMIT < v{i} < LIMIT): v{i} = take{i}(v{i})",
-        ]  # fmt: skip
+        odd = f"c is not Decimal and (c is not int or not -LIMIT < v{i} < LIMIT)"
+        return [f"v{i} = {field}", f"c = v{i}.__class__", f"if {odd}: v{i} = take{i}(v{i})"]
     return [f"v{i} = take{i}({field}{', r.cloud' if item.kind == 'event_id' else ''})"]
 
 
@@ -272,7 +281,9 @@ _TAKE: dict[str, Callable[[str], Callable[..., Any]]] = {
 
 
 def _placement(values: tuple[Any, ...]) -> bytes:
-    """The key that a producer of `keyed_by` records uses: the value's text, of several a JSON array."""
+    """The key that a producer of `keyed_by` records uses: the value's text, of several a JSON
+    array.
+    """
     if len(values) > 1:
         return canonical_key(values)
     value = values[0]

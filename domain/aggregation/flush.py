@@ -38,7 +38,9 @@ def to_json(value: Any) -> bytes:
 
 
 def flush_id(rule: Rule, key: bytes, session: Session) -> str:
-    """64 hex digits: SHA-256 of aggregator, group specification, key and the position of the first record."""
+    """64 hex digits: SHA-256 of aggregator, group specification, key and the position of the first
+    record.
+    """
     topic, partition, first = session.sources[0][:3]
     position = canonical_key((rule.name, rule.document.group_spec(), topic, partition, first))
     return sha256(position + b"\0" + key).hexdigest()
@@ -83,8 +85,8 @@ def flushed_record(
 ) -> dict[str, Any]:
     """The record of aggregation.md §6 as a dict, numbers as int and Decimal.
 
-    `rule` is the version of the last record applied (its accumulators are `session`'s), `due_rule` the version that set
-    the due time.
+    `rule` is the version of the last record applied (its accumulators are `session`'s), `due_rule`
+    the version that set the due time.
     """
     group, periods = group_of(rule, key)
     values: dict[str, Any] = {}
@@ -138,7 +140,9 @@ def flushed_record(
 
 
 def enveloped(rule: Rule, record: dict[str, Any], key: bytes) -> bytes:
-    """The record as the document's `output.envelope` wants it: plain JSON, or a structured CloudEvent 1.0."""
+    """The record as the document's `output.envelope` wants it: plain JSON, or a structured
+    CloudEvent 1.0.
+    """
     if rule.document.output.envelope != "cloudevents":
         return to_json(record)
     return to_json(

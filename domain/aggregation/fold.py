@@ -1,7 +1,9 @@
-"""What folding does rarely: opening a session, adopting an older layout, flushing, rejecting, recognising duplicates.
+"""What folding does rarely: opening a session, adopting an older layout, flushing, rejecting,
+recognising duplicates.
 
-The function that folds many records of a key without interpreting the document is made in `compiled.py`; a `Fold` holds what
-the records of one chunk (one input partition, one version of a document) share.
+The function that folds many records of a key without interpreting the document is made in
+`compiled.py`; a `Fold` holds what the records of one chunk (one input partition, one version of a
+document) share.
 """
 
 from collections.abc import Callable
@@ -18,7 +20,9 @@ RuleOf = Callable[[str, int], Rule]
 AUDIT = "aggregates.audit"
 
 OUTPUT_LIMIT_BYTES = 256 * 1024
-"""Flushes of one key in one commit travel in one changelog record; above this the fold stops and goes on after a commit."""
+"""Flushes of one key in one commit travel in one changelog record; above this the fold stops and
+goes on after a commit.
+"""
 
 
 @dataclass
@@ -35,8 +39,9 @@ class Rejection:
 class Fold:
     """The folding of one chunk: records of one input partition under one version of one aggregator.
 
-    `totals` collects how the control totals change, `outputs` of each key go into its row, `rejections` become dead
-    letters. `seen` knows the first sight [topic, partition, offset, timestamp, forget at] of event ids under the key.
+    `totals` collects how the control totals change, `outputs` of each key go into its row,
+    `rejections` become dead letters. `seen` knows the first sight [topic, partition, offset,
+    timestamp, forget at] of event ids under the key.
     """
 
     rule: Rule
@@ -55,7 +60,8 @@ class Fold:
     def session_for(
         self, row: Row, offset: int, timestamp: int, due_value: int | None
     ) -> Session | None:
-        """The session that the record joins: the open one, or a new one after a due one was flushed.
+        """The session that the record joins: the open one, or a new one after a due one was
+        flushed.
 
         None when the record can't open one (`no_timeout`): it is rejected, its position noted.
         """
@@ -108,7 +114,9 @@ class Fold:
         self.rejections.append(Rejection(offset, timestamp, "no_timeout", detail))
 
     def duplicate(self, row: Row, event_id: bytes, offset: int, timestamp: int) -> bool:
-        """Whether the event id was seen before, at another position; a first sight is remembered in the row."""
+        """Whether the event id was seen before, at another position; a first sight is remembered in
+        the row.
+        """
         known = self.seen.get(event_id)
         if known is not None and timestamp - known[3] < self.rule.dedup_ms:
             if known[:3] == [self.topic, self.partition, offset]:
@@ -126,13 +134,17 @@ class Fold:
         return False
 
     def _looked_at(self, row: Row, offset: int, timestamp: int) -> None:
-        """Notes the position of a record that no session took; a row without any other record lives from then on."""
+        """Notes the position of a record that no session took; a row without any other record lives
+        from then on.
+        """
         set_applied(row, self.topic, self.partition, offset)
         if not row.touched:
             row.touched = timestamp
 
     def accepted(self, row: Row, number: int, sums: tuple[Any, ...]) -> None:
-        """Counts what the compiled fold applied since it loaded the session: records, and by how much each sum rose."""
+        """Counts what the compiled fold applied since it loaded the session: records, and by how
+        much each sum rose.
+        """
         totals = self.totals
         totals.count["in"] += number
         totals.count["open"] += number
@@ -187,7 +199,9 @@ class Fold:
 
 
 def adopt(session: Session, old: Rule, new: Rule) -> None:
-    """Lays the accumulators out as the newer version wants them: same operations keep theirs, new ones start empty."""
+    """Lays the accumulators out as the newer version wants them: same operations keep theirs, new
+    ones start empty.
+    """
     kept = dict(session.dropped or {})
     for slot in old.slots:
         kept[slot.key] = session.accumulators[slot.at : slot.at + _slots(slot)]

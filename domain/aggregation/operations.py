@@ -1,13 +1,13 @@
 """The operations of an aggregator: what each takes from a record, how it folds, what it prints.
 
-A new operation is one entry of OPERATIONS. Its `step` is Python source, because a document is compiled once into one fold
-function (see `fold.py`): `{v}` is the value taken from the record, `{a}` (and `{b}`) its accumulators, `{t}` the event time.
-Accumulators start as None (the second one of `average` as 0) and hold what MessagePack can hold, decimals as text at rest.
+A new operation is one entry of OPERATIONS. Its `step` is Python source, because a document is
+compiled once into one fold function (see `fold.py`): `{v}` is the value taken from the record,
+`{a}` (and `{b}`) its accumulators, `{t}` the event time. Accumulators start as None (the second one
+of `average` as 0) and hold what MessagePack can hold, decimals as text at rest.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -51,7 +51,9 @@ if {v} is not None:
 
 @dataclass(frozen=True)
 class Rule:
-    """How one operation works. `takes` says what the record must offer; `result` turns accumulators into a value."""
+    """How one operation works. `takes` says what the record must offer; `result` turns accumulators
+    into a value.
+    """
 
     takes: Takes
     step: str

@@ -29,8 +29,9 @@ class Slot:
 class Rule:
     """One version of an aggregator. Made by `compile_rule`; shared by all partitions of a process.
 
-    `prefix` starts the row key of its sessions, the same for all versions with the same group specification.
-    `due(timestamp, value)` is the due time of a session created then (None: it can't have one, `no_timeout`).
+    `prefix` starts the row key of its sessions, the same for all versions with the same group
+    specification. `due(timestamp, value)` is the due time of a session created then (None: it can't
+    have one, `no_timeout`).
     """
 
     document: Aggregator
@@ -97,7 +98,9 @@ def compile_rule(document: Aggregator, version: int) -> Rule:
 
 
 def row_prefix(name: str, spec_hash: str) -> bytes:
-    """The start of every row key of one aggregator and group specification; the canonical session key follows."""
+    """The start of every row key of one aggregator and group specification; the canonical session
+    key follows.
+    """
     return f"{name}\0{spec_hash}\0".encode()
 
 

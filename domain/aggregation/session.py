@@ -1,7 +1,9 @@
-"""What is remembered of one session key: the open session, what billing has received, the positions applied.
+"""What is remembered of one session key: the open session, what billing has received, the positions
+applied.
 
-All of it is plain data (msgspec Structs, encoded as arrays), so that one row is one changelog record.
-Instants are epoch milliseconds. A position is (topic, partition, offset); topics are public names.
+All of it is plain data (msgspec Structs, encoded as arrays), so that one row is one changelog
+record. Instants are epoch milliseconds. A position is (topic, partition, offset); topics are public
+names.
 """
 
 from typing import Any
@@ -15,9 +17,10 @@ NEVER = 1 << 62
 class Session(msgspec.Struct, array_like=True):
     """One open session.
 
-    `sources` holds a [topic, partition, first offset, last offset, count] for each input partition that fed it, the one
-    of the first record first. `accumulators` is laid out as the rule of `version` says; `dropped` keeps, by
-    "operation:field", what a later version no longer aggregates. Which version set the due time is `due_version`.
+    `sources` holds a [topic, partition, first offset, last offset, count] for each input partition
+    that fed it, the one of the first record first. `accumulators` is laid out as the rule of
+    `version` says; `dropped` keeps, by "operation:field", what a later version no longer
+    aggregates. Which version set the due time is `due_version`.
     """
 
     version: int
@@ -33,7 +36,9 @@ class Session(msgspec.Struct, array_like=True):
 
 
 class History(msgspec.Struct, array_like=True):
-    """Control totals of a key that has more than one open session to tell of: counts, and sums by field."""
+    """Control totals of a key that has more than one open session to tell of: counts, and sums by
+    field.
+    """
 
     accepted: int = 0
     flushed: int = 0
@@ -50,11 +55,12 @@ class History(msgspec.Struct, array_like=True):
 class Row(msgspec.Struct, array_like=True):
     """Everything kept under one session key; without `open` it is the stub of flushed sessions.
 
-    `sequence` counts the flushes billing has received. `applied` holds [topic, partition, offset] of input partitions
-    whose last applied offset the open session doesn't tell. `touched` is the broker timestamp of the last record.
-    `wake` is the instant under which the row stands in the due index (0: not in it). `seen` carries the event ids first
-    seen in the commit that wrote the row, `outputs` the flushes decided in it, with their whole content: the two exist
-    in the changelog record only.
+    `sequence` counts the flushes billing has received. `applied` holds [topic, partition, offset]
+    of input partitions whose last applied offset the open session doesn't tell. `touched` is the
+    broker timestamp of the last record. `wake` is the instant under which the row stands in the due
+    index (0: not in it). `seen` carries the event ids first seen in the commit that wrote the row,
+    `outputs` the flushes decided in it, with their whole content: the two exist in the changelog
+    record only.
     """
 
     sequence: int = 0
@@ -68,7 +74,9 @@ class Row(msgspec.Struct, array_like=True):
 
 
 def last_applied(row: Row, topic: str, partition: int) -> int:
-    """The offset of the last record of that input partition applied to this key; -1 when there is none."""
+    """The offset of the last record of that input partition applied to this key; -1 when there is
+    none.
+    """
     last = -1
     session = row.open
     if session is not None:

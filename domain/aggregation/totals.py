@@ -1,7 +1,8 @@
-"""Control totals: in = open + flushed + duplicates + rejected + expired + deleted, and the same for every sum.
+"""Control totals: in = open + flushed + duplicates + rejected + expired + deleted, and the same for
+every sum.
 
-Kept as plain counters while records are folded; derivable from the rows themselves, which is what recovery does and what
-the invariant check compares with.
+Kept as plain counters while records are folded; derivable from the rows themselves, which is what
+recovery does and what the invariant check compares with.
 """
 
 from dataclasses import dataclass, field
@@ -56,7 +57,9 @@ class Totals:
     def as_json(
         self, aggregator: str, result_names: dict[str, str] | None = None
     ) -> dict[str, Any]:
-        """The shape of aggregation.md §7.5; `result_names` maps a summed field to the result it is printed as."""
+        """The shape of aggregation.md §7.5; `result_names` maps a summed field to the result it is
+        printed as.
+        """
         names = sorted({name for values in self.sums.values() for name in values})
         shown = {name: (result_names or {}).get(name, f"sum_{name}") for name in names}
         return {
@@ -88,7 +91,9 @@ def session_sums(session: Session, sums: tuple[tuple[int, str], ...]) -> dict[st
 
 
 def contribution(row: Row, sums: tuple[tuple[int, str], ...]) -> Totals:
-    """What one row stands for in the control totals. `sums` is that of the rule of the open session's version."""
+    """What one row stands for in the control totals. `sums` is that of the rule of the open
+    session's version.
+    """
     totals = Totals()
     session, history = row.open, row.history
     if session is not None:
