@@ -129,9 +129,7 @@ class Backend(Protocol):
     ) -> Changed | None:
         """Removes it, the same way; None when there is nothing to remove."""
 
-    async def try_record(
-        self, document: Mapping[str, object], records: Sequence[bytes]
-    ) -> Trial:
+    async def try_record(self, document: Mapping[str, object], records: Sequence[bytes]) -> Trial:
         """Runs JSON records through an aggregator document; nothing of it is kept.
 
         Raises DocumentError for a document that would be refused.
@@ -188,9 +186,7 @@ class Backend(Protocol):
         Raises UnknownTopic, RecordTooLarge, DiskFull.
         """
 
-    async def read_records(
-        self, topic: str, cursor: str, limit: int, wait_s: float
-    ) -> RecordPage:
+    async def read_records(self, topic: str, cursor: str, limit: int, wait_s: float) -> RecordPage:
         """Up to `limit` records of all partitions from `cursor` on: `beginning`, `end`, or a
         `next` of an earlier answer. At the end it waits up to `wait_s` for more, then returns
         none and the same cursor. Raises UnknownTopic, BadCursor."""

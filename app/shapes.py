@@ -216,7 +216,8 @@ class TopicInfo:
 
 @dataclass(frozen=True)
 class Appended:
-    """`repeated`: an earlier call with the same Idempotency-Key had appended (some of) it."""
+    """`accepted`: rows of the call that are on the topic now, those of an earlier call with the
+    same Idempotency-Key included; `repeated`: there was such a call."""
 
     accepted: int
     repeated: bool = False

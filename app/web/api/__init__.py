@@ -1,0 +1,30 @@
+"""The HTTP API, one file an area. A new area is one file and one line here."""
+
+from app.web.api import (
+    aggregators,
+    dead_letters,
+    document_reads,
+    documents,
+    health,
+    overview,
+    records_in,
+    records_out,
+    reference,
+    tables,
+    topics,
+)
+from app.web.routes import Route
+
+ROUTES: tuple[Route, ...] = (
+    *records_in.ROUTES,
+    *records_out.ROUTES,
+    *topics.ROUTES,
+    *document_reads.ROUTES,
+    *documents.ROUTES,
+    *aggregators.ROUTES,
+    *dead_letters.ROUTES,
+    *tables.ROUTES,
+    *overview.ROUTES,
+    *health.ROUTES,
+    *reference.ROUTES,
+)

@@ -1,0 +1,87 @@
+"""The AsyncAPI 3.0 description of the topics, made from the types of what lies on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from app.web.api.aggregators import SessionOut
+from app.web.api.dead_letters import DeadLetterOut
+from config.names import Names
+
+REF = "#/components/schemas/{name}"
+
+
+class ControlMessage(msgspec.Struct):
+    """A change of a document, under the key kind/name. `document` null removes it."""
+
+    kind: str
+    name: str
+    document: dict[str, Any] | None
+    actor: str = ""
+    reason: str = ""
+
+
+class UsageRecord(msgspec.Struct):
+    """Any JSON object; the aggregators that read the topic say which fields they need."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A topic: its public name, who writes it, what its key is and what it holds."""
+
+    name: str
+    action: Literal["send", "receive"]
+    key: str
+    help: str
+    message: Any
+
+
+# Seen from the product: it receives what others send to it and sends what others read.
+CHANNELS: Sequence[Channel] = (
+    Channel("config", "receive", "kind/name", "documents: the control messages", ControlMessage),
+    Channel("usage", "receive", "as the producer likes", "usage records", UsageRecord),
+    Channel("aggregates", "send", "session key", "flushed sessions for billing", SessionOut),
+    Channel("aggregates.audit", "send", "session key", "expiries and operator actions", SessionOut),
+    Channel("dead-letters", "send", "source topic", "what could not be applied", DeadLetterOut),
+)
+
+
+def build(names: Names) -> dict[str, Any]:
+    """The whole description as plain data; addresses carry the installation's prefix."""
+    types = dict.fromkeys(channel.message for channel in CHANNELS)
+    _, schemas = msgspec.json.schema_components(types, ref_template=REF)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Sluice",
+            "version": "1",
+            "description": "Topics of the installation. An aggregator may name other topics as "
+            "its input and output; they hold the same as usage and aggregates.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            channel.name: {
+                "address": names.topic(channel.name),
+                "description": f"{channel.help}; key: {channel.key}",
+                "messages": {channel.message.__name__: _message(channel)},
+            }
+            for channel in CHANNELS
+        },
+        "operations": {
+            f"{channel.action} {channel.name}": {
+                "action": channel.action,
+                "channel": {"$ref": f"#/channels/{channel.name}"},
+            }
+            for channel in CHANNELS
+        },
+        "components": {"schemas": schemas},
+    }
+
+
+def _message(channel: Channel) -> dict[str, Any]:
+    return {
+        "name": channel.message.__name__,
+        "payload": {"$ref": REF.format(name=channel.message.__name__)},
+    }

@@ -1,0 +1,72 @@
+"""Server-sent events: opening, writing and, when the application stops, ending streams."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+Send = Callable[[web.StreamResponse], Awaitable[None]]
+
+
+class Hub:
+    """Knows the open streams, so that a stopping server ends them instead of waiting."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def add(self, task: asyncio.Task[object]) -> None:
+        """A stream begins in this task."""
+        self._tasks.add(task)
+
+    def remove(self, task: asyncio.Task[object]) -> None:
+        """The stream of this task is over."""
+        self._tasks.discard(task)
+
+    def close(self) -> None:
+        """Ends all streams; clients connect again to whoever serves next."""
+        for task in tuple(self._tasks):
+            task.cancel()
+
+
+HUB: Final = web.AppKey[Hub]("hub")
+
+
+async def stream(request: web.Request, send: Send) -> web.StreamResponse:
+    """Answers with an event stream that `send` writes, until it returns, the client goes or the
+    application stops."""
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": "text/event-stream; charset=utf-8",
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",
+        }
+    )
+    task = asyncio.current_task()
+    hub = request.app[HUB]
+    await response.prepare(request)
+    if task is not None:
+        hub.add(task)
+    try:
+        with contextlib.suppress(ConnectionResetError):
+            await send(response)
+    finally:
+        if task is not None:
+            hub.remove(task)
+    return response
+
+
+async def write_event(
+    response: web.StreamResponse,
+    data: bytes,
+    event: str | None = None,
+    event_id: str | None = None,
+) -> None:
+    """Writes one event; `data` must be one line."""
+    head = b""
+    if event is not None:
+        head += b"event: " + event.encode() + b"\n"
+    if event_id is not None:
+        head += b"id: " + event_id.encode() + b"\n"
+    await response.write(head + b"data: " + data + b"\n\n")

@@ -1,0 +1,81 @@
+"""Template filters: values as the marks on the page, times and numbers above all."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from markupsafe import Markup, escape
+
+from app.web import words
+from app.web.wire import exact
+from domain.aggregation.instants import print_instant
+
+_RELATIVE = re.compile(r"(<time\b[^>]*\bdata-ms=[^>]*>)[^<]*(</time>)")
+
+
+def when(at_ms: int | None, now_ms: int, empty: str = "–") -> Markup | str:
+    """An instant: relative while it is near, else its date; exact UTC in the title.
+
+    The script shows dates in the viewer's zone and keeps relative ones current.
+    """
+    if at_ms is None:
+        return empty
+    utc = print_instant(at_ms)
+    exactly = f"{utc[:10]} {utc[11:23]} UTC"
+    near = abs(at_ms - now_ms) < words.NEAR_MS
+    shown = words.relative(at_ms, now_ms) if near else f"{utc[:10]} {utc[11:16]}"
+    return Markup('<time datetime="{}" data-ms="{}" data-utc="{}">{}</time>').format(
+        utc, at_ms, exactly, shown
+    )
+
+
+def exactly(at_ms: int | None) -> Markup | str:
+    """An instant to the second, in UTC; the script adds the viewer's zone."""
+    if at_ms is None:
+        return "–"
+    utc = print_instant(at_ms)
+    return Markup('<time datetime="{}" data-exact data-utc="{} {} UTC">{} {} UTC</time>').format(
+        utc, utc[:10], utc[11:23], utc[:10], utc[11:19]
+    )
+
+
+def without_relative(html: str) -> str:
+    """The HTML without the words of relative times, which the script keeps current itself."""
+    return _RELATIVE.sub(r"\1\2", html)
+
+
+def shown(value: object) -> Markup:
+    """A value of a session, its type to be seen: text as it is, the rest as JSON says it."""
+    if value is None:
+        return Markup('<span class="quiet">null</span>')
+    if isinstance(value, bool):
+        return Markup("<code>{}</code>").format("true" if value else "false")
+    if isinstance(value, dict | list):
+        return Markup("<code>{}</code>").format(compact(value))
+    return escape(words.number(value))
+
+
+def compact(value: object) -> str:
+    """JSON in one line."""
+    return msgspec.json.encode(exact(value)).decode()
+
+
+def pretty(value: object) -> str:
+    """JSON over several lines, numbers exact."""
+    return msgspec.json.format(msgspec.json.encode(exact(value)), indent=2).decode()
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "when": when,
+    "exactly": exactly,
+    "shown": shown,
+    "compact": compact,
+    "pretty": pretty,
+    "count": words.count,
+    "some": words.some,
+    "rate": words.rate,
+    "span": words.span,
+    "number": words.number,
+    "size": words.size,
+}

@@ -1,0 +1,14 @@
+"""The pages of the console, in the order of the navigation.
+
+A new page is one file and one line here.
+"""
+
+from app.web.pages import configuration, dead_letters, overview, sessions
+from app.web.pages.shell import Page
+
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    sessions.PAGE,
+    configuration.PAGE,
+    dead_letters.PAGE,
+)

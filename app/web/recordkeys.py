@@ -1,0 +1,42 @@
+"""The key a record gets at the door: from paths into it, or what topic `config` asks for."""
+
+from collections.abc import Mapping, Sequence
+
+from connectors.formats.json import resolve
+from domain.aggregation.extract import ABSENT
+from domain.aggregation.numbers import canonical, canonical_key
+from domain.errors import Reject
+
+CONFIG_TOPIC = "config"
+
+
+def key_of(record: Mapping[str, object], paths: Sequence[str], topic: str) -> bytes | None:
+    """The key's bytes, or None for none.
+
+    One path: its value's text; several: the canonical JSON array of their values. A record
+    that lacks a value, or has an object, an array or an impossible number there, stays without
+    a key. In a structured CloudEvent the paths are into its data.
+    """
+    if not paths:
+        if topic != CONFIG_TOPIC:
+            return None
+        # A control message without kind or name is refused later; it must have some key, as the
+        # topic is compacted.
+        return f"{_text(record, 'kind')}/{_text(record, 'name')}".encode()
+    data = record.get("data")
+    if "specversion" in record and isinstance(data, dict):
+        record = data
+    values = [resolve(record, path) for path in paths]
+    if any(value is None or value is ABSENT or isinstance(value, (dict, list)) for value in values):
+        return None
+    if len(values) == 1 and isinstance(values[0], str):
+        return values[0].encode()
+    try:
+        return canonical_key(values) if len(values) > 1 else canonical(values[0])
+    except Reject:
+        return None
+
+
+def _text(record: Mapping[str, object], name: str) -> str:
+    value = record.get(name)
+    return value if isinstance(value, str) else "?"

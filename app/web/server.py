@@ -1,0 +1,119 @@
+"""Puts the HTTP API and the console together into one aiohttp application."""
+
+import logging
+import secrets
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from app.backend import Backend
+from app.web import api, pages, problems, security
+from app.web.api import reference
+from app.web.context import BACKEND, CLOCK, SETTINGS, WebSettings
+from app.web.live import HUB, Hub
+from app.web.look import LOOK, Look
+from app.web.metrics import TRAFFIC, Traffic
+from app.web.pages import shell
+from app.web.problems import ProblemError
+from app.web.routes import Handler
+from domain.clock import Clock
+from domain.errors import SluiceError
+
+log = logging.getLogger(__name__)
+STATIC = Path(__file__).parent / "static"
+MAX_BODY_BYTES = 64 << 20  # a batch of records is held in memory while it is looked through
+STATIC_CACHE = "public, max-age=31536000, immutable"  # addresses carry a digest of the content
+
+
+def make_web(backend: Backend, settings: WebSettings, clock: Clock) -> web.Application:
+    """The application, ready to be served; it starts nothing of its own before that.
+
+    Live pages poll `backend.overview` once a second while somebody watches. Stopping the
+    application ends open streams.
+    """
+    app = web.Application(
+        middlewares=[_count, _problems, _guard],
+        client_max_size=max(MAX_BODY_BYTES, 2 * settings.max_record_bytes),
+    )
+    app[BACKEND] = backend
+    app[SETTINGS] = settings
+    app[CLOCK] = clock
+    app[TRAFFIC] = Traffic()
+    app[HUB] = Hub()
+    app[LOOK] = Look()
+    app[security.SECRET] = secrets.token_bytes(32)
+    app[shell.TEMPLATES] = shell.environment(STATIC, pages.PAGES)
+    app[reference.DESCRIPTIONS] = reference.describe(api.ROUTES, settings)
+    for route in api.ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+    for page in pages.PAGES:
+        for method, path, handler in page.handlers:
+            app.router.add_route(method, path, handler)
+    app.router.add_static("/static/", STATIC, append_version=False)
+    app.on_response_prepare.append(security.add_headers)
+    app.on_response_prepare.append(_cache_static)
+    app.on_shutdown.append(_end_streams)
+    return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[HUB].close()
+
+
+async def _cache_static(request: web.Request, response: web.StreamResponse) -> None:
+    if request.path.startswith("/static/") and response.status in (200, 304):
+        named_by_content = "v" in request.query
+        response.headers["Cache-Control"] = STATIC_CACHE if named_by_content else "no-cache"
+
+
+@web.middleware
+async def _count(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Counts answers by route for /metrics; process time, not the product's clock."""
+    started = time.monotonic()
+    status = 500
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    finally:
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource is not None else "unknown"
+        request.app[TRAFFIC].add(request.method, path, status, time.monotonic() - started)
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns errors into problem documents, or into pages where a person looks at them."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        problem = problems.problem_of(error)
+    except SluiceError as error:
+        problem = problems.problem_of(error)
+    except Exception:
+        # The log has the traceback, the client learns that it is not its fault.
+        log.exception("%s %s failed", request.method, request.path)
+        problem = ProblemError(
+            500,
+            "internal",
+            "This is a fault of the product. What you sent may or may not have taken effect; "
+            "the worker's log says more.",
+        )
+    if wants_page(request):
+        return await shell.problem_page(request, problem)
+    return problems.response(problem)
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    security.check(request)
+    return await handler(request)
+
+
+def wants_page(request: web.Request) -> bool:
+    """Whether an error is for a person: outside the API, from somebody who takes HTML."""
+    machine = request.path.startswith(("/api/", "/health/", "/metrics", "/static/"))
+    return not machine and "text/html" in request.headers.get("Accept", "text/html")

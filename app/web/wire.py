@@ -1,0 +1,50 @@
+"""JSON on the wire, numbers exact both ways."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from domain.aggregation.instants import print_instant
+from domain.aggregation.numbers import plain
+
+_INT64 = 1 << 63
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def exact(value: object) -> object:
+    """`value` so that it encodes without loss: decimals and long integers as JSON numbers."""
+    if isinstance(value, Decimal) or (type(value) is int and not -_INT64 <= value < _INT64):
+        return msgspec.Raw(plain(value).encode())
+    if isinstance(value, Mapping):
+        return {str(name): exact(item) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | msgspec.Raw):
+        return [exact(item) for item in value]
+    return value
+
+
+def dumps(value: object) -> bytes:
+    """JSON text of plain values and structs. Decimals in it must have gone through `exact`."""
+    return _encoder.encode(value)
+
+
+def loads(text: bytes) -> Any:
+    """The value of JSON text that the product wrote itself; numbers are int or Decimal."""
+    return _decoder.decode(text)
+
+
+def answer(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """A JSON answer."""
+    return web.Response(
+        status=status, body=dumps(value), headers=headers, content_type="application/json"
+    )
+
+
+def instant(at_ms: int | None) -> str | None:
+    """Epoch milliseconds as the product prints instants; None stays None."""
+    return None if at_ms is None else print_instant(at_ms)
