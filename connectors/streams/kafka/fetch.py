@@ -79,7 +79,7 @@ def unpacked(part: Any, limits: Limits) -> list[Item]:
             items += _items(batch, part.next_fetch_offset)
             if compressed:  # if not, the fetch request has bounded the bytes
                 size += _bytes(items, known)
-        part.next_fetch_offset = batch.next_offset
+        part.next_fetch_offset = max(part.next_fetch_offset, batch.next_offset)
         added = len(items) - known
         if added and (len(items) + added > limits.records or size >= limits.bytes):
             break
