@@ -89,7 +89,8 @@ def explain(error: Exception, out: Output, debug: bool) -> int:
 def unknown(word: str) -> str:
     """What is said about a first word that is no command."""
     kind = "flag" if word.startswith("-") else "command"
-    known = [flag for flag, _ in settings_help()] if kind == "flag" else registry.names()
+    flags = [*SWITCHES, "--settings", "--version", *(flag for flag, _ in settings_help())]
+    known = flags if kind == "flag" else registry.names()
     return f"there is no {kind} {word!r}{nearest(word, known)}"
 
 

@@ -7,7 +7,7 @@ tables are for terminals; a pipe gets plain columns, which never cut a value.
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -148,7 +148,8 @@ class Output:
     def _console(self, stream: TextIO) -> "Console":
         from rich.console import Console
 
-        return Console(file=stream, no_color=not self.color, highlight=False, emoji=False)
+        system: Literal["auto"] | None = "auto" if self.color else None
+        return Console(file=stream, color_system=system, highlight=False, emoji=False)
 
 
 def binary(stream: TextIO) -> BinaryIO | None:

@@ -84,8 +84,13 @@ def literal(text: str) -> object:
     """The JSON literal that `text` is, else the text itself."""
     import msgspec
 
+    from domain.aggregation.numbers import number_from_text
+
+    if text[:1] in "-0123456789":
+        number = number_from_text(text)
+        return text if number is None else number
     try:
-        value = msgspec.json.Decoder(float_hook=Decimal).decode(text)
+        value = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return text
     return text if isinstance(value, (dict, list)) else value
@@ -105,17 +110,18 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
     if out.json:
         out.document(page)
         return 0
-    fields = list(dict.fromkeys(name for item in items for name in keys(item)))
+    groups = [keys(item) for item in items]
+    fields = list(dict.fromkeys(name for group in groups for name in group))
     results = list(dict.fromkeys(name for item in items for name in item["values"]))
     rows = [
         [
-            *(show(keys(item).get(name)) for name in fields),
+            *(label(group[name]) if name in group else None for name in fields),
             *(show(item["values"].get(name)) for name in results),
             item["meta"]["count"],
             item["sequence"],
             item["explain"]["due"],
         ]
-        for item in items
+        for group, item in zip(groups, items, strict=True)
     ]
     columns = [*fields, *results, "records", "sequence", "due"]
     out.table(columns, rows, f"{arguments.aggregator} has no such session open")
@@ -140,9 +146,9 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
     out.fields(
         {
             "aggregator": f"{session['aggregator']} version {session['version']}",
-            **{name: show(value) for name, value in keys(session).items()},
+            **{name: label(value) for name, value in keys(session).items()},
             "sequence": session["sequence"],
-            "due": f"{explain['due']} ({explain['rule']})",
+            "due": f"{explain['due'] or 'never'} ({explain['rule']})",
             "records": session["meta"]["count"],
             "first": session["meta"]["firstEvent"],
             "last": session["meta"]["lastEvent"],
@@ -182,6 +188,11 @@ def keys(session: dict[str, Any]) -> dict[str, object]:
     """Group values and the labels of periods by field."""
     labels = {f"{name} ({p['period']})": p["label"] for name, p in session["periods"].items()}
     return {**session["group"], **labels}
+
+
+def label(value: object) -> str:
+    """A group value in a table: as `show`, but a number is a name here, without separators."""
+    return str(show(value))
 
 
 def show(value: object) -> object:
