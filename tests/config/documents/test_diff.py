@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.documents.diff import Change, diff
@@ -32,6 +32,7 @@ def typed(value: Any) -> Any:
     return ("bool" if isinstance(value, bool) else "", value)
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, DOCUMENTS)
 def test_there_are_changes_exactly_when_documents_differ(
     old: dict[str, Any], new: dict[str, Any]
@@ -39,6 +40,7 @@ def test_there_are_changes_exactly_when_documents_differ(
     assert (diff(old, new) == []) == (typed(old) == typed(new))
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, DOCUMENTS)
 def test_the_other_way_round_changes_swap(old: dict[str, Any], new: dict[str, Any]) -> None:
     there = {change.path: (repr(change.before), repr(change.after)) for change in diff(old, new)}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.documents.base import DocumentError
@@ -105,6 +105,7 @@ def as_json(value: Any) -> str:
     return json.dumps(value)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text("abc", max_size=3), JSON, max_size=4))
 def test_json_means_the_same_as_json_and_as_yaml(data: dict[str, Any]) -> None:
     text = as_json(data)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.aggregation import instants
@@ -43,6 +43,7 @@ def warm(text: str) -> int | None:
     return parse_instant(text)
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(2, 1, 2), datetime(9998, 12, 30)),
     OFFSETS,
@@ -61,6 +62,7 @@ def test_an_instant_is_what_datetime_says(
     assert warm(text) == expected
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(2, 1, 2), datetime(9998, 12, 30)),
     st.sampled_from(["Z", "", "+00:00", "+02:00", "-0330"]),
@@ -159,6 +161,7 @@ def test_what_is_no_instant_is_none(value: object) -> None:
     assert parse_instant(value) is None
 
 
+@settings(deadline=None)
 @given(st.integers(MIN_INSTANT_MS, MAX_INSTANT_MS))
 def test_what_is_printed_is_read_again(ms: int) -> None:
     text = print_instant(ms)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.aggregation.numbers import (
@@ -48,6 +48,7 @@ def is_json_number(text: str) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and text == text.strip()
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_json_number_keeps_its_value(text: str) -> None:
     number = number_from_text(text)
@@ -56,6 +57,7 @@ def test_a_json_number_keeps_its_value(text: str) -> None:
     assert isinstance(number, int) == (not set(text) & set(".eE"))
 
 
+@settings(deadline=None)
 @given(st.text("0123456789+-.eE _٣７\n", max_size=8))
 def test_text_is_a_number_exactly_when_json_says_so(text: str) -> None:
     assert (number_from_text(text) is not None) == is_json_number(text)
@@ -83,6 +85,7 @@ def test_the_limits_are_thousand_digits_and_thousand_powers(text: str, admitted:
     assert (number_from_text(text) is not None) == admitted
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBERS, max_size=20))
 def test_a_sum_is_exact_in_any_order(numbers: list[Number]) -> None:
     total: Number = 0
@@ -115,6 +118,7 @@ def test_a_sum_of_integers_is_an_integer_beyond_floats() -> None:
     assert type(add(9007199254740992, 1)) is int
 
 
+@settings(deadline=None)
 @given(NUMBERS, st.integers(1, 1000), st.integers(0, 20))
 def test_an_average_is_rounded_once_and_half_even(total: Number, n: int, scale: int) -> None:
     assert Fraction(average(total, n, scale)) == round(Fraction(total) / n, scale)
@@ -136,6 +140,7 @@ def test_an_average_prints_as_expected(total: Number, n: int, scale: int, expect
     assert plain(average(total, n, scale)) == expected
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_a_printed_number_is_the_shortest_plain_json(number: Number) -> None:
     text = plain(number)
@@ -146,6 +151,7 @@ def test_a_printed_number_is_the_shortest_plain_json(number: Number) -> None:
     assert text != "-0"
 
 
+@settings(deadline=None)
 @given(SCALARS, SCALARS)
 def test_canonical_bytes_are_equal_exactly_when_values_are(left: Any, right: Any) -> None:
     def typed(value: Any) -> tuple[str, Any]:
@@ -155,6 +161,7 @@ def test_canonical_bytes_are_equal_exactly_when_values_are(left: Any, right: Any
     assert (canonical(left) == canonical(right)) == (typed(left) == typed(right))
 
 
+@settings(deadline=None)
 @given(st.lists(SCALARS, max_size=5))
 def test_a_key_is_the_canonical_array_on_either_path(values: list[Any]) -> None:
     assert canonical_key(values) == b"[" + b",".join(map(canonical, values)) + b"]"
@@ -230,6 +237,7 @@ def test_a_decoded_number_beyond_the_limits_keeps_its_text(text: str) -> None:
         canonical_key(["a", value])
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=9))
 def test_the_hook_reads_what_the_grammar_reads(texts: list[str]) -> None:
     floats = [text for text in texts if set(text) & set(".eE")]
