@@ -43,7 +43,7 @@ class EmbeddedLog:
     """A Log in `directory`, for one event loop of one process; `start` takes a lock on it.
 
     Timestamps come from `clock`. `max_bytes` limits the file (None: the disk does). Cleaning
-    runs each `clean_every_s` real seconds and compacts from `compact_from_bytes` of news on.
+    runs each `clean_every_s` real seconds.
     """
 
     def __init__(
@@ -53,13 +53,11 @@ class EmbeddedLog:
         *,
         max_bytes: int | None = None,
         clean_every_s: float = 30.0,
-        compact_from_bytes: int = 1 << 20,
     ) -> None:
         self._directory = directory
         self._clock = clock
         self._max_bytes = max_bytes
         self._clean_every_s = clean_every_s
-        self._compact_from_bytes = compact_from_bytes
         self._lock = DirectoryLock(directory)
         self._wakes = Wakes()
         self._open: _Open | None = None
@@ -185,13 +183,13 @@ class EmbeddedLog:
         """See `Log.committed`."""
         return await self._run(reads.committed, self._opened().database, group, list(tps))
 
-    async def clean(self) -> None:
-        """One round of retention and compaction over all partitions."""
+    async def clean(self, compact_from_bytes: int = 1 << 20) -> None:
+        """One round of retention, and of compaction where so much has come since the last."""
         log = self._opened()
         for place in log.catalog.all():
             now_ms = self._clock.now_ms()
             await self._run_steps(expire(log.database, place, now_ms))
-            if await self._run(compaction_due, log.database, place, self._compact_from_bytes):
+            if await self._run(compaction_due, log.database, place, compact_from_bytes):
                 await self._run_steps(compact(log.database, place, now_ms))
         await self._run(log.database.give_back)
 
