@@ -272,14 +272,15 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker as it last told about itself."""
+    """A worker as it last told about itself, `silent_s` real seconds ago (a trial clock is not
+    what heartbeats follow)."""
 
     id: str
     url: str
     roles: Sequence[str]
     shards: Sequence[int]
     state: Literal["ready", "starting", "recovering", "gone"]
-    beat_ms: int
+    silent_s: float
     detail: str = ""
 
 

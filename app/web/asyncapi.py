@@ -9,6 +9,7 @@ import msgspec
 from app.web.api.aggregators import SessionOut
 from app.web.api.dead_letters import DeadLetterOut
 from config.names import Names
+from config.topics import AGGREGATES, AUDIT, CONFIG, DEAD_LETTERS, USAGE
 
 REF = "#/components/schemas/{name}"
 
@@ -40,11 +41,11 @@ class Channel:
 
 # Seen from the product: it receives what others send to it and sends what others read.
 CHANNELS: Sequence[Channel] = (
-    Channel("config", "receive", "kind/name", "documents: the control messages", ControlMessage),
-    Channel("usage", "receive", "as the producer likes", "usage records", UsageRecord),
-    Channel("aggregates", "send", "session key", "flushed sessions for billing", SessionOut),
-    Channel("aggregates.audit", "send", "session key", "expiries and operator actions", SessionOut),
-    Channel("dead-letters", "send", "source topic", "what could not be applied", DeadLetterOut),
+    Channel(CONFIG, "receive", "kind/name", "documents: the control messages", ControlMessage),
+    Channel(USAGE, "receive", "as the producer likes", "usage records", UsageRecord),
+    Channel(AGGREGATES, "send", "session key", "flushed sessions for billing", SessionOut),
+    Channel(AUDIT, "send", "session key", "expiries and operator actions", SessionOut),
+    Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", DeadLetterOut),
 )
 
 

@@ -30,6 +30,14 @@ def when(at_ms: int | None, now_ms: int, empty: str = "–") -> Markup | str:
     )
 
 
+def away(at_ms: int, now_ms: int) -> Markup:
+    """An instant as its distance from now, however far, exact UTC in the title."""
+    utc = print_instant(at_ms)
+    return Markup('<time datetime="{}" data-utc="{} {} UTC">{}</time>').format(
+        utc, utc[:10], utc[11:23], words.relative(at_ms, now_ms)
+    )
+
+
 def exactly(at_ms: int | None) -> Markup | str:
     """An instant to the second, in UTC; the script adds the viewer's zone."""
     if at_ms is None:
@@ -66,12 +74,24 @@ def pretty(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(exact(value)), indent=2).decode()
 
 
+def ticked(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    pieces = re.split(r"`([^`]*)`", text)
+    marked = [
+        Markup("<code>{}</code>").format(piece) if n % 2 else escape(piece)
+        for n, piece in enumerate(pieces)
+    ]
+    return Markup("").join(marked)
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "when": when,
+    "away": away,
     "exactly": exactly,
     "shown": shown,
     "compact": compact,
     "pretty": pretty,
+    "ticked": ticked,
     "count": words.count,
     "some": words.some,
     "rate": words.rate,

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from config.topics import CONFIG
 from connectors.formats.json import resolve
 from domain.aggregation.extract import ABSENT
 from domain.aggregation.numbers import canonical, canonical_key
 from domain.errors import Reject
-
-CONFIG_TOPIC = "config"
 
 
 def key_of(record: Mapping[str, object], paths: Sequence[str], topic: str) -> bytes | None:
@@ -18,7 +17,7 @@ def key_of(record: Mapping[str, object], paths: Sequence[str], topic: str) -> by
     a key. In a structured CloudEvent the paths are into its data.
     """
     if not paths:
-        if topic != CONFIG_TOPIC:
+        if topic != CONFIG:
             return None
         # A control message without kind or name is refused later; it must have some key, as the
         # topic is compacted.

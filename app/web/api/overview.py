@@ -49,7 +49,7 @@ class WorkerOut(msgspec.Struct):
     roles: list[str]
     shards: list[int]
     state: str
-    beat: str | None
+    silent_seconds: float
     detail: str
 
 
@@ -82,7 +82,7 @@ async def get_overview(request: web.Request) -> web.StreamResponse:
     found = await backend.overview()
     clock = await backend.clock_info()
     workers = [
-        WorkerOut(w.id, w.url, list(w.roles), list(w.shards), w.state, instant(w.beat_ms), w.detail)
+        WorkerOut(w.id, w.url, list(w.roles), list(w.shards), w.state, w.silent_s, w.detail)
         for w in await backend.workers()
     ]
     return answer(_shown(found, clock.trial, workers))

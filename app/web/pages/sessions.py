@@ -1,6 +1,7 @@
 """Sessions: what is open for whom, when it is due, and why."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,6 +36,7 @@ async def build_list(request: web.Request) -> Context:
             raise not_found(f"aggregator {name!r}", "Configuration lists those in force.")
     rows = [_row(item) for item in page.items] if page else []
     fields = fields or (list(rows[0]["group"]) if rows else [])
+    columns = list(rows[0]["values"])[:VALUES_IN_ROW] if rows else []
     totals = await backend.totals(name) if name else ()
     return {
         "aggregators": aggregators,
@@ -44,12 +46,22 @@ async def build_list(request: web.Request) -> Context:
         "fields": fields,
         "wanted": wanted,
         "rows": rows,
-        "columns": list(rows[0]["values"])[:VALUES_IN_ROW] if rows else [],
+        "columns": columns,
+        "numeric": {column: _numeric(rows, column) for column in columns},
         "more": _address(name, wanted, page.next) if page and page.next else "",
         "first": _address(name, wanted, None) if cursor(request) else "",
         "totals": totals[0] if totals else None,
         "summary": await _summary(request, name),
     }
+
+
+def _numeric(rows: Sequence[Mapping[str, Any]], column: str) -> bool:
+    """Whether a column holds numbers, which stand right; nulls don't tell."""
+    values = [row["values"].get(column) for row in rows]
+    return all(
+        value is None or (isinstance(value, int | Decimal) and not isinstance(value, bool))
+        for value in values
+    )
 
 
 async def _summary(request: web.Request, name: str) -> AggregatorSummary | None:

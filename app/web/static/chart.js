@@ -10,9 +10,7 @@ export function chart(element) {
 
   function size() {
     const box = getComputedStyle(element);
-    const legend = element.querySelector(".u-legend")?.offsetHeight ?? 26;
-    const pad = parseFloat(box.paddingTop) + parseFloat(box.paddingBottom) + 2;
-    return { width: element.clientWidth - parseFloat(box.paddingLeft) - parseFloat(box.paddingRight), height: 220 - legend - pad };
+    return { width: element.clientWidth - parseFloat(box.paddingLeft) - parseFloat(box.paddingRight), height: 180 };
   }
 
   function options() {
@@ -20,10 +18,10 @@ export function chart(element) {
     return {
       ...size(),
       cursor: { y: false, points: { size: 7 } },
-      legend: { live: true },
+      legend: { live: true, markers: { width: 3, dash: (_, i) => (i === 2 ? "dashed" : "solid") } },
       scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
       axes: [
-        { ...axis, grid: { show: false }, values: [[60, "{HH}:{mm}", null, null, null, null, null, null, 0], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 0]].reverse() },
+        { ...axis, size: 30, grid: { show: false }, values: [[60, "{HH}:{mm}", null, null, null, null, null, null, 0], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 0]] },
         { ...axis, size: 64, values: (_, ticks) => ticks.map(count) },
       ],
       series: [
@@ -41,10 +39,9 @@ export function chart(element) {
     const points = JSON.parse(holder.dataset.points);
     const data = [points.at, points.in, points.out];
     if (plot) plot.setData(data);
-    else {
-      plot = new library(options(), data, element);
-      plot.setSize(size());
-    }
+    else plot = new library(options(), data, element);
+    // Without a pointer over it the legend tells the latest figures.
+    if (plot.cursor.idx == null) plot.setLegend({ idx: points.at.length - 1 });
   }
 
   function renew() {

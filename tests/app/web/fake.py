@@ -85,7 +85,7 @@ class FakeBackend:
         )  # fmt: skip
 
     async def workers(self) -> Sequence[shapes.Worker]:
-        return made.workers(self._now(), bool(self.trouble))
+        return made.workers(bool(self.trouble))
 
     async def metrics(self) -> Sequence[shapes.Sample]:
         return [

@@ -185,8 +185,8 @@ TROUBLE = Trouble(
 )
 
 
-def workers(now_ms: int, many: bool) -> list[Worker]:
+def workers(many: bool) -> list[Worker]:
     """One worker, or two of which one is gone."""
-    first = Worker("w-1", "http://127.0.0.1:6066", ("all",), (0, 1, 2, 3), "ready", now_ms - 1200)
-    gone = Worker("w-2", "http://127.0.0.1:6067", ("aggregate",), (), "gone", now_ms - 95_000)
+    first = Worker("w-1", "http://127.0.0.1:6066", ("all",), (0, 1, 2, 3), "ready", 1.2)
+    gone = Worker("w-2", "http://127.0.0.1:6067", ("aggregate",), (), "gone", 95.0)
     return [first, gone] if many else [first]
