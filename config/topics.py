@@ -88,6 +88,11 @@ class Topics:
         """A topic that results go out on, by its public name."""
         return self._public(name, purpose, days=OUTPUT_DAYS, carrier=True)
 
+    def routes(self, name: str, partitions: int) -> Topic:
+        """Where the routing decisions on the input topic of that public name are recovered from;
+        `partitions` are the input's."""
+        return self.changelog(f"routes-{name}", partitions, f"routing decisions on {name}")
+
     def changelog(self, table: str, partitions: int, purpose: str) -> Topic:
         """The topic a table of keyed state is recovered from: compacted, never cut off."""
         return self._own(self._names.changelog(table), partitions, purpose, compact=True)

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from app.cli.command import Context
 from app.cli.http import Client, Refused, Response, ServerUnreachable
 from app.cli.topics import look
-from config.topics import Topic, Topics
+from config.topics import USAGE, Topic, Topics
 from domain.errors import SluiceError, Unreachable
 
 GIB = 1 << 30
@@ -94,7 +94,7 @@ def serving(context: Context) -> tuple[list[Check], list[str]]:
     except Refused as error:
         todo = "check SLUICE_SERVER: it should name a sluice console"
         return [Check("server", "wrong", f"{settings.server}: {error}", todo)], []
-    found = [Check("server", "ok", f"{settings.server} answers"), *_skew(response)]
+    found = [Check("server", "ok", f"{settings.server} answers"), *skew(response)]
     try:
         client.request("GET", "/health/ready")
     except Refused as error:
@@ -117,7 +117,7 @@ def _one_line(error: SluiceError) -> str:
     return "; ".join(str(error).splitlines())
 
 
-def _skew(response: Response) -> Iterator[Check]:
+def skew(response: Response) -> Iterator[Check]:
     """Both machines' clocks, by the answer's Date."""
     try:
         theirs_s = parsedate_to_datetime(response.headers["Date"]).timestamp()
@@ -130,7 +130,7 @@ def _skew(response: Response) -> Iterator[Check]:
         yield Check("time", "warning", detail, "run NTP on both")
 
 
-def stream(context: Context, inputs: Iterable[str], *, running: bool) -> Iterator[Check]:
+def stream(context: Context, inputs: Sequence[str], *, running: bool) -> Iterator[Check]:
     """Whether the stream answers and its topics are as they should be."""
     settings = context.settings
     kinds = Topics(settings)
@@ -143,7 +143,7 @@ def stream(context: Context, inputs: Iterable[str], *, running: bool) -> Iterato
         yield Check("stream", "ok", "embedded, made at the first start")
         return
     try:
-        states = look(context, list(topics.values()))
+        states = look(context, list(topics.values()), [*inputs, USAGE])
     except Unreachable as error:
         if embedded and not running:
             detail = f"{settings.data_dir} is in use by a process that does not serve here"

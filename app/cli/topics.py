@@ -1,12 +1,12 @@
 """`sluice topics`: makes the product's topics and shows how they are."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from app.cli.command import Command, Context, Run, run_chosen
 from app.cli.output import Cell
-from config.topics import Difference, Topic, Topics, differences
+from config.topics import USAGE, Difference, Topic, Topics, differences
 from connectors.streams.base import DirectoryLocked, Log, TopicDescription
 from domain.errors import UsageError
 
@@ -54,7 +54,11 @@ def _create(arguments: argparse.Namespace, context: Context) -> int:
     wanted = chosen(context, arguments.topics)
 
     async def make(log: Log) -> list[bool]:
-        return [await log.ensure_topic(spec_of(topic)) for topic in wanted]
+        found = [await log.ensure_topic(spec_of(topic)) for topic in wanted]
+        if not arguments.topics:
+            wanted.extend(routes(context, await log.topics(), [USAGE]))
+            found += [await log.ensure_topic(spec_of(topic)) for topic in wanted[len(found) :]]
+        return found
 
     made = on_stream(context, make)
     if context.out.json:
@@ -72,7 +76,8 @@ def _create(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _describe(arguments: argparse.Namespace, context: Context) -> int:
-    states = look(context, chosen(context, arguments.topics))
+    inputs = [] if arguments.topics else [USAGE]
+    states = look(context, chosen(context, arguments.topics), inputs)
     if context.out.json:
         context.out.lines(as_json(state) for state in states)
     else:
@@ -88,29 +93,41 @@ def _describe(arguments: argparse.Namespace, context: Context) -> int:
     return 1 if harm else 0
 
 
-def look(context: Context, wanted: Sequence[Topic]) -> list[State]:
-    """How the topics are. Asks the running server where it has the embedded stream open."""
+def look(context: Context, wanted: Sequence[Topic], inputs: Sequence[str]) -> list[State]:
+    """How the topics are, and what belongs to `inputs`, which are public names.
+
+    Asks the running server where it has the embedded stream open.
+    """
     from app.cli.stream import on_stream
 
     async def describe(log: Log) -> list[State]:
         there = await log.topics()
+        every = [*wanted, *(t for t in routes(context, there, inputs) if t.name in there)]
         return [
             state_of(t, await log.describe_topic(t.name) if t.name in there else None)
-            for t in wanted
+            for t in every
         ]
 
     try:
         return on_stream(context, describe)
     except DirectoryLocked:
         items = context.client.get("/api/topics")["items"]
+    prefix = context.settings.topic_prefix
     partitions = {item["name"]: item["partitions"] for item in items}
     states = []
     for topic in wanted:
-        public = topic.name.removeprefix(context.settings.topic_prefix) if topic.public else ""
-        count = partitions.get(topic.name) or partitions.get(public)
+        public = topic.name.removeprefix(prefix) if topic.public else topic.name
+        count = partitions.get(public)
         found = TopicDescription(topic.name, count, {}) if count else None
         states.append(state_of(topic, found))
     return states
+
+
+def routes(context: Context, there: Mapping[str, int], inputs: Sequence[str]) -> list[Topic]:
+    """The topics that go with the inputs that are there."""
+    topics = Topics(context.settings)
+    physical = {name: context.settings.topic_prefix + name for name in inputs}
+    return [topics.routes(n, there[at]) for n, at in physical.items() if at in there]
 
 
 def state_of(topic: Topic, found: TopicDescription | None) -> State:
