@@ -65,8 +65,8 @@ def make_app(
             "agent_supervisor": "mode.supervisors.CrashingSupervisor",
             "broker_commit_interval": settings.commit_interval_s,
             "broker_session_timeout": settings.session_timeout_s,
-            # five chances to be heard within a session
-            "broker_heartbeat_interval": settings.session_timeout_s / 5,
+            # ten chances to be heard within a session; a rebalance is noticed within one
+            "broker_heartbeat_interval": settings.session_timeout_s / 10,
             "broker_rebalance_timeout": _REBALANCE_TIMEOUT_S,
             "broker_request_timeout": max(_REQUEST_TIMEOUT_S, settings.session_timeout_s),
             "broker_max_poll_interval": _MAX_IDLE_S,

@@ -1,0 +1,264 @@
+"""Faust's agents on a real broker, by the batch."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from faust.types.tuples import TP
+
+from connectors.streams.faust_consumer import BatchingConsumer
+from tests.connectors.streams.kafka.workers import (
+    Worker,
+    acknowledge,
+    committed,
+    filled,
+    more,
+    opened,
+    settings_for,
+    working,
+)
+from tests.waiting import auntil, until
+
+pytestmark = pytest.mark.kafka
+
+Name = Callable[[str], str]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_records_reach_the_agent_in_order_and_are_committed(
+    run: Callable[[Coroutine[Any, Any, None]], None], kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    settings, topic, group = settings_for(kafka, tmp_path), unique("usage"), unique("g")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, topic, partitions=2, records=3000)
+            async with working(settings, log, group, topic) as worker:
+                await auntil(lambda: worker.count() == 6000)
+                assert worker.seen == {(topic, 0): list(range(3000)), (topic, 1): list(range(3000))}
+                await committed(log, group, {(topic, 0): 3000, (topic, 1): 3000})
+
+    run(story())
+
+
+def test_no_batch_is_larger_than_the_settings_say(kafka: str, tmp_path: Path, unique: Name) -> None:
+    settings = settings_for(kafka, tmp_path, batch_records=700)
+    topic, group = unique("usage"), unique("g")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, topic, records=5000)
+            async with working(settings, log, group, topic) as worker:
+                await auntil(lambda: worker.count() == 5000)
+                assert max(worker.batches) == 700
+                assert worker.seen[topic, 0] == list(range(5000))
+
+    asyncio.run(story())
+
+
+def test_slow_agent_holds_four_batches_and_no_more(
+    kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    settings = settings_for(kafka, tmp_path, batch_records=10)
+    topic, group, gate = unique("usage"), unique("g"), asyncio.Event()
+
+    async def slow(worker: Worker, event: Any) -> None:
+        worker.note(event)
+        await gate.wait()
+        event.ack()
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, topic, partitions=2, records=200)
+            async with working(settings, log, group, topic, body=slow) as worker:
+                consumer = worker.app.consumer
+                assert isinstance(consumer, BatchingConsumer)
+                await auntil(lambda: consumer.in_flight.unacknowledged() == 8)
+                assert [consumer.in_flight.room((topic, p)) for p in (0, 1)] == [0, 0]
+                gate.set()
+                await auntil(lambda: worker.count() == 400)
+
+    asyncio.run(story())
+
+
+def test_worker_that_joins_makes_the_other_commit_first(
+    kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    # so rarely that only the rebalance can have committed
+    settings = settings_for(kafka, tmp_path, commit_interval_s=60)
+    topic, group = unique("usage"), unique("g")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, topic, partitions=2, records=100)
+            async with working(settings, log, group, topic) as first:
+                await auntil(lambda: first.count() == 200)
+                async with working(settings, log, group, topic) as second:
+                    await auntil(lambda: second.partitions(topic), timeout_s=20)
+                    await asyncio.gather(*(more(log, topic, p, 1) for p in (0, 1)))
+                    await auntil(lambda: first.count() + second.count() >= 202, timeout_s=20)
+                    assert second.seen == {(topic, min(second.partitions(topic))): [100]}
+                    assert first.count() == 201
+
+    asyncio.run(story())
+
+
+def test_batch_in_work_at_a_rebalance_is_finished_and_not_repeated(
+    kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    settings = settings_for(kafka, tmp_path)
+    topic, group, gate = unique("usage"), unique("g"), asyncio.Event()
+
+    async def gated(worker: Worker, event: Any) -> None:
+        worker.note(event)
+        await gate.wait()
+        event.ack()
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, topic, partitions=2, records=100)
+            async with working(settings, log, group, topic, body=gated) as first:
+                await auntil(lambda: first.count() == 100)  # one agent, one batch in work
+
+                async def release() -> None:
+                    await auntil(lambda: first.app.rebalancing, timeout_s=20)
+                    gate.set()
+
+                released = asyncio.ensure_future(release())
+                # a worker has started when it has its partitions: so not before the release
+                async with working(settings, log, group, topic) as second:
+                    await released
+                    await auntil(lambda: first.count() + second.count() >= 200, timeout_s=20)
+                    await committed(log, group, {(topic, 0): 100, (topic, 1): 100})
+                    assert first.count() + second.count() == 200
+
+    asyncio.run(story())
+
+
+def test_agent_that_raises_acknowledges_nothing_and_ends_the_worker(
+    kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    settings = settings_for(kafka, tmp_path, batch_records=100)
+    topic, group = unique("usage"), unique("g")
+
+    async def raising(worker: Worker, event: Any) -> None:
+        if event.value[0][0] >= 100:
+            raise RuntimeError("a broken rule")
+        await acknowledge(worker, event)
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, topic)
+            for _ in range(3):
+                await more(log, topic, 0, 100)
+            async with working(settings, log, group, topic, body=raising) as worker:
+                await auntil(lambda: worker.app.crashed)
+            assert await log.committed(group, [(topic, 0)]) == {(topic, 0): 100}
+
+    asyncio.run(story())
+
+
+def test_topic_added_at_run_time_is_consumed_and_nothing_repeated(
+    kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    settings = settings_for(kafka, tmp_path, commit_interval_s=60)
+    early, late, group = unique("usage"), unique("usage"), unique("g")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, early, partitions=2, records=100)
+            async with working(settings, log, group, early) as worker:
+                await auntil(lambda: worker.count() == 200)
+                await filled(log, late, partitions=2, records=50)
+                await worker.take(late).start()
+                await auntil(lambda: worker.count() >= 300, timeout_s=5)
+                await more(log, early, 0, 1)
+                await auntil(lambda: len(worker.seen[early, 0]) > 100)
+                assert worker.seen[early, 0] == list(range(101))
+                assert worker.count() == 301
+
+    asyncio.run(story())
+
+
+def test_topic_discarded_at_run_time_is_left_and_the_others_go_on(
+    kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    settings = settings_for(kafka, tmp_path)
+    kept, gone, group = unique("usage"), unique("usage"), unique("g")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, kept, records=10)
+            await filled(log, gone, records=10)
+            async with working(settings, log, group, kept, gone) as worker:
+                await auntil(lambda: worker.count() == 20)
+                for channel in [c for c in worker.app.topics if gone in c.topics]:
+                    worker.app.topics.discard(channel)
+                await more(log, gone, 0, 5)
+                await auntil(lambda: not worker.partitions(gone), timeout_s=5)
+                await more(log, kept, 0, 5)
+                await auntil(lambda: worker.seen[kept, 0] == list(range(15)))
+                assert worker.seen[gone, 0] in (list(range(10)), list(range(15)))
+                assert not worker.app.crashed
+
+    asyncio.run(story())
+
+
+def test_equal_partitions_of_two_topics_go_to_one_worker(
+    kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    settings = settings_for(kafka, tmp_path)
+    left, right, group = unique("usage"), unique("sessions"), unique("g")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, left, partitions=4)
+            await filled(log, right, partitions=4)
+            async with (
+                working(settings, log, group, left, right) as first,
+                working(settings, log, group, left, right) as second,
+            ):
+                workers = (first, second)
+                await auntil(lambda: [len(w.partitions(left)) for w in workers] == [2, 2], 20)
+                assert [w.partitions(left) for w in workers] == [
+                    w.partitions(right) for w in workers
+                ]
+
+    asyncio.run(story())
+
+
+def test_heartbeats_go_on_while_the_loop_is_busy(kafka: str, tmp_path: Path, unique: Name) -> None:
+    settings, topic, group = settings_for(kafka, tmp_path), unique("usage"), unique("g")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, topic, records=1)
+            async with working(settings, log, group, topic, heartbeat_s=0.05) as worker:
+                consumer: Any = worker.app.consumer
+                before = await auntil(lambda: consumer.last_heartbeat_monotonic)
+                # `until` blocks the loop: only the consumer's own thread can go on
+                until(lambda: consumer.last_heartbeat_monotonic > before + 0.2)
+
+    asyncio.run(story())
+
+
+def test_end_offsets_are_those_of_now_for_many_partitions_in_one_call(
+    kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    settings, topic, group = settings_for(kafka, tmp_path), unique("usage"), unique("g")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await filled(log, topic, partitions=3, records=5)
+            async with working(settings, log, group, topic) as worker:
+                consumer: Any = worker.app.consumer
+                await more(log, topic, 1, 2)
+                tps = {TP(topic, p) for p in range(3)}
+                ends = await consumer.end_offsets(tps)
+                assert ends == {(topic, 0): 5, (topic, 1): 7, (topic, 2): 5}
+                assert await consumer.end_offset(TP(topic, 1)) == 7
+
+    asyncio.run(story())
