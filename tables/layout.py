@@ -85,6 +85,7 @@ def pack_totals(totals: dict[str, Totals]) -> dict[str, Any]:
                 {field: str(value) for field, value in each.sums[place].items()}
                 for place in SUM_PLACES
             ],
+            each.sessions,
         ]
         for name, each in totals.items()
     }
@@ -93,8 +94,8 @@ def pack_totals(totals: dict[str, Totals]) -> dict[str, Any]:
 def unpack_totals(packed: dict[str, Any]) -> dict[str, Totals]:
     """The inverse of `pack_totals`."""
     found: dict[str, Totals] = {}
-    for name, (counts, sums) in packed.items():
-        totals = found[name] = Totals()
+    for name, (counts, sums, sessions) in packed.items():
+        totals = found[name] = Totals(sessions=sessions)
         totals.count = dict(zip(PLACES, counts, strict=True))
         for place, values in zip(SUM_PLACES, sums, strict=True):
             totals.sums[place] = {field: _number(value) for field, value in values.items()}

@@ -74,6 +74,7 @@ class Fold:
             if due is None:
                 self._reject(row, offset, timestamp)
                 return None
+            self.totals.sessions += 1
             self.source = [self.topic, self.partition, offset, offset, 0]
             session = row.open = Session(
                 self.rule.version, timestamp, timestamp, timestamp, due, self.rule.version, 0,
@@ -181,6 +182,8 @@ class Fold:
             self.full = True
         place = "flushed" if flushed else "expired"
         sums = session_sums(session, rule.sums)
+        self.totals.sessions -= 1
+        self.totals.flushes[flush_type] = self.totals.flushes.get(flush_type, 0) + 1
         self.totals.add("open", -session.count)
         self.totals.add(place, session.count)
         kept = history.flushed_sums if flushed else history.expired_sums
@@ -207,10 +210,13 @@ def adopt(session: Session, old: Rule, new: Rule) -> None:
         kept[slot.key] = session.accumulators[slot.at : slot.at + _slots(slot)]
     session.accumulators = [None] * new.width
     for slot in new.slots:
-        found = kept.pop(slot.key, None)
+        found = kept.get(slot.key)
         if found:
             session.accumulators[slot.at : slot.at + _slots(slot)] = found
-    session.dropped = {key: values for key, values in kept.items() if values} or None
+    printed = {slot.key for slot in new.slots}
+    session.dropped = {
+        key: values for key, values in kept.items() if values and key not in printed
+    } or None
     session.version = new.version
 
 

@@ -91,8 +91,12 @@ def compile_rule(document: Aggregator, version: int) -> Rule:
         condition_text=condition_text(conditions) if conditions is not None else "",
         ttl_ms=document.ttl_days * DAY_MS,
         dedup_ms=document.dedup_days * DAY_MS,
+        # a field summed under two names is one sum
         sums=tuple(
-            (slot.at, slot.operation.field) for slot in slots if slot.operation.operation == "sum"
+            (at, name)
+            for name, at in {
+                slot.operation.field: slot.at for slot in slots if slot.operation.operation == "sum"
+            }.items()
         ),
     )
 

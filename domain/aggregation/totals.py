@@ -17,12 +17,17 @@ SUM_PLACES = ("in", "open", "flushed", "expired", "deleted")
 
 @dataclass
 class Totals:
-    """Counts by place and sums by (place, field) of one aggregator on one partition."""
+    """Counts by place and sums by (place, field) of one aggregator on one partition.
+
+    `sessions` are open now. `flushes` counts ended sessions by flush type since the process began.
+    """
 
     count: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLACES, 0))
     sums: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {place: {} for place in SUM_PLACES}
     )
+    sessions: int = 0
+    flushes: dict[str, int] = field(default_factory=dict)
 
     def add(self, place: str, number: int) -> None:
         self.count[place] += number
@@ -34,6 +39,9 @@ class Totals:
 
     def merge(self, other: "Totals", sign: int = 1) -> None:
         """Adds (or, with sign -1, takes away) another partition's or row's totals."""
+        self.sessions += sign * other.sessions
+        for flush_type, number in other.flushes.items():
+            self.flushes[flush_type] = self.flushes.get(flush_type, 0) + number
         for place, number in other.count.items():
             self.count[place] += sign * number
         combine = plus if sign > 0 else minus
@@ -97,6 +105,7 @@ def contribution(row: Row, sums: tuple[tuple[int, str], ...]) -> Totals:
     totals = Totals()
     session, history = row.open, row.history
     if session is not None:
+        totals.sessions = 1
         totals.add("open", session.count)
         for name, value in session_sums(session, sums).items():
             totals.add_sum("open", name, value)
