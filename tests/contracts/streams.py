@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from config.settings import Settings
@@ -17,6 +18,7 @@ from connectors.streams import open_log
 from connectors.streams.base import Item, Log, Row, TopicSpec
 from connectors.streams.embedded.log import EmbeddedLog
 from domain.clock import FixedClock
+from tests.waiting import auntil
 
 T = TypeVar("T")
 
@@ -81,18 +83,36 @@ class Stream:
         if isinstance(log, EmbeddedLog):
             await log.clean(compact_from_bytes=0)
 
+    async def lose(self, log: Log, topic: str) -> None:
+        """All records of partition 0 of a topic with retention fall to it."""
+        tp = (topic, 0)
+        end = (await log.end_offsets([tp]))[tp]
+        if isinstance(log, EmbeddedLog):
+            retention_ms = int((await log.describe_topic(topic)).config["retention.ms"])
+            self.clock.advance(retention_ms + 1)
+            await log.clean()
+        else:
+            async with self._admin() as admin:
+                await admin.delete_records({TopicPartition(*tp): RecordsToDelete(end)})
+        assert await log.begin_offsets([tp]) == {tp: end}
+
     async def _configure(self, topic: str, config: Mapping[str, str]) -> None:
+        # this replaces the whole configuration; Kafka closes segments by the records' time
+        whole = {
+            "cleanup.policy": "compact",
+            "message.timestamp.type": "LogAppendTime",
+            **config,
+        }
+        async with self._admin() as admin:
+            resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=whole)
+            await admin.alter_configs([resource])
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
         admin = AIOKafkaAdminClient(bootstrap_servers=list(self.settings.brokers))
         await admin.start()
         try:
-            # this replaces the whole configuration; Kafka closes segments by the records' time
-            whole = {
-                "cleanup.policy": "compact",
-                "message.timestamp.type": "LogAppendTime",
-                **config,
-            }
-            resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=whole)
-            await admin.alter_configs([resource])
+            yield admin
         finally:
             await admin.close()
 
@@ -133,3 +153,9 @@ async def read_all(
             return items
         assert piece.next_offset > offset, "a reader that gets no further never ends"
         offset = piece.next_offset
+
+
+async def happened(look: Callable[[], Awaitable[T]], timeout_s: float) -> T:
+    """`auntil` for a coroutine function, with the type of what it returns."""
+    found: T = await auntil(cast(Callable[[], Any], look), timeout_s)
+    return found

@@ -1,8 +1,7 @@
 """What every stream keeps and drops: retention by time, compaction by key."""
 
 from connectors.streams.base import Item, Log, Row
-from tests.contracts.streams import Stream, read_all, rows, values
-from tests.waiting import auntil
+from tests.contracts.streams import Stream, happened, read_all, rows, values
 
 HOUR_MS = 3_600_000
 # Kafka compacts closed segments only, and looks each second here
@@ -24,7 +23,7 @@ def test_records_past_retention_go_and_offsets_stay(stream: Stream) -> None:
             await stream.clean(log)
             return await log.begin_offsets([(topic, 0)]) == {(topic, 0): 5}
 
-        await auntil(gone, LONG_S)
+        await happened(gone, LONG_S)
         assert await log.read(topic, 0, 0) == ([], 5, 5)
         assert await log.append(topic, 0, rows(b"new")) == (5, 5)
         piece = await log.read(topic, 0, 0)
@@ -48,7 +47,7 @@ def test_records_within_retention_stay(stream: Stream) -> None:
             await stream.clean(log)
             return (await log.begin_offsets([(expiring, 0)]))[expiring, 0] == 1
 
-        await auntil(cleaned, LONG_S)
+        await happened(cleaned, LONG_S)
         assert values(await read_all(log, topic)) == [b"old"]
         assert values(await read_all(log, kept)) == [b"old"]
 
@@ -73,7 +72,7 @@ def test_compaction_keeps_the_last_of_each_key_at_its_offset(stream: Stream) -> 
             assert sum(item[2] != b"filler" for item in items) == 10
             return items
 
-        items = await auntil(compacted, LONG_S)
+        items = await happened(compacted, LONG_S)
         kept = [item for item in items if item[2] != b"filler"]
         assert [item[0] for item in kept] == list(range(190, 200))
         assert [(item[2], item[3]) for item in kept] == [row[:2] for row in written[190:]]
@@ -96,7 +95,7 @@ def test_reader_goes_over_the_gaps_of_compaction(stream: Stream) -> None:
             assert sum(item[2] == b"again" for item in items) == 1
             return items
 
-        items = await auntil(compacted, LONG_S)
+        items = await happened(compacted, LONG_S)
         offsets = [item[0] for item in items if item[2] and item[2].startswith(b"stays")]
         assert offsets == [n * 21 for n in range(50)]
         # from inside a gap the next record that stayed comes first
