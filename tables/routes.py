@@ -13,7 +13,7 @@ import msgspec
 from tables.changelog import Changelog
 
 ROUTE = b"route"
-TAIL = 64  # rows read to find the newest: those behind it can only be claims and a straggler's
+TAIL = 64  # rows read first to find the newest: behind it are only claims and a straggler's
 MAX_SEGMENTS = 256  # changes of documents between two offset commits; a commit comes every second
 
 
@@ -43,20 +43,31 @@ class RouteLog:
         self.route = Route()
 
     async def open(self) -> None:
-        """Reads what was decided (the newest row has all of it) and claims the partition."""
-        end = await self._changelog.end()
-        async for changes in self._changelog.follow(max(0, end - TAIL)):
-            self._take(changes)
+        """Reads what was decided and claims the partition."""
+        await self.read()
         self._take(await self._changelog.claim())
+
+    async def read(self) -> None:
+        """Reads what was decided by now: the newest row has all of it. Claims nothing."""
+        end = await self._changelog.end()
+        tail, found = TAIL, False
+        while not found:
+            self._changelog.epoch = 0
+            async for changes in self._changelog.follow(max(0, end - tail)):
+                found = self._take(changes) or found
+            if tail >= end:
+                return
+            tail *= 16  # a worker that can't go on restarts many times, and claims each time
 
     async def still_ours(self) -> bool:
         """Whether nobody else has written since."""
         return await self._changelog.end() == self._changelog.next_offset
 
-    def _take(self, changes: list[tuple[bytes, bytes | None]]) -> None:
-        for _, body in changes:
-            if body is not None:
-                self.route = _decode(body)
+    def _take(self, changes: list[tuple[bytes, bytes | None]]) -> bool:
+        rows = [body for _, body in changes if body is not None]
+        if rows:
+            self.route = _decode(rows[-1])
+        return bool(rows)
 
     def revisions(self, first: int, end: int, current: int) -> list[tuple[int, int, int]]:
         """[(first offset, end offset, revision)] covering [first, end): as decided, what is new by
