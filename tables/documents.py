@@ -6,6 +6,7 @@ workers follow it. Every version has a *revision*, one higher than that of the v
 whichever document that was: equal revisions mean equal documents.
 """
 
+import asyncio
 import bisect
 from dataclasses import dataclass, field, replace
 
@@ -127,15 +128,19 @@ def read_change(partition: int, offset: int) -> Change:
 
 
 class DocumentsFollower:
-    """Keeps a `Documents` up with the log; several may, none of them claims it."""
+    """Keeps a `Documents` up with the log; several may, none of them claims it. Any task may ask it
+    to catch up.
+    """
 
     def __init__(self, documents: Documents, changelog: Changelog) -> None:
         self.documents = documents
         self._changelog = changelog
+        self._one_reader = asyncio.Lock()
 
     async def catch_up(self) -> bool:
         """Reads to the present end of the log; whether anything was new."""
         before = self.documents.revision
-        async for changes in self._changelog.follow(self._changelog.next_offset):
-            self.documents.take(changes)
+        async with self._one_reader:
+            async for changes in self._changelog.follow(self._changelog.next_offset):
+                self.documents.take(changes)
         return self.documents.revision != before

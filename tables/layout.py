@@ -44,6 +44,7 @@ class Local(msgspec.Struct, array_like=True):
     numbered: int = 0
     totals: dict[str, Any] = {}
     floors: list[list[Any]] = []
+    epoch: int = 0
 
 
 encode = msgspec.msgpack.Encoder().encode

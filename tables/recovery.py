@@ -18,6 +18,7 @@ from tables.layout import (
     MARKS,
     ROW,
     SEEN,
+    Local,
     Marks,
     decode_any,
     decode_local,
@@ -41,24 +42,22 @@ async def recover(shard: "Shard") -> None:
     rows.
     """
     known = shard.store.get_many([LOCAL, MARKS])
+    local = Local() if known[0] is None else decode_local(known[0])
     cold = known[0] is None
-    if known[0] is not None:
-        local = decode_local(known[0])
-        shard.numbered = local.numbered
-        shard.totals = unpack_totals(local.totals)
-        shard.applied = {
-            (path, topic, partition, name): offset
-            for path, topic, partition, name, offset in local.floors
-        }
+    shard.numbered = local.numbered
+    shard.totals = unpack_totals(local.totals)
+    shard.applied = {
+        (path, topic, partition, name): offset
+        for path, topic, partition, name, offset in local.floors
+    }
     if known[1] is not None:
         shard.marks = decode_marks(known[1])
     changelog = shard.changelog
     if changelog is None:
         return
     apply = _put if cold else _apply
-    async for changes in changelog.follow(
-        0 if known[0] is None else decode_local(known[0]).changelog_next
-    ):
+    changelog.epoch = local.epoch  # the claim it came from may be the last thing in the log
+    async for changes in changelog.follow(local.changelog_next):
         apply(shard, changes)
     apply(shard, await changelog.claim())
     if cold:

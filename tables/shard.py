@@ -195,7 +195,8 @@ class Shard:
         """What only this disk knows, as it is after the write batch that it is part of."""
         following = 0 if self.changelog is None else self.changelog.next_offset
         floors = [[*source, offset] for source, offset in self.applied.items()]
-        return encode(Local(following, self.numbered, pack_totals(self.totals), floors))
+        epoch = 0 if self.changelog is None else self.changelog.epoch
+        return encode(Local(following, self.numbered, pack_totals(self.totals), floors, epoch))
 
     def _encode(
         self, changes: Changes

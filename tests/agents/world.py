@@ -1,0 +1,224 @@
+"""A whole worker in memory, without Faust: batches are fed by hand, and it can be killed anywhere.
+
+What outlives a kill is the log and, if the history says so, the disk.
+"""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from agents.aggregate import Folds
+from agents.documents import DocumentsAgent
+from agents.engine import Engine
+from config.names import Names
+from connectors.streams.memory import Killed, MemoryLog
+from domain.clock import FixedClock
+from tables.changelog import Changelog
+from tables.documents import Documents, DocumentsFollower
+from tables.shard import Shard
+from tables.store import MemoryStore
+
+T = TypeVar("T")
+NAMES = Names("sluice")
+START_MS = 1_700_000_000_000
+LIMIT = 1 << 20
+
+
+class Disk(MemoryStore):
+    """A store whose content outlives the worker."""
+
+    def close(self) -> None:
+        """The rows stay."""
+
+
+@dataclass
+class World:
+    """The log, the disks, the clock, and the worker that is alive, if any."""
+
+    partitions: int = 2
+    inputs: Sequence[str] = ("usage",)
+    clock: FixedClock = field(default_factory=lambda: FixedClock(START_MS))
+    disks: dict[int, Disk] = field(default_factory=dict)
+    kill_at: int | None = None
+    kill_on: int | None = None
+    passed: int = 0
+    engine: Engine | None = None
+
+    def __post_init__(self) -> None:
+        self.log = MemoryLog(self.clock)
+        names = ["aggregates", "aggregates.audit", "dead-letters", "sluice-sessions-in"]
+        names += ["sluice-sessions-changelog", *self.inputs]
+        names += [NAMES.changelog(f"routes-{name}") for name in self.inputs]
+        for name in names:
+            self.log.counts[name] = self.partitions
+        self.log.counts |= {"config": 1, NAMES.changelog("documents"): 1}
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What the work returns, or None when the worker was killed in it."""
+        try:
+            return asyncio.run(work)
+        except Killed:
+            self.engine = None
+            return None
+
+    def _step(self, step: int) -> None:
+        """Passes a step of a commit: the `kill_at`-th, or the next one `kill_on`, ends it."""
+        self.passed += 1
+        if step == self.kill_on:
+            self.kill_on = None
+            raise Killed
+        if self.kill_at is not None and self.passed >= self.kill_at:
+            self.kill_at = None
+            raise Killed
+
+    async def _alive(self) -> Engine:
+        documents = Documents()
+        follower = DocumentsFollower(
+            documents, Changelog(self.log, NAMES.changelog("documents"), 0, "w")
+        )
+        await follower.catch_up()
+        engine = Engine(
+            log=self.log,
+            names=NAMES,
+            clock=self.clock,
+            documents=documents,
+            worker="w",
+            group="sluice",
+            max_record_bytes=LIMIT,
+            make_shard=self._make_shard,
+            catch_up=follower.catch_up,
+        )
+        self.engine = engine
+        await engine.start()
+        tps = {(name, p) for name in self.inputs for p in range(self.partitions)}
+        tps |= {(NAMES.sessions_in, p) for p in range(self.partitions)}
+        await engine.assign(tps)
+        return engine
+
+    def _make_shard(self, number: int, folds: Folds) -> Shard:
+        assert self.engine is not None
+        changelog = Changelog(self.log, NAMES.changelog("sessions"), number, "w")
+        disk = self.disks.setdefault(number, Disk())
+        return Shard(
+            number,
+            disk,
+            changelog,
+            folds.rule_of,
+            self.engine.send,
+            cache_rows=3,
+            on_step=self._step,
+        )
+
+    async def apply(self, *documents: dict[str, Any]) -> None:
+        """Puts documents in force by way of the control topic."""
+        rows = [
+            (f"{d['kind']}/{d['name']}".encode(), json.dumps(message(d)).encode(), None, ())
+            for d in documents
+        ]
+        first, _ = await self.log.append("config", 0, rows)
+        changelog = Changelog(self.log, NAMES.changelog("documents"), 0, "w")
+
+        async def nothing(_: Any) -> None:
+            """No topics to make, no letters expected."""
+
+        agent = DocumentsAgent(changelog, self.clock.now_ms, nothing, nothing)
+        await agent.open()
+        await agent.apply(0, self.log.rows["config", 0][first:])
+
+    async def produce(
+        self, topic: str, partition: int, records: Sequence[Any], key: str = ""
+    ) -> None:
+        """Appends records with the clock's time."""
+        rows = [
+            (key.encode() if key else None, json.dumps(record).encode(), None, ())
+            for record in records
+        ]
+        await self.log.append(topic, partition, rows)
+
+    async def work(self, batch: int, commit: bool, only: int | None = None) -> bool:
+        """Feeds every partition (or the one numbered `only`) one batch; whether there was any.
+
+        Without `commit` the positions stay, so that what follows a kill comes again.
+        """
+        engine = await self._alive()
+        any_work = False
+        tps = sorted((t, p) for (t, p) in self.log.rows if t in (*self.inputs, NAMES.sessions_in))
+        for i, tp in enumerate(tps):
+            if only is not None and i != only % len(tps):
+                continue
+            at = self.log.positions.get(("sluice", tp), 0)
+            items = self.log.rows[tp][at : at + batch]
+            if items:
+                any_work = True
+                await engine.take(*tp, items, lambda: True)
+                if commit:
+                    self.log.positions["sluice", tp] = items[-1][0] + 1
+        return any_work
+
+    async def tick(self) -> None:
+        """One look for what is due, when everything that was read counts as read."""
+        engine = await self._alive()
+        await ready(engine)
+        for _ in range(3):
+            await engine.tick()
+
+    def settle(self) -> None:
+        """Works until nothing waits."""
+        self.kill_at = None
+        while self.run(self.work(1_000, commit=True)):
+            pass
+
+    def outputs(self, topic: str = "aggregates") -> list[dict[str, Any]]:
+        """Everything on an output topic, partition by partition."""
+        return [
+            json.loads(item[3] or b"")
+            for partition in range(self.partitions)
+            for item in self.log.rows.get((topic, partition), [])
+        ]
+
+    def totals(self) -> dict[str, Any]:
+        """Control totals by aggregator over all shards, which are checked against their rows."""
+
+        async def collect() -> dict[str, Any]:
+            from domain.aggregation.totals import Totals
+
+            engine = await self._alive()
+            await ready(engine)
+            found: dict[str, Totals] = {}
+            for processor in engine.shards.open_ones().values():
+                processor.shard.check()
+                for name, totals in processor.shard.totals.items():
+                    found.setdefault(name, Totals()).merge(totals)
+            return {name: totals.as_json(name) for name, totals in found.items()}
+
+        return self.run(collect()) or {}
+
+
+async def ready(engine: Engine) -> None:
+    """Waits until all shards are recovered."""
+    for number in engine.shards.owned:
+        async with engine.shards.use(number):
+            pass
+
+
+def message(document: dict[str, Any]) -> dict[str, Any]:
+    """The control message that puts a document in force."""
+    return {"kind": document["kind"], "name": document["name"], "document": document}
+
+
+def aggregator(name: str = "acc", **changes: Any) -> dict[str, Any]:
+    """An aggregator document by account: sum of bytes, count, an hour's timeout."""
+    return {
+        "kind": "aggregator",
+        "name": name,
+        "input": "usage",
+        "group": {"fields": ["account"]},
+        "aggregate": [
+            {"field": "bytes", "operation": "sum"},
+            {"field": "*", "operation": "count"},
+        ],
+        "flush": {"by": "timeout", "timeout": {"duration": {"hours": 1}}},
+        **changes,
+    }
