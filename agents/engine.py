@@ -65,6 +65,7 @@ class Engine:
         self.topics: dict[str, int] = {}
         self.assigned: set[TP] = set()
         self.read: dict[int, int] = {}
+        self.sent: dict[str, int] = {}
         self._reached: dict[int, list[Reached]] = {}
         self._told: dict[int, float] = {}
 
@@ -169,6 +170,8 @@ class Engine:
         await asyncio.gather(
             *(self.log.append(topic, partition, part) for (topic, partition), part in rows.items())
         )
+        for topic, _, _ in outputs:
+            self.sent[topic] = self.sent.get(topic, 0) + 1
 
     async def send_letters(self, letters: list[Letter]) -> None:
         await self.send([letter.output() for letter in letters])
@@ -193,8 +196,9 @@ class Engine:
         await self._tell_progress()
         feeding = self.feeding()
         done = 0
+        ready = self.shards.open_ones()
         for number in self.shards.owned:
-            if number not in self.shards.open_ones():
+            if number not in ready:
                 continue
             try:
                 async with self.shards.use(number) as processor:

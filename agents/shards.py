@@ -42,11 +42,14 @@ class Shards:
         return sorted(self._slots)
 
     def open_ones(self) -> dict[int, ShardProcessor]:
-        """Those that are ready, for reading."""
+        """Those that are ready, for reading; raises what one of them could not be opened for."""
+        for slot in self._slots.values():
+            if slot.ready.done() and not slot.ready.cancelled():
+                slot.ready.result()
         return {
             number: slot.ready.result()
             for number, slot in sorted(self._slots.items())
-            if slot.ready.done() and not slot.ready.cancelled() and slot.ready.exception() is None
+            if slot.ready.done() and not slot.ready.cancelled()
         }
 
     async def assign(self, numbers: set[int]) -> None:

@@ -47,6 +47,7 @@ class Worker:
         settings: Settings,
         roles: Sequence[str] = ROLES,
         *,
+        instance_id: str | None = None,
         on_step: Callable[[int], None] = lambda _step: None,
     ) -> None:
         self.settings = settings
@@ -61,6 +62,8 @@ class Worker:
         self.ended = asyncio.Event()
         self.app: Any = None
         self.engine: Engine
+        self.assigned = False
+        self._instance_id = instance_id
         self._on_step = on_step
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribed: dict[str, tuple[Any, asyncio.Task[None]]] = {}
@@ -86,7 +89,13 @@ class Worker:
             catch_up=self._follower.catch_up,
         )
         await self.engine.start()
-        self.app = make_app(self.settings, self.log, self.clock, group=self.names.group)
+        self.app = make_app(
+            self.settings,
+            self.log,
+            self.clock,
+            group=self.names.group,
+            instance_id=self._instance_id,
+        )
         self.app.on_partitions_assigned.connect(self._on_assigned, weak=False)
         self._pumps = Pumps(self._take, self.fail, self._still)
         self.app.finalize()
@@ -95,6 +104,10 @@ class Worker:
         self._spawn(self._follow())
         self._spawn(self._tick())
         self._spawn(self._watch())
+
+    async def catch_up(self) -> bool:
+        """Reads the documents up to the newest version; whether there was any."""
+        return await self._follower.catch_up()
 
     async def make_topics(self) -> None:
         """Creates what is missing of the product's own topics and of those that documents name."""
@@ -168,6 +181,7 @@ class Worker:
     async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
         self._control = None
         await self.engine.assign({(tp.topic, tp.partition) for tp in assigned})
+        self.assigned = True
 
     def _still(self, message: Any) -> bool:
         """Whether the assignment under which the batch came is in force; False while partitions are
