@@ -20,6 +20,7 @@ class Cluster:
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._client = AIOKafkaClient(**options)
         self._closing = asyncio.Event()
+        self._seen: set[str] = set()
 
     @property
     def closed(self) -> bool:
@@ -39,26 +40,35 @@ class Cluster:
         """The answer to a request. Requests of one lane are answered in turn."""
         return await self._client.send(node, request, group=lane)
 
-    async def leader(self, tp: TP) -> int:
-        """The node to ask about a partition; waits for an election under way."""
-        async with asyncio.timeout(REQUEST_TIMEOUT_S):
-            while True:
-                node = self._client.cluster.leader_for_partition(TopicPartition(*tp))
-                if node is not None and node >= 0:
-                    return int(node)
-                await self.check_known(tp)
-                if self._client.cluster.leader_for_partition(TopicPartition(*tp)) in (None, -1):
-                    await asyncio.sleep(BACKOFF_S)
+    def saw(self, topic: str) -> None:
+        """There is this topic: if a broker doesn't know it, then not yet."""
+        self._seen.add(topic)
 
-    async def check_known(self, tp: TP) -> None:
-        """Asks the brokers anew; raises UnknownTopic when they know no such partition."""
-        self._client.add_topic(tp[0])
-        await self.refresh()
-        partitions = self._client.cluster.partitions_for_topic(tp[0])
-        if partitions is None:
-            raise UnknownTopic(tp[0])
-        if tp[1] not in partitions:
-            raise UnknownTopic(*tp)
+    async def leader(self, tp: TP) -> int:
+        """The node to ask about a partition; waits for an election under way.
+
+        Raises UnknownTopic when there is no such partition: at once, but for a topic seen before,
+        because a broker that starts doesn't know its topics in the first moments.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + REQUEST_TIMEOUT_S
+        while True:
+            node = self._client.cluster.leader_for_partition(TopicPartition(*tp))
+            if node is not None and node >= 0:
+                self._seen.add(tp[0])
+                return int(node)
+            self._client.add_topic(tp[0])
+            await self.refresh()
+            partitions = self._client.cluster.partitions_for_topic(tp[0]) or ()
+            if partitions and tp[1] not in partitions:
+                raise UnknownTopic(*tp)
+            if not partitions and (tp[0] not in self._seen or clock() > deadline):
+                raise UnknownTopic(tp[0])
+            if self._client.cluster.leader_for_partition(TopicPartition(*tp)) not in (None, -1):
+                continue
+            if clock() > deadline:
+                raise errors.LeaderNotAvailableError(f"{tp[0]}[{tp[1]}]")
+            await asyncio.sleep(BACKOFF_S)
 
     async def coordinator(self, group: str) -> int:
         """The node that keeps the offsets of a group."""

@@ -155,8 +155,11 @@ class KafkaLog:
 
     async def ensure_topic(self, spec: TopicSpec) -> bool:
         """See `Log.ensure_topic`; made with the replication of the settings."""
+        opened = self._opened()
         with told(self._where, spec.name):
-            return await self._opened().topics.ensure(spec)
+            made = await opened.topics.ensure(spec)
+        opened.cluster.saw(spec.name)
+        return made
 
     async def describe_topic(self, topic: str) -> TopicDescription:
         """See `Log.describe_topic`."""

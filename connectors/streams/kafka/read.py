@@ -93,8 +93,6 @@ class Reader:
         response = await self._cluster.send(node, request, lane)
         ((_, ((_, code, high, *details),)),) = response.topics
         kind = errors.for_code(code)
-        if kind is errors.UnknownTopicOrPartitionError:
-            await self._cluster.check_known(tp)
         if kind is not errors.NoError:
             raise kind(f"{topic}[{partition}] at {offset}")
         return _slice(tp, offset, max_bytes, details, response.API_VERSION, high)
