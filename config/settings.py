@@ -102,6 +102,9 @@ class Settings:
         "http://127.0.0.1:6066", readers.url("http", "https"), "system that commands act on"
     )
     token: str = _setting("", readers.text, "token that commands sign in with", secret=True)
+    cluster_secret: str = _setting(
+        "", readers.text, "signs the calls between workers; the same for all of them", secret=True
+    )
 
     @property
     def brokers(self) -> tuple[str, ...]:

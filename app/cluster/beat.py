@@ -1,0 +1,48 @@
+"""What a worker tells about itself, on `<app>-workers` under its id."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from app.shapes import Worker
+
+State = Literal["ready", "starting", "recovering"]
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """One word of one worker. `url` is that of its web port, `shards` those it owns.
+
+    `assigned`: [physical topic, partition] of all it consumes. `revision`: the documents up to it
+    are in force there. `at_ms` is the product's clock, `real_ms` the machine's.
+    """
+
+    id: str
+    url: str
+    roles: tuple[str, ...]
+    shards: tuple[int, ...]
+    assigned: tuple[tuple[str, int], ...]
+    revision: int
+    state: State
+    detail: str
+    at_ms: int
+    real_ms: int
+
+    def news(self) -> tuple[Any, ...]:
+        """What others want to hear of at once when it changes."""
+        return self.url, self.shards, self.assigned, self.revision, self.state, self.detail
+
+    def shown(self, gone: bool) -> Worker:
+        """The worker as the console shows it."""
+        return Worker(
+            self.id,
+            self.url,
+            self.roles,
+            self.shards,
+            "gone" if gone else self.state,
+            self.at_ms,
+            self.detail,
+        )
+
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Beat).decode
