@@ -8,9 +8,12 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from aiokafka import errors
+
 from config.settings import Settings
 from connectors.streams.base import (
     TP,
+    MissingKey,
     RecordTooLarge,
     Row,
     Slice,
@@ -90,18 +93,24 @@ class KafkaLog:
         async with lock:
             with told(self._where, topic, partition):
                 made = await self._batches(opened, tp, rows)
-                first = last = -1
-                for batch in made:
-                    offset = await opened.sender.send(tp, batch)
-                    first = offset if first < 0 else first
-                    last = offset + batch.record_count() - 1
+                try:
+                    first = await opened.sender.send(tp, made[0])
+                except errors.MessageSizeTooLargeError:
+                    # the topic's limit was lowered since we asked; nothing of the call is stored
+                    made = await self._batches(opened, tp, rows, fresh=True)
+                    first = await opened.sender.send(tp, made[0])
+                last = first + made[0].record_count() - 1
+                for batch in made[1:]:
+                    last = await opened.sender.send(tp, batch) + batch.record_count() - 1
         return first, last
 
-    async def _batches(self, opened: _Open, tp: TP, rows: Sequence[Row]) -> list[Any]:
-        admission = await opened.topics.admission(tp[0])
+    async def _batches(
+        self, opened: _Open, tp: TP, rows: Sequence[Row], *, fresh: bool = False
+    ) -> list[Any]:
+        admission = await opened.topics.admission(tp[0], fresh=fresh)
         try:
             return self._built(tp, rows, admission)
-        except (RecordTooLarge, UnknownTopic):
+        except (RecordTooLarge, MissingKey, UnknownTopic):
             # an operator may have raised the limit, or the number of partitions, since
             admission = await opened.topics.admission(tp[0], fresh=True)
             return self._built(tp, rows, admission)
