@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from config.documents.registry import load_document
 from domain.aggregation.document import Aggregator
 from domain.aggregation.numbers import plain
 from domain.aggregation.schedule import Frequency, next_fires
-from domain.aggregation.zones import local_time, offset_ms
+from domain.aggregation.zones import local_time, offset_ms, zone
 
 FIRES = 12
 
@@ -85,9 +86,9 @@ def fires_of(body: Mapping[str, object], now_ms: int) -> Fires | None:
 
 def _fire(frequency: Frequency, before_ms: int, at_ms: int) -> Fire:
     """`before_ms` is the fire before, from which on the clocks may have changed."""
-    zone = frequency.timezone
-    local = local_time(zone, at_ms)
-    moved_ms = offset_ms(zone, at_ms) - offset_ms(zone, before_ms)
+    name = frequency.timezone
+    local = local_time(name, at_ms)
+    moved_ms = offset_ms(name, at_ms) - offset_ms(name, before_ms)
     hours, minutes = divmod(abs(moved_ms) // 60_000, 60)
     by = f"{hours} h" + (f" {minutes} min" if minutes else "")
     at = "{:02}:{:02}".format(*divmod(frequency.at_minutes, 60))
@@ -96,13 +97,12 @@ def _fire(frequency: Frequency, before_ms: int, at_ms: int) -> Fire:
         note = f"clocks have gone {'forward' if moved_ms > 0 else 'back'} {by}"
     if local.hour * 60 + local.minute != frequency.at_minutes:
         note = f"{at} is skipped that day: clocks go forward"
-    elif offset_ms(zone, at_ms) != _offset_of_second(zone, at_ms):
+    elif _repeats(name, local):
         note = f"{at} comes twice that day: fires the first time"
     return Fire(at_ms, local.strftime("%a %Y-%m-%d %H:%M"), note)
 
 
-def _offset_of_second(zone: str, at_ms: int) -> int:
-    """The offset an hour later if the wall clock repeats then, else the same offset."""
-    later_ms = at_ms + 3_600_000
-    same = local_time(zone, later_ms).replace(fold=0) == local_time(zone, at_ms).replace(fold=0)
-    return offset_ms(zone, later_ms if same else at_ms)
+def _repeats(zone_name: str, wall: datetime) -> bool:
+    """Whether the zone's wall clock shows this time twice."""
+    first, second = (wall.replace(tzinfo=zone(zone_name), fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second

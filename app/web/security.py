@@ -18,6 +18,7 @@ from app.web.problems import ProblemError
 
 SECRET: Final = web.AppKey[bytes]("csrf-secret")
 COOKIE = "sluice-csrf"
+FRESH: Final = web.RequestKey("fresh-visitor", str)  # the cookie a new visitor gets
 FIELD = "csrf"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -99,16 +100,16 @@ def csrf_token(request: web.Request) -> str:
 
 
 def _visitor(request: web.Request) -> str:
-    known = request.cookies.get(COOKIE) or request.get(COOKIE)
-    if not isinstance(known, str):
-        known = request[COOKIE] = secrets.token_urlsafe(24)
+    known = request.cookies.get(COOKIE) or request.get(FRESH)
+    if known is None:
+        known = request[FRESH] = secrets.token_urlsafe(24)
     return known
 
 
 def set_cookie(request: web.Request, response: web.Response) -> None:
     """Gives a new visitor the cookie that the token on the page belongs to."""
-    fresh = request.get(COOKIE)
-    if isinstance(fresh, str):
+    fresh = request.get(FRESH)
+    if fresh is not None:
         response.set_cookie(COOKIE, fresh, httponly=True, samesite="Strict", path="/")
 
 

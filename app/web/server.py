@@ -46,15 +46,22 @@ def make_web(backend: Backend, settings: WebSettings, clock: Clock) -> web.Appli
     app[shell.TEMPLATES] = shell.environment(STATIC, pages.PAGES)
     app[reference.DESCRIPTIONS] = reference.describe(api.ROUTES, settings)
     for route in api.ROUTES:
-        app.router.add_route(route.method, route.path, route.handler)
+        _mount(app, route.method, route.path, route.handler)
     for page in pages.PAGES:
         for method, path, handler in page.handlers:
-            app.router.add_route(method, path, handler)
+            _mount(app, method, path, handler)
     app.router.add_static("/static/", STATIC, append_version=False)
     app.on_response_prepare.append(security.add_headers)
     app.on_response_prepare.append(_cache_static)
     app.on_shutdown.append(_end_streams)
     return app
+
+
+def _mount(app: web.Application, method: str, path: str, handler: Handler) -> None:
+    if method == "GET":
+        app.router.add_get(path, handler, allow_head=True)
+    else:
+        app.router.add_route(method, path, handler)
 
 
 async def _end_streams(app: web.Application) -> None:

@@ -79,7 +79,7 @@ async def get_document(request: web.Request) -> web.StreamResponse:
     found = await request.app[BACKEND].document(kind, name)
     if found is None:
         raise no_document(kind, name)
-    return answer(shown(found), headers={"ETag": f'"{found.version}"'})
+    return answer(shown(found))
 
 
 async def list_versions(request: web.Request) -> web.StreamResponse:

@@ -13,7 +13,7 @@ from app.web.bodies import one_document
 from app.web.context import BACKEND
 from app.web.documents_shown import yaml_of
 from app.web.marks import compact
-from app.web.pages.shell import Context, Page, render
+from app.web.pages.shell import Context, Page, render, see_other
 from app.web.people import actor_of
 from app.web.wire import loads
 from config.documents.base import DocumentError, Problem
@@ -149,4 +149,4 @@ async def _apply(
     changed = await request.app[BACKEND].put_document(kind, name, body, change, WAIT_S)
     done = "applied" if changed.in_force else "accepted"
     query = urlencode({"done": done})
-    raise web.HTTPSeeOther(f"/configuration/{quote(kind, safe='')}/{quote(name, safe='')}?{query}")
+    return see_other(f"/configuration/{quote(kind, safe='')}/{quote(name, safe='')}?{query}")

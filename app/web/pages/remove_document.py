@@ -5,7 +5,7 @@ from aiohttp import web
 from app.shapes import Change
 from app.web.api.document_reads import no_document, path_of
 from app.web.context import BACKEND
-from app.web.pages.shell import Build, Page, render
+from app.web.pages.shell import Build, Page, render, see_other
 from app.web.people import actor_of
 
 WAIT_S = 5.0  # as for applying
@@ -20,7 +20,7 @@ async def post(request: web.Request, page: Page, build_one: Build) -> web.Stream
         change = Change(actor_of(request), reason)
         if await request.app[BACKEND].delete_document(kind, name, change, WAIT_S) is None:
             raise no_document(kind, name)
-        raise web.HTTPSeeOther("/configuration")
+        return see_other("/configuration")
     context = await build_one(request)
     missing = fields.get("do") == "remove"
     context["removal"] = {"missing_reason": missing}

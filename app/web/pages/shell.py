@@ -167,6 +167,11 @@ async def _clock(request: web.Request) -> ClockInfo:
         return ClockInfo(request.app[CLOCK].now_ms())
 
 
+def see_other(address: str) -> web.Response:
+    """Leads on after a form: going back or loading again does not send it once more."""
+    return web.Response(status=303, headers={"Location": address})
+
+
 async def problem_page(request: web.Request, problem: ProblemError) -> web.Response:
     """The page for what went wrong: what happened, what it means, what to do."""
     response = await render(

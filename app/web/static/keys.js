@@ -42,7 +42,6 @@ export function keys() {
 function leave(event, field) {
   if (field) return field.blur();
   if (location.hash === "#nav") {
-    history.replaceState(null, "", location.pathname + location.search + "#main");
     location.hash = "#main";
     return;
   }

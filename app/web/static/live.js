@@ -16,6 +16,8 @@ export function live(changed) {
       say("");
     });
     source.addEventListener("piece", (event) => {
+      // A page that came as its shape alone is whole now.
+      if (document.querySelector("[data-reload]")) return location.reload();
       const { id, html } = JSON.parse(event.data);
       const element = document.getElementById(id);
       if (!element) return;

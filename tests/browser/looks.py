@@ -1,0 +1,75 @@
+"""What every page must be in a browser: clean, within its width, and open to everybody."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, Response
+
+import app.web
+from tests.app.web.fake import Size
+from tests.servers import absent
+
+AXE = Path(app.web.__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+LISTS = ("/", "/sessions", "/configuration", "/configuration/apply", "/dead-letters")
+ONES = (
+    "/sessions/one?aggregator=data-per-account&key=%5B%22acc-0000001%22%5D",
+    "/configuration/aggregator/data-per-account",
+    "/configuration/aggregator/example-nightly",
+    "/dead-letters/dl-000002",
+)
+RULES = {
+    "type": "tag",
+    "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+
+
+def paths(size: Size) -> tuple[str, ...]:
+    """The pages there are with data of that size."""
+    return LISTS if size == "none" else LISTS + ONES
+
+
+def listen(page: Page) -> list[str]:
+    """Errors and warnings of the page, as they come."""
+    heard: list[str] = []
+    page.on(
+        "console",
+        lambda said: heard.append(said.text) if said.type in ("error", "warning") else None,
+    )
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    return heard
+
+
+def answers(page: Page) -> list[Response]:
+    """The answers the page gets, as they come."""
+    got: list[Response] = []
+    page.on("response", lambda answer: got.append(answer))
+    return got
+
+
+def is_stream(answer: Response) -> bool:
+    """Whether a response is a page's event stream, which has no end."""
+    return "event-stream" in answer.headers.get("content-type", "")
+
+
+def beyond(page: Page) -> int:
+    """Pixels that the page is wider than its window."""
+    wider: int = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return wider
+
+
+def violations(page: Page, rules: Mapping[str, object] = RULES) -> list[str]:
+    """Serious and critical findings of axe by `rules`, with the elements."""
+    if not AXE.exists():
+        absent(f"no axe-core: run `npm ci` in {AXE.parents[2].name}")
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())
+    found: dict[str, Any] = page.evaluate(
+        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", rules
+    )
+    return [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]

@@ -1,0 +1,80 @@
+"""Every page in both themes, at both widths, with no, little and big data."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.app.web.fake import Size
+from tests.browser import looks
+from tests.browser.conftest import Open
+from tests.browser.console import Console
+
+pytestmark = pytest.mark.browser
+LIMIT_BYTES = 300_000
+Consoles = Callable[[Size], Console]
+
+
+@pytest.mark.parametrize("size", ["none", "little", "big"])
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
+def test_a_page_is_clean_within_its_width_and_accessible(
+    consoles: Consoles, open_page: Open, width: int, theme: str, size: Size
+) -> None:
+    url = consoles(size).url
+    page = open_page("about:blank", width, theme)
+    heard = looks.listen(page)
+    for path in looks.paths(size):
+        page.goto(url + path)
+        assert looks.beyond(page) <= 0, path
+        # Little data has the same elements as big.
+        assert size == "little" or looks.violations(page) == [], path
+    assert heard == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (360, "light")])
+def test_the_other_theme_has_contrast_too(
+    consoles: Consoles, open_page: Open, width: int, theme: str
+) -> None:
+    page = open_page("about:blank", width, theme)
+    for path in looks.paths("big"):
+        page.goto(consoles("big").url + path)
+        assert looks.beyond(page) <= 0, path
+        assert looks.violations(page, {"type": "rule", "values": ["color-contrast"]}) == [], path
+
+
+def test_a_page_weighs_little(consoles: Consoles, open_page: Open) -> None:
+    for path in looks.paths("big"):
+        page = open_page("about:blank")
+        answers = looks.answers(page)
+        page.goto(consoles("big").url + path)
+        own = [a for a in answers if "/vendor/" not in a.url and not looks.is_stream(a)]
+        weight = sum(len(answer.body()) for answer in own)
+        assert 5_000 < weight < LIMIT_BYTES, path
+
+
+def test_nothing_comes_from_elsewhere(consoles: Consoles, open_page: Open) -> None:
+    page = open_page("about:blank")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    url = consoles("little").url
+    for path in looks.paths("little"):
+        page.goto(url + path)
+    assert asked
+    assert [one for one in asked if not one.startswith((url, "data:"))] == []
+
+
+def test_tables_are_cards_on_a_phone(consoles: Consoles, open_page: Open) -> None:
+    page = open_page(consoles("big").url + "/sessions", width=360)
+    assert not page.locator("table.rows thead").is_visible()
+    shown = page.locator("table.rows tbody tr").first.locator("td:visible:not(.head)")
+    assert 2 <= shown.count() <= 4
+    assert page.locator("td[data-label='Due']").first.is_visible()
+
+
+def test_the_chart_is_drawn_and_its_figures_are_a_table_too(
+    consoles: Consoles, open_page: Open
+) -> None:
+    page = open_page(consoles("big").url + "/")
+    page.locator(".chart canvas").wait_for()
+    assert "173,310" in page.locator(".chart .u-legend").inner_text()
+    page.get_by_text("As a table").click()
+    assert page.locator(".chart-table tbody tr").count() > 10
