@@ -74,7 +74,7 @@ class ShardProcessor:
             source = (path, chunk.topic, chunk.partition, chunk.aggregator)
             floor = self.shard.applied.get(source, -1)
             rule, fold = self._folds.get(chunk.aggregator, chunk.version)
-            groups = _by_row(rule.prefix, chunk.entries, floor)
+            groups = _by_row(rule.prefix, chunk.groups, floor)
             if not groups:
                 continue
             rows.update(self.shard.load(key for key in groups if key not in rows))
@@ -93,7 +93,7 @@ class ShardProcessor:
                         self._letters(row, chunk, rule, ctx)
                 if ctx.full:
                     more, ctx.full = True, False
-            self.records += len(chunk.entries)
+            self.records += sum(map(len, groups.values()))
             totals = changes.totals.get(rule.name)
             if totals is None:
                 changes.totals[rule.name] = ctx.totals
@@ -101,7 +101,8 @@ class ShardProcessor:
                 totals.merge(ctx.totals)
             if more:
                 break  # what follows must not overtake what is left of this chunk
-            changes.applied[source] = max(chunk.entries[-1][1], changes.applied.get(source, -1))
+            if chunk.upto >= 0:
+                changes.applied[source] = chunk.upto
         if changes.rows or changes.applied:
             await self._commit(changes)
         return more
@@ -184,15 +185,13 @@ class ShardProcessor:
         await self.shard.commit(changes)
 
 
-def _by_row(prefix: bytes, entries: Sequence[Any], floor: int) -> dict[bytes, list[Any]]:
+def _by_row(prefix: bytes, groups: Iterable[Any], floor: int) -> dict[bytes, Sequence[Any]]:
     """Entries (offset, timestamp, values) by row key, those at or below `floor` left out."""
-    groups: dict[bytes, list[Any]] = {}
-    for key, offset, timestamp, values in entries:
-        if offset <= floor:
-            continue
-        group = groups.get(key)
-        if group is None:
-            groups[key] = [(offset, timestamp, values)]
-        else:
-            group.append((offset, timestamp, values))
-    return {prefix + key: group for key, group in groups.items()}
+    rows: dict[bytes, Sequence[Any]] = {}
+    for key, entries in groups:
+        left = entries
+        if entries[0][0] <= floor:
+            left = [entry for entry in entries if entry[0] > floor]
+        if left:
+            rows[prefix + key] = left
+    return rows

@@ -1,37 +1,34 @@
 """What travels on `<app>-sessions-in`: chunks of routed records, and marks of how far the inputs
 have been routed.
 
-A chunk holds the records of one input partition, under one version of one aggregator, for one
-shard, in order; many travel in one stream record, so that the hop costs per chunk and not per
-record. MessagePack: [topic, partition, aggregator, version, [[key, offset, timestamp, values,
-original?], ...]].
+A chunk holds records of one input partition, under one version of one aggregator, for one shard,
+grouped by session key. Many travel in one stream record, so that the hop costs per chunk and not
+per record. MessagePack, see the Structs.
 """
 
 from typing import Any
 
 import msgspec
 
-Entry = tuple[bytes, int, int, tuple[Any, ...]]
-"""(session key, offset, broker timestamp ms, values)"""
-
 
 class Chunk(msgspec.Struct, array_like=True):
-    """Routed records. `originals` has, by offset, the bytes of those that the session may still
-    refuse.
+    """Records for one shard: `groups` holds [session key, [[offset, timestamp ms, values], ...]].
+
+    `upto`: with this chunk the shard has everything of the aggregator up to that offset (-1: more
+    is to come). `originals` has, by offset, the bytes of those that the session may still refuse.
     """
 
     topic: str
     partition: int
     aggregator: str
     version: int
-    entries: list[Any]
+    groups: list[Any]
+    upto: int
     originals: dict[int, bytes] = {}
 
 
 class Progress(msgspec.Struct, array_like=True):
-    """Every record of that input partition with a timestamp up to `until` has been routed before
-    this.
-    """
+    """Every record of that input partition with a timestamp up to `until` has been routed."""
 
     topic: str
     partition: int
@@ -48,6 +45,7 @@ class Parcel(msgspec.Struct, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Parcel).decode
+PARCEL_BYTES = 512 * 1024
 
 
 def encode_parcel(parcel: Parcel) -> bytes:
@@ -58,3 +56,43 @@ def encode_parcel(parcel: Parcel) -> bytes:
 def decode_parcel(data: bytes) -> Parcel:
     """The inverse; decimals come back as text."""
     return _decode(data)
+
+
+def parcels(revision: int, chunks: list[Chunk]) -> list[bytes]:
+    """The chunks as stream records of about PARCEL_BYTES at most, in order."""
+    data = encode_parcel(Parcel(revision, chunks))
+    if len(data) <= PARCEL_BYTES:
+        return [data]
+    if len(chunks) > 1:
+        middle = len(chunks) // 2
+        return parcels(revision, chunks[:middle]) + parcels(revision, chunks[middle:])
+    halves = _halves(chunks[0])
+    if halves is None:
+        return [data]
+    return parcels(revision, [halves[0]]) + parcels(revision, [halves[1]])
+
+
+def _halves(chunk: Chunk) -> tuple[Chunk, Chunk] | None:
+    """A chunk in two, the first of which doesn't complete anything; None when it is one record."""
+    groups = chunk.groups
+    if len(groups) > 1:
+        middle = len(groups) // 2
+        parts = groups[:middle], groups[middle:]
+    else:
+        key, entries = groups[0]
+        if len(entries) == 1:
+            return None
+        middle = len(entries) // 2
+        parts = [[key, entries[:middle]]], [[key, entries[middle:]]]
+    first, second = (
+        msgspec.structs.replace(chunk, groups=part, originals=_of(chunk, part)) for part in parts
+    )
+    first.upto = -1
+    return first, second
+
+
+def _of(chunk: Chunk, groups: list[Any]) -> dict[int, bytes]:
+    if not chunk.originals:
+        return {}
+    offsets = {entry[0] for _, entries in groups for entry in entries}
+    return {offset: data for offset, data in chunk.originals.items() if offset in offsets}

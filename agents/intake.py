@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from agents.aggregate import DIRECT
-from agents.chunks import Chunk, Parcel, encode_parcel
+from agents.chunks import parcels
 from agents.letters import Letter
 from agents.route import Routed, Router
 from agents.shards import Shards
@@ -16,7 +16,6 @@ from tables.documents import Documents
 from tables.routes import RouteLog
 from tables.stream import Item
 
-PARCEL_BYTES = 512 * 1024
 SendParcel = Callable[[int, bytes], Awaitable[None]]
 
 
@@ -125,26 +124,6 @@ class Intakes:
         if routed.own:
             async with self._shards.use(partition, still) as processor:
                 await processor.apply(DIRECT, routed.own)
-
-
-def parcels(revision: int, chunks: list[Chunk]) -> list[bytes]:
-    """The chunks as stream records of about PARCEL_BYTES at most, in order."""
-    data = encode_parcel(Parcel(revision, chunks))
-    if len(data) <= PARCEL_BYTES or (len(chunks) == 1 and len(chunks[0].entries) == 1):
-        return [data]
-    if len(chunks) > 1:
-        middle = len(chunks) // 2
-        return parcels(revision, chunks[:middle]) + parcels(revision, chunks[middle:])
-    chunk = chunks[0]
-    middle = len(chunk.entries) // 2
-    halves = [
-        Chunk(
-            chunk.topic, chunk.partition, chunk.aggregator, chunk.version, entries,
-            {e[1]: chunk.originals[e[1]] for e in entries if e[1] in chunk.originals},
-        )
-        for entries in (chunk.entries[:middle], chunk.entries[middle:])
-    ]  # fmt: skip
-    return parcels(revision, halves[:1]) + parcels(revision, halves[1:])
 
 
 def _counted(log: RouteLog, routed: Routed, records: int) -> dict[str, Any]:

@@ -1,30 +1,33 @@
-"""Routes the records of one input partition: to this worker's own shard, to other shards, to dead
-letters.
+"""Takes a batch of one input partition apart: for this worker's own shard, for other shards, for
+dead letters.
 
-A batch is decoded and taken apart under the documents that apply to it; the decision is made
-durable (`tables/routes.py`); then it goes out. Aggregators whose input is keyed by the session
-(`keyed_by`) are applied here and now, their records never travel; everything else goes on
-`<app>-sessions-in` to the shard that owns the session.
+Aggregators whose input is keyed by the session (`keyed_by`) are applied by the worker that reads
+the partition, their records never travel; everything else goes to the shard that owns the session.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from agents.chunks import Chunk
 from agents.letters import Letter
 from connectors.formats.json import JsonDecoder
 from connectors.streams.murmur2 import partition_for
-from domain.aggregation.extract import Extracted, Kind
+from domain.aggregation.bulk import BulkExtract, Groups, Refused, compile_bulk
+from domain.aggregation.extract import placer
 from domain.aggregation.rule import Rule
 from domain.errors import Reject
 from tables.stream import Item
 
+_offset, _timestamp = itemgetter(0), itemgetter(1)
+
 
 @dataclass
 class Routed:
-    """What came of one part of a batch: chunks by shard, the share of the own shard apart; letters;
-    counts.
+    """What came of one part of a batch: chunks of the own shard, chunks by shard, letters, counts.
+
+    `until` is the newest timestamp among its records.
     """
 
     own: list[Chunk] = field(default_factory=list)
@@ -38,11 +41,12 @@ class Routed:
 @dataclass(frozen=True)
 class _Taker:
     """One aggregator at work on a topic. `original_at` is the place of a value without which the
-    session may refuse.
+    session may refuse the record.
     """
 
     rule: Rule
-    extract: Callable[[Any], Extracted | None]
+    extract: BulkExtract
+    place: Callable[[bytes], bytes]
     keyed: bool
     original_at: int | None
 
@@ -65,7 +69,8 @@ class Router:
         self._takers = [
             _Taker(
                 rule,
-                rule.extractor(self._decoder.attributes),
+                compile_bulk(rule.document, self._decoder.attributes, "view"),
+                placer(rule.document),
                 keyed=bool(rule.document.keyed_by) and partitions == shards,
                 original_at=_due_place(rule),
             )
@@ -75,106 +80,108 @@ class Router:
     def route(self, partition: int, items: Sequence[Item], now_ms: int) -> Routed:
         """Takes records apart, in order. Timestamps later than `now_ms` count as now."""
         out = Routed()
-        views: list[tuple[Item, Any]] = []
-        decode, limit = self._decoder.decode, self._max_record_bytes
-        for item in items:
-            value = item[3]
-            try:
-                if value is not None and len(value) > limit:
-                    raise Reject("too_large", f"{len(value)} bytes, the limit is {limit}")
-                views.append((item, decode(value)))
-            except Reject as refused:
-                out.letters.append(self._letter(partition, item, None, refused, None))
-        matched = bytearray(len(views))
+        items, views = self._views(partition, items, out)
+        if not items:
+            return out
+        offsets = list(map(_offset, items))
+        timestamps = list(map(_timestamp, items))
+        out.until = max(timestamps)
+        if out.until > now_ms:
+            out.until = now_ms
+            timestamps = [min(timestamp, now_ms) for timestamp in timestamps]
+        passed: set[int] | None = None
         for taker in self._takers:
-            self._take(taker, partition, views, matched, now_ms, out)
-        out.unmatched = matched.count(0)
-        if items:
-            out.until = max(min(item[1], now_ms) for item in items)
+            groups: Groups = {}
+            refused: Refused = []
+            filtered = taker.extract(offsets, timestamps, views, groups, refused)
+            passed = set(filtered) if passed is None else passed.intersection(filtered)
+            if filtered:
+                out.filtered[taker.rule.name] = len(filtered)
+            self._refuse(taker.rule, partition, items, refused, out)
+            self._place(taker, partition, items, groups, out)
+        out.unmatched = len(items) if passed is None else len(passed)
         return out
 
-    def _take(
-        self,
-        taker: _Taker,
-        partition: int,
-        views: list[tuple[Item, Any]],
-        matched: bytearray,
-        now_ms: int,
-        out: Routed,
-    ) -> None:
-        extract, rule, keyed = taker.extract, taker.rule, taker.keyed
-        own: list[Any] = []
-        away: dict[int, list[Any]] = {}
-        originals: dict[int, bytes] = {}
-        filtered = 0
-        placed = bool(rule.document.keyed_by)
-        for i, (item, view) in enumerate(views):
-            try:
-                extracted = extract(view)
-            except Reject as refused:
-                matched[i] = 1
-                out.letters.append(self._letter(partition, item, rule.name, refused, rule.version))
-                continue
-            if extracted is None:
-                filtered += 1
-                continue
-            matched[i] = 1
-            timestamp = item[1]
-            entry = (
-                extracted[0],
-                item[0],
-                timestamp if timestamp < now_ms else now_ms,
-                extracted[1],
-            )
-            shard = partition_for(extracted[2] if placed else extracted[0], self._shards)
-            if taker.original_at is not None and extracted[1][taker.original_at] is None:
-                originals[item[0]] = item[3] or b""
-            if keyed and shard == partition:
-                own.append(entry)
+    def _views(
+        self, partition: int, items: Sequence[Item], out: Routed
+    ) -> tuple[Sequence[Item], list[Any]]:
+        """Records that have a view, and those; the others are dead letters of no one aggregator."""
+        limit = self._max_record_bytes
+        values = [item[3] or b"" for item in items]
+        views, odd = self._decoder.decode_many(values)
+        if not odd and max(map(len, values), default=0) <= limit:
+            return items, views
+        good: list[Item] = []
+        decoded: list[Any] = []
+        for item, value, view in zip(items, values, views, strict=True):
+            if len(value) > limit:
+                view = Reject("too_large", f"{len(value)} bytes, the limit is {limit}")
+            if isinstance(view, Reject):
+                out.letters.append(self._letter(partition, item, None, view))
             else:
-                away.setdefault(shard, []).append(entry)
-        if filtered:
-            out.filtered[rule.name] = out.filtered.get(rule.name, 0) + filtered
-        if own:
-            out.own.append(Chunk(self._topic, partition, rule.name, rule.version, own, originals))
-        for shard, entries in away.items():
-            theirs = (
-                {entry[1]: originals[entry[1]] for entry in entries if entry[1] in originals}
-                if originals
-                else {}
-            )
-            chunk = Chunk(self._topic, partition, rule.name, rule.version, entries, theirs)
-            out.chunks.setdefault(shard, []).append(chunk)
+                good.append(item)
+                decoded.append(view)
+        return good, decoded
 
-    def _letter(
-        self,
-        partition: int,
-        item: Item,
-        aggregator: str | None,
-        refused: Reject,
-        version: int | None,
-    ) -> Letter:
+    def _refuse(
+        self, rule: Rule, partition: int, items: Sequence[Item], refused: Refused, out: Routed
+    ) -> None:
+        if not refused:
+            return
+        by_offset = {item[0]: item for item in items}
+        for offset, reject in refused:
+            out.letters.append(self._letter(partition, by_offset[offset], rule, reject))
+
+    def _place(
+        self, taker: _Taker, partition: int, items: Sequence[Item], groups: Groups, out: Routed
+    ) -> None:
+        """Gives each group to the shard that owns its session."""
+        if not groups:
+            return
+        rule, place = taker.rule, taker.place
+        originals = _originals(taker, items, groups)
+        by_shard: dict[int, list[Any]] = {}
+        for key, entries in groups.items():
+            shard = partition_for(place(key), self._shards)
+            found = by_shard.get(shard)
+            if found is None:
+                by_shard[shard] = [(key, entries)]
+            else:
+                found.append((key, entries))
+        upto = items[-1][0]
+        for shard, mine in by_shard.items():
+            theirs = originals
+            if originals and len(by_shard) > 1:
+                offsets = {entry[0] for _, entries in mine for entry in entries}
+                theirs = {offset: originals[offset] for offset in originals.keys() & offsets}
+            chunk = Chunk(self._topic, partition, rule.name, rule.version, mine, upto, theirs)
+            if taker.keyed and shard == partition:
+                out.own.append(chunk)
+            else:
+                out.chunks.setdefault(shard, []).append(chunk)
+
+    def _letter(self, partition: int, item: Item, rule: Rule | None, refused: Reject) -> Letter:
+        name, version = (None, None) if rule is None else (rule.name, rule.version)
         return Letter(
-            self._topic,
-            partition,
-            item[0],
-            aggregator,
-            refused.reason,
-            refused.detail,
-            item[3],
-            version,
+            self._topic, partition, item[0], name, refused.reason, refused.detail, item[3], version,
             item[1],
-        )
+        )  # fmt: skip
+
+
+def _originals(taker: _Taker, items: Sequence[Item], groups: Groups) -> dict[int, bytes]:
+    """The bytes of records without their own timeout, by offset."""
+    at = taker.original_at
+    if at is None:
+        return {}
+    wanted = {entry[0] for entries in groups.values() for entry in entries if entry[2][at] is None}
+    return {item[0]: item[3] or b"" for item in items if item[0] in wanted}
 
 
 def _due_place(rule: Rule) -> int | None:
     """Where in the values the record's own timeout is, if a session can't be opened without it."""
     timeout = rule.document.flush.timeout
-    if (
-        timeout is None
-        or timeout.kind != "timestamp_field"
-        or timeout.default_timeout_ms is not None
-    ):
+    if timeout is None or timeout.kind != "timestamp_field":
         return None
-    kinds: list[Kind] = [item.kind for item in rule.inputs]
-    return kinds.index("due")
+    if timeout.default_timeout_ms is not None:
+        return None
+    return [item.kind for item in rule.inputs].index("due")
