@@ -91,20 +91,20 @@ class BatchingConsumer(Consumer):
         if not self.flow_active:
             # asyncio's Event has `wait`, which is all that Service.wait uses of mode's own
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
-        era = self._era
         await self._fill(timeout)
-        while era == self._era and self.flow_active and not self.should_stop:
-            handed_out = False
+        turn = True
+        while turn:
+            turn = False
             for tp in list(self._ready):
-                if self._era != era or tp not in self._ready or not self._may_hand_out(tp):
-                    continue
-                handed_out = True
-                yield tp, self._hand_out(tp)
-            if not handed_out:
-                return
+                # asked anew each time: while Faust delivers a batch, everything may change
+                if self._may_hand_out(tp):
+                    turn = True
+                    yield tp, self._hand_out(tp)
 
     def _may_hand_out(self, tp: TP) -> bool:
-        return tp in self._get_active_partitions() and self.in_flight.room(tp) > 0
+        going_on = self.flow_active and not self.should_stop
+        active = tp in self._ready and tp in self._get_active_partitions()
+        return going_on and active and self.in_flight.room(tp) > 0
 
     async def _fill(self, timeout: float) -> None:
         """Waits until there may be something to hand out, for `timeout` seconds at most."""
@@ -167,7 +167,10 @@ class BatchingConsumer(Consumer):
         return done
 
     def abandon(self, message: Message) -> None:
-        """Gives a batch up without acknowledging it: nothing from it on is committed in this assignment."""
+        """Gives a batch up unacknowledged: nothing from it on is committed in this assignment.
+
+        A rebalance doesn't wait for it, and whoever has the partition then gets it again.
+        """
         self._unacked_messages.discard(message)
         notify(self._waiting_for_ack)
 

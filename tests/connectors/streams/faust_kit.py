@@ -1,5 +1,6 @@
 """Faust's parts without a stream: an app, and a consumer that hands out what a test gives it."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,10 @@ def piece(first: int, count: int, next_offset: int | None = None) -> Slice:
 
 
 class Scripted(BatchingConsumer):
-    """Hands out the slices in `script`; notes commits in `commits` and what went on in `story`."""
+    """Hands out the slices in `script`; notes commits in `commits` and what went on in `story`.
+
+    A fetch takes until `fetched` is set, when there is one.
+    """
 
     def __init__(self, app: App, *script: tuple[TP, Slice]) -> None:
         self.script = list(script)
@@ -39,6 +43,7 @@ class Scripted(BatchingConsumer):
         self.story: list[str] = []
         self.committed_before: dict[TP, int] = {}
         self.accepts_commits = True
+        self.fetched: asyncio.Event | None = None
 
         async def nothing(*_: object) -> None:
             self.story.append("the app's callback")
@@ -49,6 +54,8 @@ class Scripted(BatchingConsumer):
     async def fetch(self, room: Mapping[TP, int], timeout: float) -> list[tuple[TP, Slice]]:
         taken = [(tp, piece) for tp, piece in self.script if tp in room]
         self.script = [entry for entry in self.script if entry not in taken]
+        if self.fetched is not None:
+            await self.fetched.wait()
         return taken
 
     async def batches(self) -> list[Any]:

@@ -11,6 +11,7 @@ from connectors.streams.base import Slice
 from connectors.streams.faust_consumer import AutomaticAck
 from domain.errors import Invariant
 from tests.connectors.streams.faust_kit import USAGE, Scripted, offline_app, piece
+from tests.waiting import auntil
 
 OTHER = TP("usage", 1)
 
@@ -203,6 +204,19 @@ def test_what_was_fetched_before_a_seek_is_not_handed_out_after_it(tell: Tell) -
     tell(story, piece(0, 1), piece(1, 1))
 
 
+def test_fetch_under_way_at_a_seek_is_void(tell: Tell) -> None:
+    async def story(consumer: Scripted) -> None:
+        consumer.fetched = asyncio.Event()
+        round_ = asyncio.ensure_future(consumer.batches())
+        await auntil(lambda: not consumer.script)
+        await consumer.perform_seek()
+        consumer.fetched.set()
+        assert await round_ == []
+        assert await consumer.batches() == []
+
+    tell(story, piece(0, 1))
+
+
 def test_seek_of_one_partition_voids_its_batches_only(tell: Tell) -> None:
     async def story(consumer: Scripted) -> None:
         consumer.resume_partitions({OTHER})
@@ -248,6 +262,18 @@ def test_batch_in_work_is_waited_for(tell: Tell) -> None:
         assert consumer.commits == [{USAGE: 1}]
 
     tell(story, piece(0, 1))
+
+
+def test_abandoned_batch_is_neither_waited_for_nor_committed_past(tell: Tell) -> None:
+    async def story(consumer: Scripted) -> None:
+        first, second = await consumer.batches()
+        consumer._unacked_messages.add(first)
+        consumer.abandon(first)
+        second.ack(consumer)
+        await asyncio.wait_for(consumer.wait_empty(), 5)
+        assert consumer.commits == []
+
+    tell(story, piece(0, 1), piece(1, 1))
 
 
 def test_crashed_app_is_not_waited_for(tell: Tell) -> None:
