@@ -91,6 +91,7 @@ def test_the_caches_never_change_what_is_read(
         ("2024-09-03t10:15:07.9999999Z", "2024-09-03T10:15:07.999Z"),
         ("2024-09-03T10:15:07.5+02:00", "2024-09-03T08:15:07.500Z"),
         ("2024-09-03T10:15:07,25-0330", "2024-09-03T13:45:07.250Z"),
+        ("2024-09-03T10:15:07+23:59", "2024-09-02T10:16:07.000Z"),
         ("2024-02-29T23:59:59+14", "2024-02-29T09:59:59.000Z"),
         ("1969-12-31T23:59:59.9999Z", "1969-12-31T23:59:59.999Z"),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
@@ -180,3 +181,32 @@ def test_a_full_cache_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
     read = [parse_instant(f"2024-09-03T10:{minute:02}:07Z") for minute in range(10)]
     assert [ms - (read[0] or 0) for ms in read if ms is not None] == [60_000 * n for n in range(10)]
     assert len(instants._minutes) <= 3
+
+
+def test_pieces_seen_before_are_not_taken_apart_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    cold("2024-09-03T10:15:07Z")
+    parse_instant("2024-09-03T10:16:07.123456+02:00")
+    parse_instant("2024-09-03T10:17:07.123Z")
+    monkeypatch.setattr(instants, "_read", lambda text: pytest.fail(f"{text} was read again"))
+    texts = ["10:16:59Z", "10:15:00.456456+02:00", "10:17:01.789Z"]
+    found = [parse_instant(f"2024-09-03T{text}") for text in texts]
+    assert [print_instant(ms or 0)[11:] for ms in found] == [
+        "10:16:59.000Z",
+        "08:15:00.456Z",
+        "10:17:01.789Z",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside"),
+    [
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-00:01"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01"),
+    ],
+)
+def test_the_ends_of_time_stay_the_ends_when_all_pieces_are_known(
+    inside: str, outside: str
+) -> None:
+    assert warm(inside) is not None
+    assert warm("2024-09-03T10:15:07" + outside[19:]) is not None
+    assert parse_instant(outside) is None
