@@ -31,6 +31,7 @@ TEMPLATE = """\
 def fold(row, entries, ctx):
     last = last_applied(row, ctx.topic, ctx.partition)
     live = changed = False
+    rises = ctx.rises
     due = 0
     for offset, timestamp, ({values}) in entries:
         if offset <= last:
@@ -77,7 +78,16 @@ session.accumulators = [{accumulators}]
 source[3] = applied
 source[4] += count - base
 if latest > row.touched: row.touched = latest
-ctx.accepted(row, count - base, ({sums}))
+ctx.number += count - base
+{rises}
+if row.history is not None: ctx.remember(row, count - base, ({rise_names}))
+"""
+
+RISE = """\
+if a{at}.__class__ is int and b{at}.__class__ is int: d{at} = a{at} - b{at}
+else: d{at} = None if a{at} is b{at} else minus(a{at}, b{at})
+t = rises[{j}]
+rises[{j}] = t + d{at} if t.__class__ is int and d{at}.__class__ is int else plus(t, d{at})
 """
 
 
@@ -101,7 +111,8 @@ def compile_fold(rule: Rule) -> FoldFunction:
         load += f"b{at} = a{at}\n"
     store = STORE.format(
         accumulators=accumulators,
-        sums="".join(f"None if a{at} is b{at} else minus(a{at}, b{at}), " for at, _ in rule.sums),
+        rises="".join(RISE.format(at=at, j=j) for j, (at, _) in enumerate(rule.sums)),
+        rise_names="".join(f"d{at}, " for at, _ in rule.sums),
     )
     condition = ""
     if rule.document.flush.conditions is not None:

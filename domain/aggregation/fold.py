@@ -39,16 +39,15 @@ class Rejection:
 class Fold:
     """The folding of one chunk: records of one input partition under one version of one aggregator.
 
-    `totals` collects how the control totals change, `outputs` of each key go into its row,
-    `rejections` become dead letters. `seen` knows the first sight [topic, partition, offset,
-    timestamp, forget at] of event ids under the key.
+    The compiled fold adds to `number` and `rises` (by how much each sum rose); outputs of a key go
+    into its row, `rejections` become dead letters. `seen` knows the first sight [topic, partition,
+    offset, timestamp, forget at] of event ids under the key.
     """
 
     rule: Rule
     topic: str
     partition: int
     rule_of: RuleOf
-    totals: Totals = field(default_factory=Totals)
     rejections: list[Rejection] = field(default_factory=list)
     seen: dict[bytes, list[Any]] = field(default_factory=dict)
     key: bytes = b""
@@ -56,6 +55,25 @@ class Fold:
     source: list[Any] = field(default_factory=list)
     source_name: SourceName = str
     last_call: bool = False
+    number: int = 0
+    rises: list[Any] = field(default_factory=list)
+    _totals: Totals = field(default_factory=Totals)
+
+    def __post_init__(self) -> None:
+        self.rises = [None] * len(self.rule.sums)
+
+    @property
+    def totals(self) -> Totals:
+        """How the control totals change by what was folded so far."""
+        totals = self._totals
+        totals.count["in"] += self.number
+        totals.count["open"] += self.number
+        for (_, name), value in zip(self.rule.sums, self.rises, strict=True):
+            totals.add_sum("in", name, value)
+            totals.add_sum("open", name, value)
+        self.number = 0
+        self.rises[:] = [None] * len(self.rises)  # in place: the compiled fold holds it
+        return totals
 
     def session_for(
         self, row: Row, offset: int, timestamp: int, due_value: int | None
@@ -142,22 +160,15 @@ class Fold:
         if not row.touched:
             row.touched = timestamp
 
-    def accepted(self, row: Row, number: int, sums: tuple[Any, ...]) -> None:
-        """Counts what the compiled fold applied since it loaded the session: records, and by how
-        much each sum rose.
-        """
-        totals = self.totals
-        totals.count["in"] += number
-        totals.count["open"] += number
-        for (_, name), value in zip(self.rule.sums, sums, strict=True):
-            totals.add_sum("in", name, value)
-            totals.add_sum("open", name, value)
+    def remember(self, row: Row, number: int, rises: tuple[Any, ...]) -> None:
+        """Counts, in a row with a history, what was applied since its session was loaded."""
         history = row.history
-        if history is not None:
-            history.accepted += number
-            for (_, name), value in zip(self.rule.sums, sums, strict=True):
-                if value is not None:
-                    history.accepted_sums[name] = plus(history.accepted_sums.get(name), value)
+        if history is None:
+            return
+        history.accepted += number
+        for (_, name), value in zip(self.rule.sums, rises, strict=True):
+            if value is not None:
+                history.accepted_sums[name] = plus(history.accepted_sums.get(name), value)
 
     def close(self, row: Row, flush_type: str) -> None:
         """Ends the open session: the flush and its content are decided here, in the row."""
