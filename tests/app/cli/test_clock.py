@@ -39,6 +39,7 @@ def test_run_lets_it_go_at_a_speed(tmp_path: Path) -> None:
     ran = sluice("clock", "run", "60", "--clock", file)
     assert "runs at speed 60" in ran.out
     assert read_line(file).speed == 60.0
+    assert sluice("clock", "run", "2.5", "--clock", file, "--json").json["speed"] == 2.5
     sluice("clock", "run", "0", "--clock", file)
     assert read_line(file).speed == 0.0
 

@@ -332,6 +332,29 @@ def test_preview_for_people_counts_filtered_and_duplicates(tmp_path: Path) -> No
     assert ran.out.endswith("1 applied, 1 filtered out, 1 duplicates, 0 rejected\n")
 
 
+def test_preview_marks_what_comes_late_and_sees_through_cloudevents(tmp_path: Path) -> None:
+    document = written(tmp_path)
+    period = "group: {fields: [account], periods: [{field: at, period: month, timezone: UTC}]}"
+    text = document.read_text().replace("group: {fields: [account]}", period)
+    document.write_text(text + "output: {topic: aggregates, envelope: cloudevents}\n")
+    record = b'{"account":"%s","bytes":%d,"at":"2024-09-03T10:00:00Z"}\n'
+    records = record % (b"X", 2) + record % (b"X", 1) + record % (b"Y", 1)
+    ran = sluice("config", "preview", document, "--json", stdin=records)
+    people = sluice("config", "preview", document, stdin=records)
+    assert [(s["group"]["account"], s.get("late")) for s in ran.json["sessions"]] == [
+        ("X", True),
+        ("Y", None),
+    ]
+    assert ran.json["flushed"][0]["data"]["values"] == {"sum_bytes": 2}
+    assert "condition sum_bytes >= 1.1" in people.out
+
+
+@pytest.mark.parametrize("title", ["a", "a/", "/b", "a/b/c"])
+def test_a_title_is_kind_and_name(title: str) -> None:
+    ran = sluice("config", "history", title)
+    assert (ran.code, "is not KIND/NAME" in ran.err) == (2, True)
+
+
 def test_yaml_reads_back_as_the_same_values() -> None:
     document = {
         "kind": "x",

@@ -40,6 +40,7 @@ def test_values_come_byte_by_byte_from_beginning_to_end() -> None:
         ran = sluice("consume", "aggregates", server=server.url)
     assert ran.code == 0
     assert ran.out.encode().splitlines() == values
+    assert all("wait" not in heard.query for heard in server.heard)
 
 
 def test_an_envelope_has_place_time_key_and_headers() -> None:

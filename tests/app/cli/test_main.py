@@ -1,5 +1,6 @@
 """What holds for every command: flags, exit codes, errors of a few lines, quiet endings."""
 
+import io
 import signal
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from app.cli import registry
 from app.cli.command import Command
+from app.cli.flags import split
 from app.cli.main import main
 from app.cli.output import Output, cell_text
 from domain.errors import SluiceError
@@ -105,6 +107,28 @@ def test_a_refused_token_is_2_and_says_what_to_set() -> None:
         ran = sluice("totals", server=server.url)
     assert ran.code == 2
     assert "set SLUICE_TOKEN" in ran.err
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, 2), (404, 1), (409, 1), (429, 3), (504, 3)])
+def test_a_servers_error_becomes_the_exit_code(status: int, code: int) -> None:
+    with serving({"GET /api/totals": problem(status, "No.")}) as server:
+        ran = sluice("totals", server=server.url)
+    assert (ran.code, ran.err) == (code, "error: No.\n")
+
+
+def test_paths_of_a_problem_are_told_with_what_would_be_right() -> None:
+    errors = [
+        {"path": "limit", "value": "x", "expected": "a number"},
+        {"path": "cursor"},
+        {"path": "", "detail": "and this"},
+    ]
+    with serving({"GET /api/totals": problem(422, "No.", *errors)}) as server:
+        ran = sluice("totals", server=server.url)
+    assert ran.err.splitlines() == [
+        "error: No.",
+        "limit: 'x' is not accepted, expected a number",
+        "and this",
+    ]
 
 
 def test_a_busy_server_is_3() -> None:
@@ -234,6 +258,18 @@ def test_a_terminal_gets_colour_unless_it_is_unwanted(
     assert "wrong [bold]" in terminal.text
     assert "[red]x" in terminal.text
     assert "1,234" in terminal.text
+
+
+def test_flags_and_environment_can_do_without_colour() -> None:
+    assert split(["--no-color", "x"], {})[0].color is False
+    assert split(["x"], {"NO_COLOR": "1"})[0].color is False
+    assert split(["x"], {"NO_COLOR": ""})[0].color is True
+
+
+def test_numbers_of_a_column_stand_right_also_with_nothing_between() -> None:
+    out = io.StringIO()
+    Output(stdout=out).table(["name", "n", "none"], [["a", 1, None], ["b", 10000, None]])
+    assert out.getvalue() == "name       n  none\na          1\nb     10,000\n"
 
 
 def test_cells_read_as_people_write() -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from app.cli import http, produce
 from app.cli.http import Client
 from app.cli.lines import Line, batches
+from domain.errors import UsageError
 from tests.app.cli.running import NOBODY, ROOT, command, environment, sluice
 from tests.app.cli.server import Answer, Hangup, Heard, problem, serving
 from tests.waiting import until
@@ -204,6 +206,31 @@ def test_the_client_asks_again_on_a_connection_that_has_gone_stale() -> None:
         answers: list[Any] = [client.get("/x"), client.get("/x")]
         client.close()
     assert answers == [{"n": 1}, {"n": 3}]
+
+
+def test_a_server_that_is_silent_is_unreachable_in_time() -> None:
+    answered = Event()
+
+    def silent(_: Heard) -> Answer:
+        answered.wait(30)
+        return 200, {}
+
+    with serving({"GET /x": silent}) as server:
+        client = Client(server.url)
+        with pytest.raises(http.ServerUnreachable, match=r"no answer within 0\.05 s"):
+            client.request("GET", "/x", timeout_s=0.05)
+        impatient = Client(server.url, timeout_s=0.04)
+        with pytest.raises(http.ServerUnreachable, match=r"no answer within 0\.04 s"):
+            impatient.get("/x")
+        answered.set()
+        assert client.get("/x") == {}
+        client.close()
+
+
+@pytest.mark.parametrize("address", ["x", "ftp://h", "http://", "http://h:port"])
+def test_an_address_that_is_none_is_used_wrong(address: str) -> None:
+    with pytest.raises(UsageError, match="expected one like http"):
+        Client(address)
 
 
 def test_the_client_pauses_longer_each_time_until_the_deadline(

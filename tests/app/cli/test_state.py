@@ -98,6 +98,23 @@ def test_a_field_may_hold_dots_and_a_period_goes_by_its_label() -> None:
     assert server.heard[0].query == {**query, "group.timestamp": "2024-09"}
 
 
+def test_a_value_of_another_type_is_told_by_how_it_looks() -> None:
+    with serving({SESSIONS: searched("5", 5, None, "null", True)}) as server:
+        ran = sluice("sessions", "list", "usage-a", server=server.url)
+    shown = [line.split()[0] for line in ran.out.splitlines()[1:]]
+    assert shown == ['"5"', "5", "null", '"null"', "true"]
+
+
+def test_the_very_value_is_preferred_with_a_period_beside_it() -> None:
+    sessions = page(session("5"), session(5))
+    with serving({SESSIONS: sessions}) as server:
+        ran = sluice(
+            "sessions", "show", "usage-a", "account=5", "timestamp=2024-09", "--json",
+            server=server.url,
+        )  # fmt: skip
+    assert ran.json["group"] == {"account": 5}
+
+
 def test_a_further_page_is_pointed_to() -> None:
     with serving({SESSIONS: page(session("X"), next="abc")}) as server:
         ran = sluice("sessions", "list", "usage-a", server=server.url)
