@@ -4,7 +4,8 @@ See `domain/aggregation/extract.py` for what a view is. Structured CloudEvents 1
 the view is that of their `data`, with `source` and `id` as event id.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -65,6 +66,7 @@ class JsonDecoder:
             namespace[attribute] = property(_nested(f"l_{attribute}", head_attribute, rest))
             self._stored[path] = f"l_{attribute}"
         self._mark = fields.setdefault("specversion", ("specversion", Any))[0]
+        self._mark_of = attrgetter(self._mark)
         columns = [
             (attribute, kind, msgspec.field(default=ABSENT, name=name))
             for name, (attribute, kind) in fields.items()
@@ -86,6 +88,28 @@ class JsonDecoder:
         if getattr(view, self._mark) is not ABSENT:
             return self._event(view, value or b"")
         return view
+
+    def decode_many(self, values: Sequence[bytes]) -> tuple[list[Any], bool]:
+        """For each record its view, or the Reject that `decode` raises; and whether there are any
+        of those."""
+        try:
+            views = list(map(self._decode, values))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            views = list(map(self._decode_or_refuse, values))
+            return views, True
+        marks = list(map(self._mark_of, views))
+        if marks.count(ABSENT) == len(marks):
+            return views, False
+        for i, mark in enumerate(marks):
+            if mark is not ABSENT:
+                views[i] = self._decode_or_refuse(values[i])
+        return views, True
+
+    def _decode_or_refuse(self, value: bytes) -> Any:
+        try:
+            return self.decode(value)
+        except Reject as refused:
+            return refused
 
     def _event(self, view: Any, value: bytes) -> Any:
         """The view of the data of a structured CloudEvent; the record's own when it is none."""

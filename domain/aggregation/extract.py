@@ -19,12 +19,13 @@ from domain.aggregation.conditions import expression, fields, predicate
 from domain.aggregation.document import Aggregator, Compare
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.numbers import canonical, canonical_key, number_of, plain
-from domain.aggregation.operations import OPERATIONS
+from domain.aggregation.operations import OPERATIONS, exact_json
 from domain.aggregation.periods import Calendar, known_zone
 from domain.errors import Reject
 
 ABSENT = msgspec.UNSET
 Kind = Literal["number", "present", "raw", "instant", "event_time", "due", "event_id", "test"]
+KNOWN_LABELS = 20_000  # two years of hours; what comes later is worked out each time
 Extracted = tuple[Any, ...]
 """(key, values) or, with `keyed_by`, (key, values, placement); bytes, a tuple, bytes."""
 
@@ -91,6 +92,63 @@ def paths_of(document: Aggregator) -> dict[str, Literal["any", "raw"]]:
     return found
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """The text of a document's extraction: what runs for one record, in this order.
+
+    `filter` is an expression, empty without one; then `lines`; `groups` are the names of the group
+    values, `parts` the expressions of all that the key consists of, `values` that of the tuple to
+    fold, `placement` that of the key a `keyed_by` producer uses, empty without. `names` is what
+    the text refers to.
+    """
+
+    names: dict[str, Any]
+    filter: str
+    lines: list[str]
+    groups: list[str]
+    parts: list[str]
+    values: str
+    placement: str
+
+
+def pieces_of(document: Aggregator, at: Callable[[str], str], cloud: str) -> Pieces:
+    """`at` gives the expression of a path's value, `cloud` that of the event id of a CloudEvent."""
+    names: dict[str, Any] = {
+        "ABSENT": ABSENT,
+        "Decimal": Decimal,
+        "canonical_key": canonical_key,
+        "LIMIT": 1 << 63,
+        "placed": _placement,
+    }
+    test = ""
+    if document.filter is not None:
+        test = expression(document.filter, lambda compare: _test(names, compare, at(compare.field)))
+    body: list[str] = []
+    groups: dict[str, str] = {}
+    for i, field in enumerate(document.group.fields):
+        groups[field] = f"g{i}"
+        names[f"group{i}"] = _group_value(field, document.group.null_group)
+        body += [f"g{i} = {at(field)}", f"if g{i}.__class__ is not str: g{i} = group{i}(g{i})"]
+    parts = list(groups.values())
+    for i, period in enumerate(document.group.periods):
+        zone = "None" if period.timezone_field is None else at(period.timezone_field)
+        names[f"period{i}"] = _period(
+            period.field, period.unit, period.timezone, period.timezone_field
+        )
+        body.append(f"p{i} = period{i}({at(period.field)}, {zone})")
+        parts.append(f"p{i}[0]")
+        if period.timezone_field is not None:
+            parts.append(f"p{i}[1]")
+    values = ""
+    for i, item in enumerate(inputs_of(document)):
+        body += _input_lines(names, i, item, at, groups, cloud)
+        values += f"v{i},"
+    placement = ""
+    if document.keyed_by:
+        placement = f"placed(({''.join(groups[field] + ',' for field in document.keyed_by)}))"
+    return Pieces(names, test, body, list(groups.values()), parts, f"({values})", placement)
+
+
 def compile_extract(
     document: Aggregator, attributes: Mapping[str, str]
 ) -> Callable[[Any], Extracted | None]:
@@ -99,54 +157,15 @@ def compile_extract(
 
     `attributes` tells the attribute of the view for each path of `paths_of`.
     """
-    names: dict[str, Any] = {
-        "ABSENT": ABSENT,
-        "Decimal": Decimal,
-        "canonical_key": canonical_key,
-        "LIMIT": 1 << 63,
-        "placed": _placement,
-        "null_group": document.group.null_group,
-    }  # fmt: skip
-    body: list[str] = []
-    if document.filter is not None:
-
-        def leaf(compare: Compare) -> str:
-            return _test(names, compare, f"r.{attributes[compare.field]}")
-
-        body.append(f"if not {expression(document.filter, leaf)}: return None")
-    groups: dict[str, str] = {}
-    for i, field in enumerate(document.group.fields):
-        groups[field] = f"g{i}"
-        names[f"group{i}"] = _group_value(field, document.group.null_group)
-        body += [
-            f"g{i} = r.{attributes[field]}",
-            f"if g{i}.__class__ is not str: g{i} = group{i}(g{i})",
-        ]
-    parts = list(groups.values())
-    for i, period in enumerate(document.group.periods):
-        zone = "None" if period.timezone_field is None else f"r.{attributes[period.timezone_field]}"
-        names[f"period{i}"] = _period(
-            period.field, period.unit, period.timezone, period.timezone_field
-        )
-        body.append(f"p{i} = period{i}(r.{attributes[period.field]}, {zone})")
-        parts.append(f"p{i}[0]")
-        if period.timezone_field is not None:
-            parts.append(f"p{i}[1]")
-    values = []
-    for i, item in enumerate(inputs_of(document)):
-        body += _input_lines(names, i, item, attributes, groups)
-        values.append(f"v{i},")
-    placement = ""
-    if document.keyed_by:
-        placement = f", placed(({''.join(groups[field] + ',' for field in document.keyed_by)}))"
-    body.append(
-        f"return canonical_key(({''.join(part + ',' for part in parts)})), "
-        f"({' '.join(values)}){placement}"
-    )
+    pieces = pieces_of(document, lambda path: f"r.{attributes[path]}", "r.cloud")
+    body = [f"if not {pieces.filter}: return None"] if pieces.filter else []
+    key = f"canonical_key(({''.join(part + ',' for part in pieces.parts)}))"
+    body += pieces.lines
+    body.append(f"return {', '.join(filter(None, (key, pieces.values, pieces.placement)))}")
     source = "def extract(r):\n" + "".join(f"    {line}\n" for line in body)
 
-    exec(compile(source, f"<extract {document.name}>", "exec"), names)
-    compiled: Callable[[Any], Extracted | None] = names["extract"]
+    exec(compile(source, f"<extract {document.name}>", "exec"), pieces.names)
+    compiled: Callable[[Any], Extracted | None] = pieces.names["extract"]
     return compiled
 
 
@@ -154,23 +173,24 @@ def _input_lines(
     names: dict[str, Any],
     i: int,
     item: Input,
-    attributes: Mapping[str, str],
+    at: Callable[[str], str],
     groups: Mapping[str, str],
+    cloud: str,
 ) -> list[str]:
     if item.kind == "test":
         assert_compare = item.compare
         if assert_compare is None:
             raise TypeError("a test without its comparison")
-        where = groups.get(item.field) or f"r.{attributes[item.field.removeprefix('record.')]}"
+        where = groups.get(item.field) or at(item.field.removeprefix("record."))
         return [f"v{i} = {_test(names, assert_compare, where)}"]
-    field = f"r.{attributes[item.field]}"
+    field = at(item.field)
     if item.kind == "present":
         return [f"v{i} = {field} is not ABSENT and {field} is not None"]
     names[f"take{i}"] = _TAKE[item.kind](item.field)
     if item.kind == "number":
         odd = f"c is not Decimal and (c is not int or not -LIMIT < v{i} < LIMIT)"
         return [f"v{i} = {field}", f"c = v{i}.__class__", f"if {odd}: v{i} = take{i}(v{i})"]
-    return [f"v{i} = take{i}({field}{', r.cloud' if item.kind == 'event_id' else ''})"]
+    return [f"v{i} = take{i}({field}{', ' + cloud if item.kind == 'event_id' else ''})"]
 
 
 def _test(names: dict[str, Any], compare: Compare, where: str) -> str:
@@ -201,11 +221,17 @@ def _period(
     field: str, unit: Any, zone: str | None, zone_field: str | None
 ) -> Callable[[Any, Any], tuple[str, str]]:
     calendars: dict[str, Calendar] = {}
+    known: dict[tuple[str, str], tuple[str, str]] = {}  # (text, zone) -> (label, zone)
     if zone is not None:
         calendars[zone] = Calendar(unit, zone)
 
     def label(found: Any, found_zone: Any) -> tuple[str, str]:
         name = zone if zone is not None else found_zone
+        text = found.__class__ is str and name.__class__ is str
+        if text:
+            hit = known.get((found, name))
+            if hit is not None:
+                return hit
         calendar = calendars.get(name) if isinstance(name, str) else None
         if calendar is None:
             if not known_zone(name):
@@ -218,7 +244,10 @@ def _period(
         instant = parse_instant(found)
         if instant is None:
             raise Reject("not_an_instant", f"{field} is no ISO 8601 date and time")
-        return calendar.interval(instant).label, name
+        made = calendar.interval(instant).label, name
+        if text and len(known) < KNOWN_LABELS:
+            known[found, name] = made
+        return made
 
     return label
 
@@ -278,6 +307,19 @@ _TAKE: dict[str, Callable[[str], Callable[..., Any]]] = {
     "number": _take_number, "raw": _take_raw, "instant": _take_instant, "event_time": _take_instant,
     "due": _take_due, "event_id": _take_event_id,
 }  # fmt: skip
+
+
+def placer(document: Aggregator) -> Callable[[bytes], bytes]:
+    """The function session key -> the key that a producer of `keyed_by` records uses for it."""
+    places = [document.group.fields.index(field) for field in document.keyed_by]
+    if not places:
+        return lambda key: key
+
+    def place(key: bytes) -> bytes:
+        values = exact_json(key)
+        return _placement(tuple(values[at] for at in places))
+
+    return place
 
 
 def _placement(values: tuple[Any, ...]) -> bytes:
