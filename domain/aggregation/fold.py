@@ -92,7 +92,7 @@ class Fold:
             if due is None:
                 self._reject(row, offset, timestamp)
                 return None
-            self.totals.sessions += 1
+            self._totals.sessions += 1
             self.source = [self.topic, self.partition, offset, offset, 0]
             session = row.open = Session(
                 self.rule.version, timestamp, timestamp, timestamp, due, self.rule.version, 0,
@@ -193,8 +193,8 @@ class Fold:
             self.full = True
         place = "flushed" if flushed else "expired"
         sums = session_sums(session, rule.sums)
-        self.totals.sessions -= 1
-        self.totals.flushes[flush_type] = self.totals.flushes.get(flush_type, 0) + 1
+        self._totals.sessions -= 1
+        self._totals.flushes[flush_type] = self._totals.flushes.get(flush_type, 0) + 1
         self.totals.add("open", -session.count)
         self.totals.add(place, session.count)
         kept = history.flushed_sums if flushed else history.expired_sums
