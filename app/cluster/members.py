@@ -8,14 +8,14 @@ embedded stream there is only one worker, and nothing is written.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from app.cluster.beat import Beat, decode, encode
-from connectors.streams.base import Log, StreamUnavailable
+from connectors.streams.base import Item, Log, StreamUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -130,9 +130,7 @@ class Following:
             if name != own and LIVE_S < now - heard.at_s <= FORGET_S
         ]
 
-    def hear(
-        self, items: list[tuple[int, int, bytes | None, bytes | None, object]], stale_ms: int = 0
-    ) -> None:
+    def hear(self, items: Sequence[Item], stale_ms: int = 0) -> None:
         """Takes beats; with `stale_ms`, those older by their sender's clock are passed over."""
         for _, _, key, value, _ in items:
             name = (key or b"").decode("utf-8", "replace")

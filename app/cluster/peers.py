@@ -65,9 +65,7 @@ class Peers:
         if self._secret:
             headers[HEADER] = sign(self._secret, path, body)
         try:
-            async with self._session.post(
-                other.url + path, data=body, headers=headers
-            ) as response:
+            async with self._session.post(other.url + path, data=body, headers=headers) as response:
                 if response.status != 200:
                     logger.warning("%s answers %s with %d", other.id, path, response.status)
                     return None

@@ -1,0 +1,195 @@
+"""The dead letters: the topic as a view that can be searched and counted."""
+
+import sqlite3
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from agents.letters import TOPIC
+from app.facade.cursors import cursor_of, place_of
+from app.facade.parts import Parts
+from app.facade.view import View
+from app.shapes import DeadLetter, DeadLetterCount, Page
+from connectors.streams.base import Item
+from domain.aggregation.instants import parse_instant
+
+SCHEMA = """
+CREATE TABLE letters (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, topic TEXT, partition INTEGER,
+    offset INTEGER, aggregator TEXT, reason TEXT, detail TEXT, original BLOB, version INTEGER,
+    at INTEGER, replayed_at INTEGER, on_partition INTEGER, on_offset INTEGER
+);
+CREATE INDEX letters_reason ON letters (reason, seq);
+CREATE INDEX letters_aggregator ON letters (aggregator, seq);
+CREATE INDEX letters_place ON letters (on_partition, on_offset);
+CREATE TABLE counts (
+    reason TEXT, aggregator TEXT, total INTEGER, open INTEGER, latest INTEGER,
+    PRIMARY KEY (reason, aggregator)
+)
+"""
+COLUMNS = (
+    "id, topic, partition, offset, aggregator, reason, detail, original, version, at, replayed_at"
+)
+
+
+class Told(msgspec.Struct):
+    """A letter as on the topic (aggregation.md §7.4)."""
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+    original: str
+    at: str
+    aggregator: str | None = None
+    version: int | None = None
+    replayed_at: str | None = None
+
+
+_decode = msgspec.json.Decoder(Told).decode
+
+
+class Letters:
+    """Lists letters by the view of this worker."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        path = parts.settings.data_dir / "views" / "dead-letters.sqlite"
+        self._topic = parts.names.topic(TOPIC)
+        self._view = View(parts.log, self._topic, path, SCHEMA, apply)
+
+    async def stop(self) -> None:
+        """Closes the view."""
+        await self._view.stop()
+
+    async def catch_up(self) -> None:
+        """Takes in what is new on the topic."""
+        await self._view.catch_up()
+
+    async def prune(self) -> None:
+        """Forgets letters that the topic no longer keeps."""
+        count = await self._parts.partitions(self._topic)
+        tps = [(self._topic, partition) for partition in range(count or 0)]
+        begins = await self._parts.log.begin_offsets(tps)
+        for (_, partition), begin in begins.items():
+            await self._view.run(_prune, partition, begin)
+
+    async def listed(
+        self, where: Mapping[str, str], limit: int, cursor: str | None
+    ) -> Page[DeadLetter]:
+        """See `Backend.dead_letters`."""
+        before = None if cursor is None else place_of(cursor, int)
+        await self._view.catch_up()
+        rows = await self._view.run(_list, where, limit + 1, before)
+        following = cursor_of(rows[limit - 1][0]) if len(rows) > limit else None
+        return Page([DeadLetter(*row[1:]) for row in rows[:limit]], following)
+
+    async def one(self, letter_id: str) -> DeadLetter | None:
+        """See `Backend.dead_letter`."""
+        await self._view.catch_up()
+        row = await self._view.run(_one, letter_id)
+        return None if row is None else DeadLetter(*row)
+
+    async def counts(self) -> list[DeadLetterCount]:
+        """See `Backend.dead_letter_counts`."""
+        await self._view.catch_up()
+        return [
+            DeadLetterCount(reason, aggregator or None, total, still_open, latest)
+            for reason, aggregator, total, still_open, latest in await self._view.run(_counts)
+        ]
+
+
+def apply(connection: sqlite3.Connection, partition: int, items: Sequence[Item]) -> None:
+    """Takes letters; one that is sent again is the same letter, newer by what it says of replay."""
+    for offset, _, _, value, _ in items:
+        if value is None:
+            continue
+        try:
+            letter = _decode(value)
+            original = b64decode(letter.original, validate=True)
+        except (msgspec.DecodeError, NotBase64):
+            continue  # not written by this product: nothing to list or to replay
+        at = parse_instant(letter.at) or 0
+        replayed = parse_instant(letter.replayed_at)
+        known = connection.execute(
+            "SELECT replayed_at FROM letters WHERE id = ?", (letter.id,)
+        ).fetchone()
+        if known is None:
+            row = (
+                *(letter.id, letter.topic, letter.partition, letter.offset, letter.aggregator),
+                *(letter.reason, letter.detail, original, letter.version, at, replayed),
+            )
+            connection.execute(
+                f"INSERT INTO letters ({COLUMNS}, on_partition, on_offset)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*row, partition, offset),
+            )
+            _count(connection, letter, 1, int(replayed is None), at)
+            continue
+        connection.execute(
+            "UPDATE letters SET on_partition = ?, on_offset = ?,"
+            " replayed_at = coalesce(?, replayed_at) WHERE id = ?",
+            (partition, offset, replayed, letter.id),
+        )
+        if known[0] is None and replayed is not None:
+            _count(connection, letter, 0, -1, at)
+
+
+def _count(connection: sqlite3.Connection, letter: Told, total: int, still: int, at: int) -> None:
+    connection.execute(
+        "INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " total = total + excluded.total, open = open + excluded.open,"
+        " latest = max(latest, excluded.latest)",
+        (letter.reason, letter.aggregator or "", total, still, at),
+    )
+
+
+def _list(
+    connection: sqlite3.Connection, where: Mapping[str, str], limit: int, before: int | None
+) -> list[Any]:
+    tests, values = ["seq < ?"], [1 << 62 if before is None else before]
+    arguments: list[Any] = list(values)
+    for name in ("reason", "aggregator", "topic"):
+        if name in where:
+            tests.append(f"{name} = ?")
+            arguments.append(where[name])
+    if "replayed" in where:
+        tests.append(f"replayed_at IS {'NOT ' if where['replayed'] == 'yes' else ''}NULL")
+    return connection.execute(
+        f"SELECT seq, {COLUMNS} FROM letters WHERE {' AND '.join(tests)} ORDER BY seq DESC LIMIT ?",
+        (*arguments, limit),
+    ).fetchall()
+
+
+def _one(connection: sqlite3.Connection, letter_id: str) -> Any:
+    return connection.execute(
+        f"SELECT {COLUMNS} FROM letters WHERE id = ?", (letter_id,)
+    ).fetchone()
+
+
+def _counts(connection: sqlite3.Connection) -> list[Any]:
+    return connection.execute(
+        "SELECT reason, aggregator, total, open, latest FROM counts WHERE total > 0"
+        " ORDER BY total DESC, reason, aggregator"
+    ).fetchall()
+
+
+def _prune(connection: sqlite3.Connection, partition: int, begin: int) -> None:
+    gone = "on_partition = ? AND on_offset < ?"
+    over = connection.execute(
+        f"SELECT reason, coalesce(aggregator, ''), count(*), sum(replayed_at IS NULL)"
+        f" FROM letters WHERE {gone} GROUP BY 1, 2",
+        (partition, begin),
+    ).fetchall()
+    for reason, aggregator, total, still_open in over:
+        connection.execute(
+            "UPDATE counts SET total = total - ?, open = open - ?"
+            " WHERE reason = ? AND aggregator = ?",
+            (total, still_open, reason, aggregator),
+        )
+    connection.execute(f"DELETE FROM letters WHERE {gone}", (partition, begin))

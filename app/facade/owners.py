@@ -1,0 +1,69 @@
+"""Answers about all shards, from whichever workers own them."""
+
+import asyncio
+from typing import Any
+
+from app.backend import Unavailable
+from app.cluster.peers import Peers
+from app.facade.parts import Parts
+
+MOVING_S = 5.0  # how long a question waits for a shard that is being taken over
+LOOK_S = 0.1
+
+Told = dict[int, tuple[str, dict[str, Any]]]
+"""shard -> (worker that owns it, what it tells)"""
+
+
+class Owners:
+    """Puts questions about shards."""
+
+    def __init__(self, parts: Parts, peers: Peers) -> None:
+        self._parts = parts
+        self._peers = peers
+
+    async def now(self, question: str, arguments: dict[str, Any]) -> Told:
+        """What can be told at once; shards that nobody has open are missing."""
+        return owned(await self._peers.ask(question, arguments))
+
+    async def all(self, question: str, arguments: dict[str, Any]) -> Told:
+        """The answer of every shard's owner. Raises Unavailable when one can't be had soon."""
+        deadline = asyncio.get_running_loop().time() + MOVING_S
+        while True:
+            told = await self.now(question, arguments)
+            missing = [number for number in range(self._parts.shards) if number not in told]
+            if not missing:
+                return told
+            if asyncio.get_running_loop().time() >= deadline:
+                which = ", ".join(map(str, missing))
+                what = "partition" if len(missing) == 1 else "partitions"
+                raise Unavailable(
+                    f"state of {what} {which}", "no worker has it open; it is being recovered"
+                )
+            await asyncio.sleep(LOOK_S)
+
+
+def owned(answers: dict[str, dict[int, dict[str, Any]]]) -> Told:
+    """For each shard the answer of the worker that claimed it last."""
+    told: Told = {}
+    for worker, answer in answers.items():
+        for number, one in answer.items():
+            if number not in told or told[number][1]["epoch"] < one["epoch"]:
+                told[number] = worker, one
+    return told
+
+
+def page(told: Told, limit: int) -> tuple[list[tuple[int, str, list[Any]]], bytes | None]:
+    """(shard, worker, row) in the order of the rows' first element, at most `limit` of them, and
+    up to where all shards have been looked through (None: to the end)."""
+    unfinished = [one["reached"] for _, one in told.values() if one["reached"] is not None]
+    horizon = min(unfinished) if unfinished else None
+    rows = [
+        (number, worker, row)
+        for number, (worker, one) in told.items()
+        for row in one["rows"]
+        if horizon is None or row[0] <= horizon
+    ]
+    rows.sort(key=lambda found: found[2][0])
+    if len(rows) > limit:
+        return rows[:limit], rows[limit - 1][2][0]
+    return rows, horizon

@@ -1,0 +1,48 @@
+"""What the areas of the facade are made of."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from agents.engine import Engine
+from app.cluster.members import Members
+from config.clock import Clock
+from config.names import Names
+from config.settings import Settings
+from config.topics import Topics
+from connectors.streams.base import Log
+from tables.documents import Documents
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The worker's parts. `worker` is its id; `catch_up` reads the documents to their newest."""
+
+    worker: str
+    roles: tuple[str, ...]
+    settings: Settings
+    clock: Clock
+    log: Log
+    documents: Documents
+    engine: Engine
+    members: Members
+    catch_up: Callable[[], Awaitable[bool]]
+    names: Names = field(init=False)
+    topics: Topics = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = Names(self.settings.app_id, self.settings.topic_prefix)
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "topics", Topics(self.settings))
+
+    async def partitions(self, physical: str) -> int | None:
+        """The number of partitions of a topic; None when there is none of that name."""
+        count = self.engine.topics.get(physical)
+        if count is None:
+            await self.engine.refresh_topics()
+            count = self.engine.topics.get(physical)
+        return count
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are in all."""
+        return self.engine.topics[self.names.sessions_in]

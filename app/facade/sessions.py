@@ -1,0 +1,89 @@
+"""Open sessions of all partitions, and one session with the history of its flushes."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.facade.cursors import cursor_of, place_of
+from app.facade.flushes import Flushes
+from app.facade.keys import Search, searches
+from app.facade.owners import Owners, page
+from app.facade.parts import Parts
+from app.shapes import Page, SessionDetail, SessionRow
+from domain.aggregation.rule import Rule, split_row_key
+
+PATIENCE_S = 1.0  # looking for rows that match; after that the cursor says where to go on
+
+
+class Sessions:
+    """Lists and finds sessions."""
+
+    def __init__(self, parts: Parts, owners: Owners) -> None:
+        self._parts = parts
+        self._owners = owners
+        self._flushes = Flushes(parts)
+
+    def rules(self, aggregator: str) -> list[Rule]:
+        """All versions of an aggregator, removed ones too, oldest first."""
+        rules = self._parts.documents.rules
+        return [rules[name, number] for name, number in sorted(rules) if name == aggregator]
+
+    async def listed(
+        self, aggregator: str, group: Mapping[str, str], limit: int, cursor: str | None
+    ) -> Page[SessionRow] | None:
+        """See `Backend.sessions`."""
+        rules = self.rules(aggregator)
+        if not rules:
+            return None
+        after = None if cursor is None else place_of(cursor, bytes)
+        return await self._page(searches(rules, group), limit, after)
+
+    async def _page(
+        self, wanted: Sequence[Search], limit: int, after: bytes | None
+    ) -> Page[SessionRow]:
+        ranges = [
+            [first, end, [[place, list(values)] for place, values in search.tests]]
+            for search in wanted
+            for first, end in search.ranges
+        ]
+        clock = asyncio.get_running_loop().time
+        found: list[SessionRow] = []
+        until = clock() + PATIENCE_S
+        while True:
+            asked: dict[str, Any] = {
+                "searches": ranges,
+                "after": after,
+                "limit": limit - len(found),
+            }
+            told = await self._owners.all("sessions", asked)
+            rows, after = page(told, limit - len(found))
+            found += (shown(*row) for row in rows)
+            if after is None or len(found) >= limit or clock() > until:
+                return Page(found, None if after is None else cursor_of(after))
+
+    async def one(self, aggregator: str, key: str) -> SessionDetail | None:
+        """See `Backend.session`."""
+        rules = self.rules(aggregator)
+        if not rules:
+            return None
+        # the newest group specification first: the key may be open under an older one too
+        keys = dict.fromkeys(rule.prefix + key.encode() for rule in reversed(rules))
+        asked = {
+            "searches": [[row_key, row_key + b"\0", []] for row_key in sorted(keys)],
+            "after": None,
+            "limit": len(keys),
+        }
+        rows, _ = page(await self._owners.all("sessions", asked), len(keys))
+        by_key = {row[0]: shown(number, worker, row) for number, worker, row in rows}
+        opened = next((by_key[row_key] for row_key in keys if row_key in by_key), None)
+        flushes = await self._flushes.of(rules, key.encode())
+        if opened is None and not flushes:
+            return None
+        return SessionDetail(aggregator, key, opened, flushes)
+
+
+def shown(number: int, worker: str, row: Sequence[Any]) -> SessionRow:
+    """A row as `Local.sessions` tells it, of that shard and worker."""
+    row_key, record, due, created, updated = row
+    name, _, key = split_row_key(row_key)
+    return SessionRow(name, key.decode(), record, due, created, updated, number, worker)

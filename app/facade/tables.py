@@ -1,0 +1,102 @@
+"""The tables of keyed state, row by row, from the workers that own them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from app.facade.cursors import cursor_of, place_of
+from app.facade.local import ROWS_TABLES
+from app.facade.owners import Owners, page
+from app.facade.parts import Parts
+from app.facade.routes import Routes
+from app.shapes import Page, TableInfo, TableRow
+from domain.aggregation.flush import to_json
+from domain.aggregation.instants import print_instant
+from tables.documents import Version
+
+PURPOSES = {
+    "sessions": "open sessions and what is left of flushed ones, by aggregator and group values",
+    "due": "when which session is to be looked at next",
+    "documents": "every version of every document",
+    "routes": "routing decisions on each input partition, and what was refused there",
+}
+
+
+class Tables:
+    """See `Backend`, section Tables."""
+
+    def __init__(self, parts: Parts, owners: Owners, routes: Routes) -> None:
+        self._parts = parts
+        self._owners = owners
+        self._routes = routes
+
+    async def listed(self) -> list[TableInfo]:
+        """The tables."""
+        documents = self._parts.documents.history.values()
+        inputs = await self._routes.latest()
+        rows = {"documents": sum(map(len, documents)), "routes": len(inputs)}
+        partitions = {"documents": 1, "routes": len(inputs)}
+        return [
+            TableInfo(name, partitions.get(name, self._parts.shards), purpose, rows.get(name))
+            for name, purpose in PURPOSES.items()
+        ]
+
+    async def one(self, table: str, key: str) -> TableRow | None:
+        """See `Backend.table_row`."""
+        if table in ROWS_TABLES:
+            asked = {"table": table, "prefix": "", "exact": key, "after": None, "limit": 1}
+            rows, _ = page(await self._owners.all("rows", asked), 1)
+            return next(map(_row, rows), None)
+        rows_here = await self._here(table)
+        return next((row for row in rows_here or () if row.key == key), None)
+
+    async def rows(
+        self, table: str, prefix: str, limit: int, cursor: str | None
+    ) -> Page[TableRow] | None:
+        """See `Backend.table_rows`."""
+        if table in ROWS_TABLES:
+            after = None if cursor is None else place_of(cursor, bytes)
+            asked = {
+                "table": table, "prefix": prefix, "exact": None, "after": after, "limit": limit,
+            }  # fmt: skip
+            found, reached = page(await self._owners.all("rows", asked), limit)
+            return Page([*map(_row, found)], None if reached is None else cursor_of(reached))
+        here = await self._here(table)
+        if here is None:
+            return None
+        start = "" if cursor is None else place_of(cursor, str)
+        wanted = [row for row in here if row.key.startswith(prefix) and row.key > start]
+        following = cursor_of(wanted[limit - 1].key) if len(wanted) > limit else None
+        return Page(wanted[:limit], following)
+
+    async def _here(self, table: str) -> list[TableRow] | None:
+        """All rows of a table that every worker can tell; None for no such table."""
+        if table == "documents":
+            return sorted(self._documents(), key=lambda row: row.key)
+        if table != "routes":
+            return None
+        return [
+            TableRow(
+                f"{topic}/{partition}",
+                to_json(msgspec.structs.asdict(route) | {"until": print_instant(route.until)}),
+                partition,
+            )
+            for (topic, partition), route in sorted((await self._routes.latest()).items())
+        ]
+
+    def _documents(self) -> Iterator[TableRow]:
+        for (kind, name), versions in self._parts.documents.history.items():
+            for version in versions:
+                yield TableRow(f"{kind}/{name}/{version.version}", _shown(version), 0)
+
+
+def _row(found: tuple[int, str, list[Any]]) -> TableRow:
+    number, worker, (_, key, value) = found
+    return TableRow(key, value, number, worker)
+
+
+def _shown(version: Version) -> bytes:
+    document = None if version.document is None else msgspec.Raw(version.document.encode())
+    at = print_instant(version.at)
+    return to_json(msgspec.structs.asdict(version) | {"document": document, "at": at})
