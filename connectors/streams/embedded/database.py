@@ -51,10 +51,11 @@ class Database:
         with self.errors():
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self.connection = connection
+            # No shared memory file: it could not be made on a full disk, and a page of it that
+            # the disk has no room for would be a SIGBUS. First, before anything looks at the file
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            # No shared memory file, so no SIGBUS when the disk fills up under a mapped page
-            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             connection.execute("PRAGMA journal_mode=WAL")
             # FULL: what is acknowledged survives a power cut too. The states beside this log
             # carry positions in it, and must never be ahead of its end. One sync per group of
@@ -97,7 +98,8 @@ class Database:
         with self.errors():
             free = self.connection.execute("PRAGMA freelist_count").fetchone()[0]
             if free > SPARE_PAGES:
-                self.connection.execute(f"PRAGMA incremental_vacuum({GIVE_BACK_PAGES})").fetchall()
+                # as a script: `execute` stops after the first page
+                self.connection.executescript(f"PRAGMA incremental_vacuum({GIVE_BACK_PAGES})")
 
     def close(self) -> None:
         """Closes the file; what was committed is in it."""
