@@ -3,7 +3,7 @@ FROM python:3.12-slim-bookworm
 WORKDIR /sluice
 COPY . .
 # The same set-up as on any machine: locked packages in .venv, the console's packages beside it.
-RUN ./scripts/run --version \
+RUN PYTHONPATH=. python -P -m scripts.house.environment --console \
     && useradd --system --home-dir /data sluice \
     && install --directory --owner sluice /data
 

