@@ -125,18 +125,18 @@ class ShardProcessor:
             if each.until > self._progress.get(at, -NEVER):
                 self._progress[at] = each.until
 
-    def effective_now(self, feeding: Iterable[tuple[str, int]]) -> int:
-        """The time up to which everything that feeds the shard has been applied; never less than
-        before.
+    def effective_now(self, feeding: Iterable[tuple[str, int]], wall_ms: int) -> int:
+        """The time up to which everything that feeds the shard has been applied (the wall clock
+        when nothing does); never less than before.
         """
-        reached = min((self._progress.get(tp, -NEVER) for tp in feeding), default=-NEVER)
+        reached = min((self._progress.get(tp, -NEVER) for tp in feeding), default=wall_ms)
         return max(reached, self.shard.marks.effective_now)
 
-    async def tick(self, feeding: Iterable[tuple[str, int]]) -> int:
+    async def tick(self, feeding: Iterable[tuple[str, int]], wall_ms: int) -> int:
         """Flushes, expires and forgets what is due by effective now, in the order of due times;
         returns how many rows.
         """
-        now = self.effective_now(feeding)
+        now = self.effective_now(feeding, wall_ms)
         done = 0
         while True:
             changes = Changes(effective_now=now)

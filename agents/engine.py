@@ -203,7 +203,7 @@ class Engine:
             try:
                 async with self.shards.use(number) as processor:
                     self._note_reached(number, processor)
-                    done += await processor.tick(feeding)
+                    done += await processor.tick(feeding, self.clock.now_ms())
             except NotOwned:
                 continue
         return done

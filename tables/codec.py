@@ -68,4 +68,4 @@ def _narrow(row: Row) -> None:
 
 
 def _narrowed(value: Any) -> Any:
-    return Decimal(value) if value.__class__ is int and not -(1 << 63) <= value < 1 << 63 else value
+    return Decimal(value) if value.__class__ is int and not -(1 << 63) <= value < 1 << 64 else value

@@ -157,7 +157,7 @@ class Fold:
         from then on.
         """
         set_applied(row, self.topic, self.partition, offset)
-        if not row.touched:
+        if not row.touched and row.open is None:
             row.touched = timestamp
 
     def remember(self, row: Row, number: int, rises: tuple[Any, ...]) -> None:

@@ -178,6 +178,17 @@ def test_kill_at_each_step_of_a_commit_loses_and_repeats_nothing(
     check(world, produced, "keyed")
 
 
+def test_sessions_of_a_removed_document_run_out_under_its_last_version() -> None:
+    world = World()
+    world.run(world.apply(ROUTED))
+    produced = [{"account": "a", "product": "x", "bytes": 1}]
+    world.run(world.produce("usage", 0, produced))
+    world.settle()
+    world.run(world.remove("aggregator", "acc"))
+    flush_all(world)
+    check(world, produced, "acc")
+
+
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=st.lists(step, max_size=25))
 def test_any_history_counts_every_record_once(history: list[Any]) -> None:

@@ -13,6 +13,7 @@ from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
 from config.names import Names
+from connectors.streams.base import Row
 from connectors.streams.memory import Killed, MemoryLog
 from domain.clock import FixedClock
 from tables.changelog import Changelog
@@ -113,10 +114,17 @@ class World:
 
     async def apply(self, *documents: dict[str, Any]) -> None:
         """Puts documents in force by way of the control topic."""
-        rows = [
+        rows: list[Row] = [
             (f"{d['kind']}/{d['name']}".encode(), json.dumps(message(d)).encode(), None, ())
             for d in documents
         ]
+        await self._control(rows)
+
+    async def remove(self, kind: str, name: str) -> None:
+        """Takes a document out of force."""
+        await self._control([(f"{kind}/{name}".encode(), None, None, ())])
+
+    async def _control(self, rows: list[Row]) -> None:
         first, _ = await self.log.append("config", 0, rows)
         changelog = Changelog(self.log, NAMES.changelog("documents"), 0, "w")
 
