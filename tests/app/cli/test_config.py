@@ -87,6 +87,7 @@ def test_apply_puts_the_bare_document_and_waits_until_it_is_in_force(tmp_path: P
     assert put.json()["name"] == "one"
     assert put.query["reason"] == "new tariff"
     assert put.headers["Idempotency-Key"]
+    assert put.headers["Content-Type"] == "application/json"
     assert len(server.requests("GET", STATUS)) == 3
 
 
@@ -277,6 +278,7 @@ def test_history_tells_what_each_version_changed() -> None:
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
+        ([], ["+ a: 2", "+ c: 1"]),
         (["--to", "2"], ["- a: 1", "+ a: 2"]),
         (["--from", "1", "--to", "4"], ["- a: 1", "+ a: 2", "+ c: 1", "- b: [1]"]),
         (["--from", "1", "--to", "1"], ["no difference"]),

@@ -69,6 +69,7 @@ def test_describe_shows_them_as_they_were_made(tmp_path: Path) -> None:
     sluice("topics", "create", "--data-dir", tmp_path)
     ran = sluice("topics", "describe", "--data-dir", tmp_path)
     assert (ran.code, ran.err) == (0, "")
+    assert "\nsluice-routes-usage-changelog " in ran.out
     usage = next(line for line in ran.out.splitlines() if line.startswith("usage"))
     assert usage.split() == [
         "usage",
