@@ -12,6 +12,7 @@ from agents.chunks import Chunk, Progress
 from agents.letters import TOPIC as LETTERS
 from agents.letters import Letter
 from domain.aggregation.compiled import FoldFunction, compile_fold
+from domain.aggregation.flush import SourceName
 from domain.aggregation.fold import Fold
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import NEVER, Row
@@ -44,11 +45,15 @@ class Folds:
 
 
 class ShardProcessor:
-    """The rules at work on one shard. Calls must not overlap."""
+    """The rules at work on one shard. Calls must not overlap.
 
-    def __init__(self, shard: Shard, folds: Folds) -> None:
+    `source_name` is the name of a topic that people see, in `explain.sources` and dead letters.
+    """
+
+    def __init__(self, shard: Shard, folds: Folds, source_name: SourceName = str) -> None:
         self.shard = shard
         self._folds = folds
+        self._source_name = source_name
         self._progress: dict[tuple[str, int], int] = {}
         self.records = 0
         self.flushes = 0
@@ -78,7 +83,10 @@ class ShardProcessor:
             if not groups:
                 continue
             rows.update(self.shard.load(key for key in groups if key not in rows))
-            ctx = Fold(rule, chunk.topic, chunk.partition, self._folds.rule_of)
+            ctx = Fold(
+                rule, chunk.topic, chunk.partition, self._folds.rule_of,
+                source_name=self._source_name,
+            )  # fmt: skip
             prefix = len(rule.prefix)
             for key, entries in groups.items():
                 row = rows[key]
@@ -104,15 +112,15 @@ class ShardProcessor:
             if chunk.upto >= 0:
                 changes.applied[source] = chunk.upto
         if changes.rows or changes.applied:
-            await self._commit(changes)
+            await self._commit(changes, whole=not more)
         return more
 
     def _letters(self, row: Row, chunk: Chunk, rule: Rule, ctx: Fold) -> None:
         """Dead letters of the session itself travel with the row that counts them."""
         for refused in ctx.rejections:
             letter = Letter(
-                chunk.topic, chunk.partition, refused.offset, rule.name, refused.reason,
-                refused.detail, chunk.originals.get(refused.offset), rule.version,
+                self._source_name(chunk.topic), chunk.partition, refused.offset, rule.name,
+                refused.reason, refused.detail, chunk.originals.get(refused.offset), rule.version,
                 refused.timestamp,
             )  # fmt: skip
             row.outputs = [*row.outputs, [LETTERS, chunk.topic.encode(), letter.encode()]]
@@ -170,7 +178,10 @@ class ShardProcessor:
         if session is None:
             changes.retire.append(key)
             return
-        ctx = Fold(rule, "", 0, self._folds.rule_of, key=key[len(rule.prefix) :])
+        ctx = Fold(
+            rule, "", 0, self._folds.rule_of, key=key[len(rule.prefix) :],
+            source_name=self._source_name,
+        )  # fmt: skip
         ctx.close(row, "TIMEOUT" if session.due <= expires else "TTL_EXPIRED")
         row.wake = 0
         changes.rows[key] = (row, rule.ttl_ms)
@@ -180,7 +191,8 @@ class ShardProcessor:
         else:
             totals.merge(ctx.totals)
 
-    async def _commit(self, changes: Changes) -> None:
+    async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
+        """`whole`: with it all chunks that were given to `apply` are applied."""
         self.flushes += sum(len(row.outputs) for row, _ in changes.rows.values())
         await self.shard.commit(changes)
 

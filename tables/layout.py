@@ -18,6 +18,7 @@ import msgspec
 from domain.aggregation.totals import PLACES, SUM_PLACES, Totals, exact_sum
 
 ROW, SEEN, MARKS, LOCAL, WAKE, FORGET, OUTBOX = b"s", b"e", b"m", b"l", b"w", b"x", b"o"
+OUTBOX_END = b"p"
 _EPOCH_SHIFT = 1 << 63  # instants before 1970 sort before those after it
 
 

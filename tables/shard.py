@@ -14,7 +14,7 @@ nothing:
 Steps 1 to 4 are `Shard.commit` (the acknowledgement is its caller's), step 5 is the consumer's.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ from tables.layout import (
     LOCAL,
     MARKS,
     OUTBOX,
+    OUTBOX_END,
     ROW,
     WAKE,
     Local,
@@ -53,6 +54,7 @@ Source = tuple[int, str, int, str]
 in the order of offsets.
 """
 RuleOf = Callable[[str, int], Rule]
+OUTBOX_ROWS = 1_000  # read or cleared at a time
 
 
 @dataclass
@@ -70,12 +72,19 @@ class Changes:
     """Index keys that were looked at and are no longer wanted."""
     forget: list[bytes] = field(default_factory=list)
     """Event ids (their keys in the store) no longer to be remembered."""
+    outputs: list["Output"] = field(default_factory=list)
+    """Outputs of no row, and"""
+    kept: dict[bytes, bytes] = field(default_factory=dict)
+    """further records of the same write batch: both for a shard without a changelog only."""
     rewoken: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
     """Rows whose only change is when to look at them again: (row, instant)."""
 
 
 class Shard:
-    """See the module. One task at a time uses it; `open` first, `close` last."""
+    """See the module. One task at a time uses it; `open` first, `close` last.
+
+    Without `send` steps 3 and 4 are left to the caller: outputs wait in `outbox()` for `confirm`.
+    """
 
     def __init__(
         self,
@@ -83,7 +92,7 @@ class Shard:
         store: KeyedStore,
         changelog: Changelog | None,
         rule_of: RuleOf,
-        send: Send,
+        send: Send | None,
         *,
         cache_rows: int = 20_000,
         on_step: Callable[[int], None] = lambda _step: None,
@@ -108,7 +117,8 @@ class Shard:
         from tables.recovery import recover
 
         await recover(self)
-        await self._send_outbox()
+        if self._send is not None:
+            await self._send_outbox(self._send)
 
     def load(self, row_keys: Iterable[bytes]) -> dict[bytes, Row]:
         """The rows of these keys, new ones where there is none. They are the caller's until the
@@ -185,7 +195,7 @@ class Shard:
         self._remember(changes)
         self._on_step(2)
         # Steps 3 and 4: the outbox sent, then cleared.
-        if outputs:
+        if outputs and self._send is not None:
             await self._send(outputs)
             self._on_step(3)
             self._cleared(range(self.numbered - len(outputs) + 1, self.numbered + 1))
@@ -236,6 +246,11 @@ class Shard:
                 body = encode_row(row)
                 log.append((ROW + key, body))
                 puts.append((ROW + key, body))
+        for unrelated in changes.outputs:
+            self.numbered += 1
+            outputs.append(unrelated)
+            puts.append((outbox_key(self.numbered), encode(unrelated)))
+        puts += changes.kept.items()
         for key, (row, wake) in changes.rewoken.items():
             row.wake = wake
             puts += [(wake_key(wake, key), b""), (ROW + key, encode_row(row))]
@@ -290,13 +305,33 @@ class Shard:
             if key in cache:
                 cache[key] = row
 
-    async def _send_outbox(self) -> None:
+    def outbox(self) -> Iterator[Output]:
+        """What was decided and is not confirmed, in order."""
+        number = self.marks.sent
+        while True:
+            found = list(self.store.scan(outbox_key(number + 1), OUTBOX_END, OUTBOX_ROWS))
+            for key, data in found:
+                topic, to, value = decode_any(data)
+                yield topic, to, value
+                number = int.from_bytes(key[1:], "big")
+            if len(found) < OUTBOX_ROWS:
+                return
+
+    def confirm(self, kept: dict[bytes, bytes]) -> None:
+        """All outputs are out, and what that means for further records: one write, so a kill leaves
+        all of them confirmed or none. Then they are cleared away."""
+        self.marks.sent = self.numbered
+        self.store.write([(MARKS, encode(self.marks)), *kept.items()])
+        while found := list(self.store.scan(OUTBOX, outbox_key(self.numbered + 1), OUTBOX_ROWS)):
+            self.store.write([], [key for key, _ in found])
+
+    async def _send_outbox(self, send: Send) -> None:
         found = [
             (int.from_bytes(key[1:], "big"), decode_any(data))
-            for key, data in self.store.scan(OUTBOX, b"p")
+            for key, data in self.store.scan(OUTBOX, OUTBOX_END)
         ]
         if found:
-            await self._send([(topic, key, value) for _, (topic, key, value) in found])
+            await send([(topic, key, value) for _, (topic, key, value) in found])
             self._cleared([number for number, _ in found])
 
     def _cleared(self, numbers: Iterable[int]) -> None:

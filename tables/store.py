@@ -6,11 +6,13 @@ store that can't be opened is moved aside (`moved_aside` tells where to) and beg
 changelog has everything.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from rocksdict import (
+    AccessType,
     BlockBasedOptions,
     Cache,
     DBCompressionType,
@@ -20,8 +22,21 @@ from rocksdict import (
     WriteOptions,
 )
 
+from domain.errors import Fatal
+
 BLOOM_BITS = 10  # about 1 % of look-ups for absent keys read a block
 OPEN_FILES = 256  # per partition: well below the usual limit of 1,024 a process at 4 partitions
+
+
+class StoreDamaged(Fatal):
+    """State that nothing else has can't be read."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path}: the state can't be read ({detail})",
+            "put back a backup of it, or begin with another folder",
+        )
 
 
 class KeyedStore(Protocol):
@@ -43,17 +58,29 @@ class RocksStore:
     later is.
     """
 
-    def __init__(self, path: Path, memory_bytes: int, *, durable: bool) -> None:
+    def __init__(
+        self, path: Path, memory_bytes: int, *, durable: bool, read_only_logs: Path | None = None
+    ) -> None:
+        """With `read_only_logs`, where RocksDB then writes its own log, nothing in the folder
+        changes. Raises StoreDamaged when there is no changelog to begin anew from."""
         self.path = path
         self.moved_aside: Path | None = None
-        path.parent.mkdir(parents=True, exist_ok=True)
         options = _options(memory_bytes)
+        access = AccessType.read_write()
+        if read_only_logs is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            options.set_db_log_dir(str(read_only_logs))
+            access = AccessType.read_only()
+        self._read_only = read_only_logs is not None
         try:
-            self._db = Rdict(str(path), options)
+            self._db = Rdict(str(path), options, access_type=access)
         except Exception as error:
             # rocksdict raises plain Exceptions whose text starts with RocksDB's status
             if not str(error).startswith(("Corruption", "Invalid argument", "NotFound")):
                 raise
+            if durable:
+                raise StoreDamaged(path, str(error)) from error
             self.moved_aside = _free_name(path)
             path.rename(self.moved_aside)
             self._db = Rdict(str(path), options)
@@ -112,33 +139,60 @@ class RocksStore:
 
     def close(self) -> None:
         """Flushes and closes; the folder can be opened again at once."""
-        self._db.flush()
+        if not self._read_only:
+            self._db.flush()
         self._db.close()
 
 
 class MemoryStore:
-    """The same in a dict, for a run that keeps nothing. `scan` sorts: not for large state."""
+    """The same in a dict, for a run that keeps nothing."""
 
     def __init__(self) -> None:
         self._rows: dict[bytes, bytes] = {}
+        # first byte of keys -> all of those keys in order, perhaps with some that were deleted
+        self._ordered: dict[int, list[bytes]] = {}
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        return [self._rows.get(key) for key in keys]
+        return list(map(self._rows.get, keys))
 
     def write(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes] = ()) -> None:
+        rows = self._rows
         for key in deletes:
-            self._rows.pop(key, None)
-        self._rows.update(puts)
+            rows.pop(key, None)
+        for key, value in puts:
+            if key not in rows:
+                self._ordered.pop(key[0], None)
+            rows[key] = value
 
     def scan(
         self, start: bytes, end: bytes, limit: int | None = None
     ) -> Iterator[tuple[bytes, bytes]]:
-        keys = sorted(key for key in self._rows if start <= key < end)
-        for key in keys[:limit]:
-            yield key, self._rows[key]
+        found: list[tuple[bytes, bytes]] = []
+        for first in range(start[0], end[0] + 1):
+            ordered = self._in_order(first)
+            at = bisect_left(ordered, start)
+            passed = 0
+            while at < len(ordered) and ordered[at] < end and len(found) != limit:
+                value = self._rows.get(ordered[at])
+                if value is None:
+                    passed += 1
+                else:
+                    found.append((ordered[at], value))
+                at += 1
+            if passed * 2 > len(ordered):
+                self._ordered.pop(first)
+        yield from found
+
+    def _in_order(self, first: int) -> list[bytes]:
+        ordered = self._ordered.get(first)
+        if ordered is None:
+            ordered = sorted(key for key in self._rows if key[0] == first)
+            self._ordered[first] = ordered
+        return ordered
 
     def close(self) -> None:
         self._rows.clear()
+        self._ordered.clear()
 
 
 def _options(memory_bytes: int) -> Options:

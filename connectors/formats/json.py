@@ -77,7 +77,9 @@ class JsonDecoder:
         self._event_view: Any = msgspec.defstruct(
             "EventView", [("cloud", str, "")], bases=(view,), gc=False
         )
-        self._decode = msgspec.json.Decoder(view, float_hook=float_hook).decode
+        decoder = msgspec.json.Decoder(view, float_hook=float_hook)
+        self._decode = decoder.decode
+        self._decode_lines = decoder.decode_lines
 
     def decode(self, value: bytes | None) -> Any:
         """The view of one record; raises Reject `undecodable`."""
@@ -104,6 +106,16 @@ class JsonDecoder:
             if mark is not ABSENT:
                 views[i] = self._decode_or_refuse(values[i])
         return views, True
+
+    def decode_block(self, text: bytes) -> list[Any] | None:
+        """The views of all records in `text`, one after the other with nothing but blanks and line
+        ends between; None when one can't be decoded or is a CloudEvent."""
+        try:
+            views = self._decode_lines(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        marks = list(map(self._mark_of, views))
+        return views if marks.count(ABSENT) == len(marks) else None
 
     def _decode_or_refuse(self, value: bytes) -> Any:
         try:
