@@ -121,7 +121,7 @@ class Consumer(BatchingConsumer):
                 max_bytes=self._settings.batch_bytes,
                 max_records=self._settings.batch_records,
             )
-            if not piece.items and era == self._era:
+            if not piece.items and self._positions.get(tp) == position:
                 self._positions[tp] = piece.next_offset  # all up to the end is gone
             found += [(tp, part) for part in _parts(piece, self._settings.batch_records)]
         return found
