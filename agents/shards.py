@@ -41,6 +41,17 @@ class Shards:
     def owned(self) -> list[int]:
         return sorted(self._slots)
 
+    @property
+    def opened(self) -> list[int]:
+        """Those of them that are ready."""
+        return [
+            number
+            for number in self.owned
+            if (ready := self._slots[number].ready).done()
+            and not ready.cancelled()
+            and ready.exception() is None
+        ]
+
     def open_ones(self) -> dict[int, ShardProcessor]:
         """Those that are ready, for reading; raises what one of them could not be opened for."""
         for slot in self._slots.values():

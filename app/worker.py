@@ -15,7 +15,7 @@ from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
 from agents.pumps import Pumps
-from config.clock import clock_from
+from config.clock import Clock, clock_from
 from config.documents.registry import load_document
 from config.names import Names
 from config.settings import Settings
@@ -25,7 +25,6 @@ from connectors.streams.base import Log, TopicSpec
 from connectors.streams.faust_app import make_app
 from connectors.streams.faust_schema import BatchSchema
 from domain.aggregation.document import Aggregator
-from domain.clock import Clock
 from domain.errors import SluiceError
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower

@@ -32,11 +32,16 @@ class Clock(domain.clock.Clock, Protocol):
     def is_trial(self) -> bool:
         """Whether a file moves it; pages then say so."""
 
+    @property
+    def speed(self) -> float:
+        """How many of its seconds pass in a real one; 0 while it stands."""
+
 
 class SystemClock:
     """The machine's clock, except that it waits where the machine's is set back."""
 
     is_trial = False
+    speed = 1.0
 
     def __init__(self) -> None:
         self._last_ms = 0
@@ -71,6 +76,12 @@ class TrialClock:
                 self._look()
             self._last_ms = max(self._last_ms, self._line.at(system_ms()))
             return self._last_ms
+
+    @property
+    def speed(self) -> float:
+        """That of the line in force."""
+        with self._lock:
+            return self._line.speed
 
     def _look(self) -> None:
         self._look_at_s = time.monotonic() + LOOK_INTERVAL_S

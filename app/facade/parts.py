@@ -1,5 +1,6 @@
 """What the areas of the facade are made of."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -33,6 +34,10 @@ class Parts:
         names = Names(self.settings.app_id, self.settings.topic_prefix)
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "topics", Topics(self.settings))
+
+    def monotonic_s(self) -> float:
+        """Real seconds, for what waits and what lasts."""
+        return time.monotonic()
 
     async def partitions(self, physical: str) -> int | None:
         """The number of partitions of a topic; None when there is none of that name."""

@@ -35,6 +35,7 @@ MetricName = Literal[
     "sluice_outbox_records",
     "sluice_recovery_records_left",
     "sluice_state_bytes",
+    "sluice_state_memory_bytes",
     "sluice_workers",
     "sluice_event_loop_lag_seconds",
     "sluice_http_requests_total",
@@ -114,6 +115,9 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         "gauge", "records", "changelog records still to read before a shard serves", ("shard",)
     ),
     "sluice_state_bytes": Metric("gauge", "bytes", "state on disk", ("shard",)),
+    "sluice_state_memory_bytes": Metric(
+        "gauge", "bytes", "memory that holds state: write buffers, caches, indexes", ("shard",)
+    ),
     "sluice_workers": Metric("gauge", "", "workers heard of lately, by state", ("state",)),
     "sluice_event_loop_lag_seconds": Metric(
         "gauge", "seconds", "how late the event loop runs; above 1: the worker is overloaded"

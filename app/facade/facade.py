@@ -1,0 +1,206 @@
+"""The worker as the web layer's `Backend`: each method goes to the area that knows."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from app import shapes
+from app.cluster.peers import Peers
+from app.facade.appends import Appends
+from app.facade.documents import DocumentsArea, loaded, problems_of
+from app.facade.figures import Figures
+from app.facade.health import readiness
+from app.facade.letters import Letters
+from app.facade.local import Local
+from app.facade.metrics import Metrics
+from app.facade.overview import Figured
+from app.facade.owners import Owners
+from app.facade.parts import Parts
+from app.facade.records import Records
+from app.facade.routes import Routes
+from app.facade.sampler import Sampler
+from app.facade.sessions import Sessions
+from app.facade.tables import Tables
+from app.facade.topics import TopicsArea
+from app.facade.totals import ControlTotals
+from app.facade.trials import aggregator_of, tried
+from config.documents.base import Problem
+from connectors.streams.base import Row, StreamError
+
+VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
+TIDY_S = 600.0  # between two rounds of forgetting
+
+
+class Facade:
+    """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
+
+    `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
+    """
+
+    def __init__(self, parts: Parts, crash: Callable[[BaseException], None], secret: str) -> None:
+        self._parts = parts
+        self._crash = crash
+        self._sampler = Sampler(parts, crash)
+        self.local = Local(parts, Figures(parts, self._sampler).tell)
+        self._peers = Peers(parts.members, self.local.questions, secret)
+        owners, self._routes = Owners(parts, self._peers), Routes(parts)
+        self._appends = Appends(parts)
+        self._letters = Letters(parts)
+        self._documents = DocumentsArea(parts, self._appends)
+        self._sessions = Sessions(parts, owners)
+        self._totals = ControlTotals(parts, owners, self._routes)
+        self._records = Records(parts)
+        self._topics = TopicsArea(parts)
+        self._tables = Tables(parts, owners, self._routes)
+        self._figured = Figured(parts, self._peers, owners, self._routes, self._letters)
+        self._metrics = Metrics(parts, self._sampler, self._routes, self._totals, self._documents)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to sample and to follow."""
+        await self._sampler.start()
+        if "console" in self._parts.roles:
+            self._task = asyncio.create_task(self._follow())
+            self._task.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """Ends what runs, closes what is open."""
+        await self._sampler.stop()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._peers.stop()
+        await self._letters.stop()
+        await self._appends.stop()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._crash(error)
+
+    async def _follow(self) -> None:
+        """Keeps the views near the ends of their topics, and small."""
+        clock = asyncio.get_running_loop().time
+        tidied = clock()
+        while True:
+            try:
+                await self._letters.catch_up()
+                if clock() - tidied > TIDY_S:
+                    tidied = clock()
+                    await self._letters.prune()
+                    await self._appends.forget()
+            except StreamError:
+                pass  # whoever looks is told; here the next round tries again
+            await asyncio.sleep(VIEWS_S)
+
+    # Health
+
+    async def ready(self) -> shapes.Readiness:
+        return readiness(self._parts.members.own())
+
+    async def clock_info(self) -> shapes.ClockInfo:
+        clock = self._parts.clock
+        return shapes.ClockInfo(clock.now_ms(), clock.is_trial, clock.speed)
+
+    async def overview(self) -> shapes.Overview:
+        return await self._figured.overview()
+
+    async def workers(self) -> Sequence[shapes.Worker]:
+        members = self._parts.members
+        live = [beat.shown(gone=False) for beat in members.live()]
+        return [*live, *(beat.shown(gone=True) for beat, _ in members.gone())]
+
+    async def metrics(self) -> Sequence[shapes.Sample]:
+        return await self._metrics.samples()
+
+    # Documents
+
+    async def documents(self, kind: str | None = None) -> Sequence[shapes.DocumentVersion]:
+        return await self._documents.in_force(kind)
+
+    async def document(self, kind: str, name: str) -> shapes.DocumentVersion | None:
+        return await self._documents.one(kind, name)
+
+    async def versions(self, kind: str, name: str) -> Sequence[shapes.DocumentVersion]:
+        return await self._documents.versions(kind, name)
+
+    async def document_status(self, kind: str, name: str) -> shapes.DocumentStatus | None:
+        return await self._documents.status(kind, name)
+
+    async def validate(self, body: Mapping[str, object]) -> Sequence[Problem]:
+        return problems_of(body)
+
+    async def put_document(
+        self,
+        kind: str,
+        name: str,
+        body: Mapping[str, object],
+        change: shapes.Change,
+        wait_s: float,
+    ) -> shapes.Changed:
+        return await self._documents.put(kind, name, body, change, wait_s)
+
+    async def delete_document(
+        self, kind: str, name: str, change: shapes.Change, wait_s: float
+    ) -> shapes.Changed | None:
+        return await self._documents.delete(kind, name, change, wait_s)
+
+    async def try_record(
+        self, document: Mapping[str, object], records: Sequence[bytes]
+    ) -> shapes.Trial:
+        aggregator = aggregator_of(loaded(document), document)
+        return tried(aggregator, records, self._parts.clock.now_ms())
+
+    # Sessions and totals
+
+    async def sessions(
+        self, aggregator: str, group: Mapping[str, str], limit: int, cursor: str | None
+    ) -> shapes.Page[shapes.SessionRow] | None:
+        return await self._sessions.listed(aggregator, group, limit, cursor)
+
+    async def session(self, aggregator: str, key: str) -> shapes.SessionDetail | None:
+        return await self._sessions.one(aggregator, key)
+
+    async def totals(self, aggregator: str | None) -> Sequence[shapes.Totals]:
+        return await self._totals.of(aggregator)
+
+    # Dead letters
+
+    async def dead_letters(
+        self, where: Mapping[str, str], limit: int, cursor: str | None
+    ) -> shapes.Page[shapes.DeadLetter]:
+        return await self._letters.listed(where, limit, cursor)
+
+    async def dead_letter(self, letter_id: str) -> shapes.DeadLetter | None:
+        return await self._letters.one(letter_id)
+
+    async def dead_letter_counts(self) -> Sequence[shapes.DeadLetterCount]:
+        return await self._letters.counts()
+
+    # Topics
+
+    async def topics(self) -> Sequence[shapes.TopicInfo]:
+        return await self._topics.listed()
+
+    async def append_records(
+        self, topic: str, rows: Sequence[Row], idempotency: shapes.Idempotency | None
+    ) -> shapes.Appended:
+        done = await self._appends.append(topic, rows, idempotency)
+        return shapes.Appended(len(rows), done.repeated)
+
+    async def read_records(
+        self, topic: str, cursor: str, limit: int, wait_s: float
+    ) -> shapes.RecordPage:
+        return await self._records.read(topic, cursor, limit, wait_s)
+
+    # Tables
+
+    async def tables(self) -> Sequence[shapes.TableInfo]:
+        return await self._tables.listed()
+
+    async def table_row(self, table: str, key: str) -> shapes.TableRow | None:
+        return await self._tables.one(table, key)
+
+    async def table_rows(
+        self, table: str, prefix: str, limit: int, cursor: str | None
+    ) -> shapes.Page[shapes.TableRow] | None:
+        return await self._tables.rows(table, prefix, limit, cursor)

@@ -1,0 +1,230 @@
+"""What someone must act on, told by the figures: what happened, what it means, what to do."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.facade.owners import Told
+from app.facade.parts import Parts
+from app.shapes import DeadLetterCount, Trouble
+from config.topics import differences
+from connectors.streams.base import StreamError
+
+NOT_READY_S = 10.0  # a shard of usual size has recovered by then
+LAG_S = 30.0
+LOOP_LAG_S = 1.0
+DISK_LOW = 1 << 30  # RocksDB compacts, and needs room for a second copy of what it compacts
+About = tuple[str, Trouble]
+"""What a trouble is about, which tells it from others of its code; and the trouble."""
+LETTERS_MS = 86_400_000  # older letters were seen, or will not be
+TOPICS_S = 60.0  # between two looks at how topics are made
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the figures of all workers come to."""
+
+    now_ms: int
+    figures: dict[str, Any]
+    shards: Told
+    lag_records: int
+    lag_s: float
+    trend: float
+    letters: Sequence[DeadLetterCount]
+    unbalanced: Sequence[str]
+
+
+class Troubles:
+    """Remembers since when each trouble is there."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        # (code, subject) -> since when it is there, by the product's clock and really
+        self._since: dict[tuple[str, str], tuple[int, float]] = {}
+        self._topics: list[About] = []
+        self._topics_at_s = float("-inf")
+
+    async def of(self, seen: Seen) -> list[Trouble]:
+        """The troubles now, worst first."""
+        found = [
+            *self._unbalanced(seen),
+            *self._workers(seen),
+            *self._shards(seen),
+            *self._lag(seen),
+            *self._letters(seen),
+            *self._machine(seen),
+            *await self._topics_made(),
+            *self._clock(),
+        ]
+        return self._dated(found, seen.now_ms)
+
+    def _dated(self, found: list[About], now_ms: int) -> list[Trouble]:
+        now_s = self._parts.monotonic_s()
+        known = self._since
+        self._since = {}
+        shown = []
+        for subject, trouble in found:
+            key = trouble.code, subject
+            since_ms, since_s = self._since[key] = known.get(key, (now_ms, now_s))
+            if trouble.code == "shards-not-ready" and now_s - since_s < NOT_READY_S:
+                continue
+            shown.append(trouble if trouble.since_ms else replace(trouble, since_ms=since_ms))
+        return shown
+
+    def _unbalanced(self, seen: Seen) -> Iterator[About]:
+        if seen.unbalanced:
+            yield (
+                "",
+                Trouble(
+                    "totals-unbalanced",
+                    f"The control totals of {', '.join(seen.unbalanced)} do not balance",
+                    "Records that came in are not all accounted for.",
+                    "Stop billing from these aggregates, keep the data as it is, and report this.",
+                    link="/sessions",
+                ),
+            )
+
+    def _workers(self, seen: Seen) -> Iterator[About]:
+        for beat, ago_s in self._parts.members.gone():
+            yield (
+                beat.id,
+                Trouble(
+                    "worker-gone",
+                    f"Worker {beat.id} is gone",
+                    "It did not say that it stops. The others take its partitions over; nothing is "
+                    "lost.",
+                    "Start it again, or look into its log.",
+                    seen.now_ms - int(ago_s * 1000),
+                ),
+            )
+        for beat in self._parts.members.live():
+            if beat.id not in seen.figures:
+                yield (
+                    beat.id,
+                    Trouble(
+                        "worker-silent",
+                        f"Worker {beat.id} does not answer at {beat.url}",
+                        "Its sessions and figures are not shown here; it goes on working.",
+                        "See that workers can reach each other's web port, and have the same "
+                        "SLUICE_CLUSTER_SECRET.",
+                    ),
+                )
+
+    def _shards(self, seen: Seen) -> Iterator[About]:
+        missing = [str(n) for n in range(self._parts.shards) if n not in seen.shards]
+        if missing:
+            which = (
+                f"Partition {missing[0]}"
+                if len(missing) == 1
+                else (f"Partitions {', '.join(missing)}")
+            )
+            yield (
+                "",
+                Trouble(
+                    "shards-not-ready",
+                    f"{which} of the session state can't be used",
+                    "No worker with the role aggregate has it open: it is being recovered, or "
+                    "there is none. Records wait and are not lost.",
+                    "Wait for the recovery, or start a worker with the role aggregate.",
+                ),
+            )
+
+    def _lag(self, seen: Seen) -> Iterator[About]:
+        if seen.lag_s > LAG_S and seen.trend > 0:
+            yield (
+                "",
+                Trouble(
+                    "lag-growing",
+                    f"{seen.lag_records:,} records wait, {seen.trend:,.0f} more every second",
+                    "More comes in than the workers take. Sessions flush later, none is lost.",
+                    "Start more workers (one a partition is of use), or find what slows them.",
+                ),
+            )
+
+    def _letters(self, seen: Seen) -> Iterator[About]:
+        new = [
+            count
+            for count in seen.letters
+            if count.open and seen.now_ms - count.latest_ms < LETTERS_MS
+        ]
+        if new:
+            number = sum(count.open for count in new)
+            reasons = ", ".join(sorted({count.reason for count in new}))
+            yield (
+                "",
+                Trouble(
+                    "dead-letters",
+                    f"{number:,} {'record' if number == 1 else 'records'} could not be applied",
+                    f"They are in no session ({reasons}).",
+                    "Look at the dead letters, and correct the producer or the document.",
+                    max(count.latest_ms for count in new),
+                    "/dead-letters",
+                ),
+            )
+
+    def _machine(self, seen: Seen) -> Iterator[About]:
+        for worker, figures in sorted(seen.figures.items()):
+            if figures["disk_free"] < DISK_LOW:
+                yield (
+                    worker,
+                    Trouble(
+                        "disk-low",
+                        f"The disk of {worker} has {figures['disk_free'] >> 20:,} MiB left",
+                        "State can't be written any more when it is full; the worker stops then.",
+                        "Make room, or move its data directory to a larger disk.",
+                    ),
+                )
+            if figures["loop_lag_s"] > LOOP_LAG_S:
+                yield (
+                    worker,
+                    Trouble(
+                        "overloaded",
+                        f"Worker {worker} is {figures['loop_lag_s']:.1f} s late",
+                        "Its machine gives it too little time.",
+                        "Give it a processor of its own, or move partitions to more workers.",
+                    ),
+                )
+
+    async def _topics_made(self) -> list[About]:
+        """Topics that are not as they should be, looked at once a minute."""
+        now_s = self._parts.monotonic_s()
+        if now_s - self._topics_at_s > TOPICS_S:
+            self._topics_at_s = now_s
+            try:
+                self._topics = [each async for each in self._wrong_topics()]
+            except StreamError:
+                return self._topics
+        return self._topics
+
+    async def _wrong_topics(self) -> Any:
+        topics = {topic.name: topic for topic in self._parts.topics.all()}
+        for name in self._parts.documents.inputs():
+            topic = self._parts.topics.usage_topic(name)
+            topics.setdefault(topic.name, topic)
+        for topic in topics.values():
+            found = await self._parts.log.describe_topic(topic.name)
+            for difference in differences(topic, found.partitions, found.config):
+                if not difference.harm and difference.setting != "message.timestamp.type":
+                    continue  # an operator's choice; `sluice doctor` tells of it
+                yield (
+                    f"{topic.name} {difference.setting}",
+                    Trouble(
+                        "topic-settings",
+                        f"Topic {topic.name} has {difference.setting} {difference.found}, "
+                        f"not {difference.expected}",
+                        f"{difference.why[:1].upper()}{difference.why[1:]}.",
+                        "Change the topic's setting; `sluice topics describe` lists all of them.",
+                    ),
+                )
+
+    def _clock(self) -> Iterator[About]:
+        if self._parts.clock.is_trial:
+            yield (
+                "",
+                Trouble(
+                    "trial-clock",
+                    "A trial clock is on",
+                    "Timeouts, schedules and timestamps follow its file, not the time.",
+                    "Unset SLUICE_CLOCK for anything but a trial.",
+                ),
+            )

@@ -1,0 +1,53 @@
+"""Log lines of a process: text for people on a terminal, else JSON lines, on standard error."""
+
+import json
+import logging
+import sys
+from typing import TextIO
+
+from config.clock import system_ms
+from config.settings import Settings
+from domain.aggregation.instants import print_instant
+
+# Loggers of other people's code (by way of ours, too), whose everyday lines tell nothing.
+QUIET = (
+    *("faust", "mode", "aiokafka", "aiohttp", "asyncio", "kafka"),
+    *("connectors.streams.faust_app", "connectors.streams.faust_producer"),
+    *("connectors.streams.embedded.transport", "connectors.streams.kafka.transport"),
+)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: at, level, logger, message, and the traceback of an error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line = {
+            "at": print_instant(system_ms()),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up(settings: Settings, stream: TextIO | None = None) -> None:
+    """Sends all log lines of the process to one place, in the format of the settings."""
+    out = sys.stderr if stream is None else stream
+    text = settings.log_format == "text" or (not settings.log_format and out.isatty())
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        if text
+        else JsonLines()
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    level = getattr(logging, settings.log_level.upper())
+    root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(
+            logging.DEBUG if level == logging.DEBUG else max(level, logging.WARNING)
+        )

@@ -1,0 +1,204 @@
+"""A process of the product: a worker, what the others know of it, and its web port."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+from aiohttp import web
+
+from app import listening
+from app.cluster.beat import Beat, State
+from app.cluster.members import Alone, Following
+from app.cluster.peers import route
+from app.facade.facade import Facade
+from app.facade.parts import Parts
+from app.testing import kill_switch
+from app.web.server import make_web
+from app.worker import Worker
+from config.clock import system_ms
+from config.settings import Settings
+
+logger = logging.getLogger(__name__)
+STOP_S = 8.0  # supervisors commonly kill after ten
+CLOSE_S = 1.0  # what requests under way get to finish
+# What lives through the start stays for ever; batches come and go young.
+GC_THRESHOLDS = (50_000, 20, 100)
+
+Beside = Callable[[Facade], Coroutine[None, None, None]]
+"""What runs beside the worker until it ends."""
+
+
+class Node:
+    """One process. `port`: where to listen instead of a free one, when the settings say 0."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        roles: Sequence[str],
+        *,
+        instance_id: str | None = None,
+        port: int = 0,
+    ) -> None:
+        self._settings = settings
+        self._worker = Worker(
+            settings, roles, instance_id=instance_id, on_step=kill_switch(os.environ)
+        )
+        self._place = listening.place(settings)
+        self._port = settings.web_port or port
+        self._runner: web.AppRunner | None = None
+        self._members: Alone | Following | None = None
+        self._facade: Facade | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.url = ""
+
+    @property
+    def port(self) -> int:
+        """Where it listens, once it does."""
+        return self._port
+
+    async def run(self, started: Callable[["Node"], None], beside: Beside | None = None) -> None:
+        """Runs until a signal or a failure, which is raised. Calls `started` when it listens."""
+        self._take_signals()
+        try:
+            if await self._start():
+                started(self)
+                facade = self._facade
+                if beside is not None and facade is not None:
+                    task = asyncio.create_task(beside(facade))
+                    task.add_done_callback(self._ended)
+                    self._tasks.add(task)
+                await self._worker.ended.wait()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._stop()
+        if self._worker.failure is not None:
+            raise self._worker.failure
+
+    def remarks(self) -> list[str]:
+        """What a person should know about how it runs."""
+        return [self._place.remark] if self._place.remark else []
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._crash(error)
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            if self._worker.ended.is_set():
+                os._exit(1)  # asked twice: what is durable is durable
+            self._worker.ended.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end)
+
+    async def _start(self) -> bool:
+        """False when it was told to stop meanwhile."""
+        try:
+            sock = listening.bound(self._place.host, self._port)
+        except listening.PortTaken:
+            await self._until_ended(self._worker.start())  # what is wrong with it comes first
+            raise
+        try:
+            if not await self._until_ended(self._worker.start()):
+                return False
+            await self._serve(sock)
+        except BaseException:
+            sock.close()
+            raise
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        return True
+
+    async def _until_ended(self, work: Awaitable[None]) -> bool:
+        """Whether the work was done before the worker was told to end."""
+        task = asyncio.ensure_future(work)
+        ended = asyncio.ensure_future(self._worker.ended.wait())
+        await asyncio.wait((task, ended), return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if task.done():
+            await task
+            return not self._worker.ended.is_set()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return False
+
+    async def _serve(self, sock: socket.socket) -> None:
+        worker, settings = self._worker, self._settings
+        self._port = sock.getsockname()[1]
+        self.url = listening.url_of(self._place.host, self._port)
+        if settings.brokers:
+            self._members = Following(worker.log, worker.names.workers, self._own)
+        else:
+            self._members = Alone(self._own)
+        parts = Parts(
+            worker=worker.id,
+            roles=worker.roles,
+            settings=settings,
+            clock=worker.clock,
+            log=worker.log,
+            documents=worker.documents,
+            engine=worker.engine,
+            members=self._members,
+            catch_up=worker.catch_up,
+        )
+        self._facade = Facade(parts, self._crash, settings.cluster_secret)
+        await self._members.start()
+        await self._facade.start()
+        app = make_web(self._facade, settings, worker.clock)
+        app.router.add_routes([route(self._facade.local.questions, settings.cluster_secret)])
+        if self._place.guarded:
+            app.middlewares.insert(0, listening.guard)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock).start()
+
+    def _crash(self, error: BaseException) -> None:
+        self._tasks.add(asyncio.create_task(self._worker.fail(error)))
+
+    def _own(self) -> Beat:
+        """What this worker tells the others."""
+        worker = self._worker
+        owned = worker.engine.shards.owned
+        opening = sorted(set(owned) - set(worker.engine.shards.opened))
+        state: State = "ready"
+        detail = ""
+        if not worker.assigned:
+            state, detail = "starting", "The worker waits for its partitions."
+        elif opening:
+            which = ", ".join(map(str, opening))
+            state, detail = "recovering", f"State is being recovered: partition {which}."
+        return Beat(
+            worker.id,
+            self.url,
+            worker.roles,
+            tuple(owned),
+            tuple(sorted(worker.engine.assigned)),
+            worker.documents.revision,
+            state,
+            detail,
+            worker.clock.now_ms(),
+            system_ms(),
+        )
+
+    async def _stop(self) -> None:
+        try:
+            async with asyncio.timeout(STOP_S):
+                if self._runner is not None:
+                    await self._runner.cleanup()
+                if self._facade is not None:
+                    await self._facade.stop()
+                if self._members is not None:
+                    await self._members.stop()
+                await self._worker.stop()
+        except TimeoutError:
+            logger.error("not stopped within %g s; what is durable is safe", STOP_S)
