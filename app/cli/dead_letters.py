@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from app.cli.command import Command, Context, Run, run_chosen
 from app.cli.http import segment
+from app.cli.output import printable
 from app.cli.paging import add_paging, page_query, say_more
 from domain.errors import Reason, UsageError
 
@@ -100,7 +101,7 @@ def position(letter: Mapping[str, Any]) -> str:
 def readable(original: bytes) -> str:
     """The record as a person may see it: escapes for what would move a terminal's cursor."""
     text = original[:SHOWN_BYTES].decode("utf-8", "backslashreplace")
-    shown = "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+    shown = printable(text, keep="\n\t")
     left = len(original) - SHOWN_BYTES
     return shown if left <= 0 else f"{shown}\n… and {left:,} bytes more (--json has all)"
 

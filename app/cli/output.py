@@ -7,6 +7,7 @@ tables are for terminals; a pipe gets plain columns, which never cut a value.
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
 
 if TYPE_CHECKING:
@@ -31,7 +32,16 @@ def cell_text(cell: Cell) -> str:
         return "yes" if cell else "no"
     if isinstance(cell, int):
         return f"{cell:,}"
-    return str(cell)
+    if isinstance(cell, Decimal):
+        return f"{cell:,f}"
+    return printable(str(cell))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """The text with escapes for what would move a terminal's cursor or colour it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
 class Output:
@@ -167,7 +177,7 @@ def discard_stdout() -> None:
 
 def _numeric(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[bool]:
     def is_number(cell: Cell) -> bool:
-        return cell is None or (isinstance(cell, int) and not isinstance(cell, bool))
+        return cell is None or (isinstance(cell, int | Decimal) and not isinstance(cell, bool))
 
     return [
         all(is_number(row[i]) for row in rows) and any(row[i] is not None for row in rows)

@@ -192,17 +192,16 @@ def keys(session: dict[str, Any]) -> dict[str, object]:
 
 def label(value: object) -> str:
     """A group value in a table: as `show`, but a number is a name here, without separators."""
-    return str(show(value))
+    from domain.aggregation.numbers import plain
+
+    return plain(value) if isinstance(value, Decimal) else str(show(value))
 
 
 def show(value: object) -> object:
     """A value in a table: text as it is, unless it looks like another type."""
-    from domain.aggregation.numbers import plain
 
     if isinstance(value, bool) or value is None:
         return "null" if value is None else str(value).lower()
-    if isinstance(value, Decimal):
-        return plain(value)
     if isinstance(value, str):
         return value if literal(value) is value else f'"{value}"'
     return value

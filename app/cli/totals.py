@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from app.cli.command import Command, Context
@@ -45,16 +44,9 @@ def rows_of(totals: Mapping[str, Any]) -> list[list[Cell]]:
     """A row for the count and one for each sum; a blank for what a sum does not have."""
     of = {"count": totals["count"], **totals["sums"]}
     return [
-        [totals["aggregator"], name, *(number(t.get(p)) for p in PLACES), totals["balanced"]]
+        [totals["aggregator"], name, *(t.get(p) for p in PLACES), totals["balanced"]]
         for name, t in of.items()
     ]
-
-
-def number(value: int | Decimal | None) -> Cell:
-    """With thousands separators, whatever its size, without rounding."""
-    if isinstance(value, Decimal):
-        return f"{value:,f}"
-    return value
 
 
 COMMAND = Command("totals", "control totals; exit 1 when one does not balance", add_arguments, run)

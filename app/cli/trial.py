@@ -56,7 +56,7 @@ class Trial:
         self._outcome = Outcome()
 
     def run(self, records: Iterable[tuple[int, bytes]]) -> Outcome:
-        """Takes (number, JSON) one after the other, numbers rising from 1."""
+        """Takes (number, JSON) one after the other; numbers are not negative and rise."""
         for number, value in records:
             try:
                 self._take(number, value)

@@ -3,6 +3,7 @@
 import io
 import signal
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -268,9 +269,12 @@ def test_flags_and_environment_can_do_without_colour() -> None:
 
 def test_numbers_of_a_column_stand_right_also_with_nothing_between() -> None:
     out = io.StringIO()
-    Output(stdout=out).table(["name", "n", "none"], [["a", 1, None], ["b", 10000, None]])
-    assert out.getvalue() == "name       n  none\na          1\nb     10,000\n"
+    Output(stdout=out).table(["a", "n", "none"], [["b", 1, None], ["c", Decimal("10000.5"), None]])
+    assert out.getvalue() == "a         n  none\nb         1\nc  10,000.5\n"
 
 
 def test_cells_read_as_people_write() -> None:
-    assert [cell_text(cell) for cell in (None, True, 1234567, "a")] == ["", "yes", "1,234,567", "a"]
+    cells = (None, True, 1234567, "å b", "\x1b[31mred\n")
+    assert [cell_text(cell) for cell in cells] == [
+        "", "yes", "1,234,567", "å b", "\\x1b[31mred\\n",
+    ]  # fmt: skip
