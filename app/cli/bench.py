@@ -35,10 +35,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
         from bench.sessions import measure_sessions
 
         report = measure_sessions(args.sessions, Path(args.work))
+    elif args.list:
+        from bench.systems import SYSTEMS
+
+        print("\n".join(SYSTEMS))
+        return 0
     else:
         report = _stream(args)
-        if report is None:
-            return 0
     RESULTS.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     (RESULTS / f"{args.name}-{stamp}.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -49,14 +52,11 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return 1 if any("failed" in result for result in report["results"]) else 0
 
 
-def _stream(args: argparse.Namespace) -> dict[str, Any] | None:
+def _stream(args: argparse.Namespace) -> dict[str, Any]:
     from bench.stream import Plan
     from bench.stream import run as run_stream
     from bench.systems import SYSTEMS
 
-    if args.list:
-        print("\n".join(SYSTEMS))
-        return None
     names = tuple(args.systems.split(","))
     unknown = [name for name in names if name not in SYSTEMS]
     if unknown:

@@ -166,10 +166,10 @@ def test_kill_at_each_step_of_a_commit_loses_and_repeats_nothing(
     if during == "tick":
         world.settle()
         world.clock.advance(7_200_000)
-    world.kill_on = step
+    world.arm(step)
     for _ in range(4):
         world.run(world.tick() if during == "tick" else world.work(10, commit=True))
-    assert world.kill_on is None
+    assert not world.armed
     if lost:
         world.disks.clear()
     world.settle()

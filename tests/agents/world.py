@@ -64,6 +64,15 @@ class World:
             self.engine = None
             return None
 
+    def arm(self, step: int) -> None:
+        """Ends the worker when it next passes that step of a commit."""
+        self.kill_on = step
+
+    @property
+    def armed(self) -> bool:
+        """Whether it hasn't come to that yet."""
+        return self.kill_on is not None
+
     def _step(self, step: int) -> None:
         """Passes a step of a commit: the `kill_at`-th, or the next one `kill_on`, ends it."""
         self.passed += 1

@@ -1,0 +1,96 @@
+"""J1: records of about 110 bytes of JSON by account; per account the sum, maximum and count of
+`bytes` and the sum of `price`.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from connectors.streams.base import Log, Row, TopicSpec
+from connectors.streams.murmur2 import partition_for
+
+PARTITIONS = 4
+PRODUCTS = ("data", "voice", "sms")
+FILL_ROWS = 20_000
+
+
+@dataclass
+class Expected:
+    """What every system must have at the end; prices are quarters, so that sums of floats are
+    exact too and peers without decimals can be checked.
+    """
+
+    count: int = 0
+    keys: int = 0
+    bytes: int = 0
+    top: int = 0
+    price: float = 0.0
+
+    def add(self, count: int, size: int, top: int, price: float) -> None:
+        """One account's state."""
+        self.count += count
+        self.keys += 1
+        self.bytes += size
+        self.top += top
+        self.price += price
+
+
+def records(count: int, accounts: int) -> Iterator[tuple[str, int, float, str]]:
+    """(account, bytes, price, JSON), the same ones every time."""
+    rnd = random.Random(count * 31 + accounts)
+    for i in range(count):
+        account = f"acct-{rnd.randrange(accounts):06d}"
+        size, price = rnd.randrange(1, 100_000), rnd.randrange(1, 41) / 4
+        clock = f"{i // 3600 % 24:02d}:{i // 60 % 60:02d}:{i % 60:02d}"
+        text = (
+            f'{{"id":"{i:08x}","account":"{account}","product":"{PRODUCTS[i % 3]}","bytes":{size},'
+            f'"price":{price},"timestamp":"2026-01-01T{clock}Z"}}'
+        )
+        yield account, size, price, text
+
+
+async def fill(log: Log, count: int, accounts: int, notes: Path) -> tuple[str, Expected]:
+    """The filled topic (keyed by account) and what is in it; filled only once."""
+    topic, note = f"usage-{count}-{accounts}", notes / f"usage-{count}-{accounts}.json"
+    if note.exists() and topic in await log.topics():
+        return topic, Expected(**json.loads(note.read_text()))
+    await log.ensure_topic(TopicSpec(topic, PARTITIONS))
+    tops: dict[str, int] = {}
+    expected = Expected(count=count)
+    waiting: list[list[Row]] = [[] for _ in range(PARTITIONS)]
+    for i, (account, size, price, text) in enumerate(records(count, accounts)):
+        expected.bytes += size
+        expected.price += price
+        tops[account] = max(tops.get(account, 0), size)
+        key = account.encode()
+        waiting[partition_for(key, PARTITIONS)].append((key, text.encode(), None, ()))
+        if i % FILL_ROWS == FILL_ROWS - 1 or i == count - 1:
+            parts = [(p, rows) for p, rows in enumerate(waiting) if rows]
+            await asyncio.gather(*(log.append(topic, p, rows) for p, rows in parts))
+            waiting = [[] for _ in range(PARTITIONS)]
+    expected.keys, expected.top = len(tops), sum(tops.values())
+    note.write_text(json.dumps(asdict(expected)))
+    return topic, expected
+
+
+def document(topic: str, keyed: bool) -> dict[str, object]:
+    """The job as an aggregator document."""
+    found: dict[str, object] = {
+        "kind": "aggregator",
+        "name": "j1",
+        "input": topic,
+        "group": {"fields": ["account"]},
+        "aggregate": [
+            {"field": "bytes", "operation": "sum"},
+            {"field": "bytes", "operation": "max"},
+            {"field": "*", "operation": "count"},
+            {"field": "price", "operation": "sum"},
+        ],
+        "flush": {"by": "timeout", "timeout": {"duration": {"days": 2}}},
+    }
+    if keyed:
+        found["keyed_by"] = ["account"]
+    return found
