@@ -1,7 +1,10 @@
 """`sluice worker`: a Faust worker with some of the roles, or several of them."""
 
 import argparse
+import socket
 from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
 
 from app.cli.command import Command, Context
 from domain.errors import UsageError
@@ -81,7 +84,7 @@ def child(roles: Sequence[str], number: int, context: Context) -> list[str]:
     port = settings.web_port + number if settings.web_port else 0
     own = {"data_dir": str(settings.data_dir / f"worker-{number}"), "web_port": str(port)}
     words = ["worker", "--role", ",".join(roles)]
-    words += ["--instance", f"{settings.app_id}-{settings.data_dir.absolute().name}-{number}"]
+    words += ["--instance", instance(settings.data_dir, number)]
     for name, value in {**flags.values, **own}.items():
         if value is not None:
             words += [f"--{name.replace('_', '-')}", value]
@@ -89,6 +92,12 @@ def child(roles: Sequence[str], number: int, context: Context) -> list[str]:
         words += ["--settings", str(flags.settings_file)]
     words += [word for word, on in (("--json", flags.json), ("--debug", flags.debug)) if on]
     return words
+
+
+def instance(data_dir: Path, number: int) -> str:
+    """A name in the consumer group that a restart keeps, and nobody else has."""
+    folder = blake2b(str(data_dir.absolute()).encode(), digest_size=4).hexdigest()
+    return f"{socket.gethostname()}-{folder}-{number}"
 
 
 COMMAND = Command("worker", "start a worker with some of the roles, or several", add_arguments, run)
