@@ -108,10 +108,12 @@ class Supervisor:
 
 
 def starter(arguments: Callable[[int], Sequence[str]]) -> Start:
-    """Starts children of this very program. They end with it, also when it is killed."""
+    """Starts children of this very program, the way it was started itself. They end with it, also
+    when it is killed."""
 
     def start(number: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", "app.cli", *arguments(number)]
+        ours = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
+        command = [sys.executable, *ours, *arguments(number)]
         return subprocess.Popen(command, preexec_fn=_end_with_parent)
 
     return start
