@@ -208,16 +208,25 @@ class BatchingConsumer(Consumer):
         return await self.commit()
 
     async def wait_empty(self) -> None:
-        """Waits until the batches that agents have begun are acknowledged, and commits."""
+        """Waits until the batches that agents have begun are acknowledged, and commits.
+
+        Gives up after the rebalance timeout, when the group goes on without this worker anyway.
+        """
         waits = 0
+        deadline = self.loop.time() + self.app.conf.broker_rebalance_timeout
         while self._unacked_messages and not (self.should_stop or self.app.crashed):
             waits += 1
-            if waits % _SLOW_WAITS == 0:
+            late = self.loop.time() > deadline
+            if late or waits % _SLOW_WAITS == 0:
                 self.log.warning(
-                    "waiting for %d batches in work; agents: %s",
+                    "%s for %d batches in work; agents: %s",
+                    "no longer waiting" if late else "waiting",
                     len(self._unacked_messages),
                     self.app.agents.human_tracebacks(),
                 )
+            if late:
+                self._unacked_messages.clear()
+                break
             await self._wait_for_ack(timeout=1)
         await self.commit_all()
 

@@ -276,6 +276,17 @@ def test_abandoned_batch_is_neither_waited_for_nor_committed_past(tell: Tell) ->
     tell(story, piece(0, 1), piece(1, 1))
 
 
+def test_batch_that_never_ends_is_waited_for_as_long_as_the_group_waits(tell: Tell) -> None:
+    async def story(consumer: Scripted) -> None:
+        (message,) = await consumer.batches()
+        consumer._unacked_messages.add(message)
+        consumer.app.conf.broker_rebalance_timeout = -1.0
+        await asyncio.wait_for(consumer.wait_empty(), 5)
+        assert consumer.commits == []
+
+    tell(story, piece(0, 1))
+
+
 def test_crashed_app_is_not_waited_for(tell: Tell) -> None:
     async def story(consumer: Scripted) -> None:
         (message,) = await consumer.batches()

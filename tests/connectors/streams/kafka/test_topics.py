@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.structs import TopicPartition
 
 from config.settings import Settings
 from connectors.streams.base import RecordTooLarge, Row, TopicSpec, UnknownTopic
@@ -31,6 +32,14 @@ async def widened(settings: Settings, topic: str, partitions: int) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=list(settings.brokers))
     await admin.start()
     await admin.create_partitions({topic: NewPartitions(partitions)})
+    await admin.close()
+
+
+async def cut_off(settings: Settings, topic: str, before: int) -> None:
+    """Deletes the records of partition 0 before an offset, as retention would."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=list(settings.brokers))
+    await admin.start()
+    await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before)})
     await admin.close()
 
 
@@ -94,5 +103,34 @@ def test_compacted_topic_keeps_young_records(kafka: str, tmp_path: Path, unique:
             assert int(config["min.compaction.lag.ms"]) >= 60_000
             # a trial clock stands years ahead
             assert await log.append(topic, 0, [(b"k", b"v", 4_000_000_000_000, ())]) == (0, 0)
+
+    asyncio.run(story())
+
+
+def test_read_below_the_beginning_goes_on_at_the_beginning(
+    kafka: str, tmp_path: Path, unique: Name
+) -> None:
+    settings, topic = settings_for(kafka, tmp_path), unique("t")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await log.ensure_topic(TopicSpec(topic, 1))
+            await log.append(topic, 0, [row(1)] * 10)
+            await cut_off(settings, topic, 6)
+            assert await log.begin_offsets([(topic, 0)]) == {(topic, 0): 6}
+            piece = await log.read(topic, 0, 2)
+            assert [item[0] for item in piece.items] == [6, 7, 8, 9]
+
+    asyncio.run(story())
+
+
+def test_read_beyond_the_end_is_empty(kafka: str, tmp_path: Path, unique: Name) -> None:
+    settings, topic = settings_for(kafka, tmp_path), unique("t")
+
+    async def story() -> None:
+        async with opened(settings) as log:
+            await log.ensure_topic(TopicSpec(topic, 1))
+            await log.append(topic, 0, [row(1)])
+            assert await log.read(topic, 0, 40) == ([], 40, 1)
 
     asyncio.run(story())

@@ -106,7 +106,7 @@ async def working(
         await app.stop()
 
 
-async def committed(log: Log, group: str, wanted: dict[TP, int]) -> None:
+async def committed(log: Log, group: str, wanted: dict[TP, int | None]) -> None:
     """Waits until the group stands there."""
 
     async def stands_there() -> bool:
