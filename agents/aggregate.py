@@ -149,8 +149,10 @@ class ShardProcessor:
         while True:
             changes = Changes(effective_now=now)
             found = self.shard.due(now, TICK_ROWS)
+            folds: dict[str, Fold] = {}
             for at, key, row in found:
-                self._wake(changes, at, key, row, now)
+                self._wake(changes, folds, at, key, row, now)
+            changes.totals = {name: fold.totals for name, fold in folds.items()}
             index, changes.forget = self.shard.forgettable(now, FORGET_IDS)
             changes.dropped += index
             if not found and not index:
@@ -159,7 +161,9 @@ class ShardProcessor:
             done += len(found)
             await self._commit(changes)
 
-    def _wake(self, changes: Changes, at: int, key: bytes, row: Row, now: int) -> None:
+    def _wake(
+        self, changes: Changes, folds: dict[str, Fold], at: int, key: bytes, row: Row, now: int
+    ) -> None:
         changes.dropped.append(wake_key(at, key))
         if row.wake != at or key in changes.rows:
             return
@@ -178,18 +182,15 @@ class ShardProcessor:
         if session is None:
             changes.retire.append(key)
             return
-        ctx = Fold(
-            rule, "", 0, self._folds.rule_of, key=key[len(rule.prefix) :],
-            source_name=self._source_name,
-        )  # fmt: skip
+        ctx = folds.get(name)
+        if ctx is None:
+            ctx = folds[name] = Fold(
+                rule, "", 0, self._folds.rule_of, source_name=self._source_name
+            )
+        ctx.key = key[len(rule.prefix) :]
         ctx.close(row, "TIMEOUT" if session.due <= expires else "TTL_EXPIRED")
         row.wake = 0
         changes.rows[key] = (row, rule.ttl_ms)
-        totals = changes.totals.get(name)
-        if totals is None:
-            changes.totals[name] = ctx.totals
-        else:
-            totals.merge(ctx.totals)
 
     async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
         """`whole`: with it all chunks that were given to `apply` are applied."""

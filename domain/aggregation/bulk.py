@@ -40,6 +40,8 @@ def extract_all(offsets, timestamps, records, groups, refused):
                     key = known[same] = canonical_key({parts})
                 append = appends[same] = groups.setdefault(key, []).append
         except Reject as reject:
+            # its traceback would hold this whole frame, in a cycle through `refused`
+            reject.__traceback__ = reject.__context__ = None
             refused.append((offset, reject))
             continue
         append((offset, timestamp, {values}))

@@ -25,6 +25,7 @@ from domain.errors import Reject
 
 ABSENT = msgspec.UNSET
 Kind = Literal["number", "present", "raw", "instant", "event_time", "due", "event_id", "test"]
+LIMIT = 1 << 63  # integers from here on travel as decimals
 KNOWN_LABELS = 20_000  # two years of hours; what comes later is worked out each time
 Extracted = tuple[Any, ...]
 """(key, values) or, with `keyed_by`, (key, values, placement); bytes, a tuple, bytes."""
@@ -81,14 +82,31 @@ def paths_of(document: Aggregator) -> dict[str, Literal["any", "raw"]]:
             found.setdefault(path, "raw")
         else:
             found[path] = "any"
-    wanted = [*document.group.fields, *document.keyed_by]
+    found.update(dict.fromkeys(_not_folded(document), "any"))
+    return found
+
+
+def number_paths(document: Aggregator) -> set[str]:
+    """The paths of which nothing is asked but which number it is, or whether there is one."""
+    inputs = inputs_of(document)
+    others = set(_not_folded(document))
+    others.update(
+        item.field.removeprefix("record.")
+        for item in inputs
+        if item.kind not in ("number", "present")
+    )
+    return {item.field for item in inputs if item.kind == "number"} - others
+
+
+def _not_folded(document: Aggregator) -> list[str]:
+    """The paths that decide to which session a record belongs, if to any."""
+    found = [*document.group.fields, *document.keyed_by]
     for period in document.group.periods:
-        wanted.append(period.field)
+        found.append(period.field)
         if period.timezone_field is not None:
-            wanted.append(period.timezone_field)
+            found.append(period.timezone_field)
     if document.filter is not None:
-        wanted.extend(fields(document.filter))
-    found.update(dict.fromkeys(wanted, "any"))
+        found.extend(fields(document.filter))
     return found
 
 
@@ -117,7 +135,7 @@ def pieces_of(document: Aggregator, at: Callable[[str], str], cloud: str) -> Pie
         "ABSENT": ABSENT,
         "Decimal": Decimal,
         "canonical_key": canonical_key,
-        "LIMIT": 1 << 63,
+        "LIMIT": LIMIT,
         "placed": _placement,
     }
     test = ""
@@ -257,7 +275,10 @@ def _take_number(field: str) -> Callable[[Any], Any]:
         if found is ABSENT:
             return None
         try:
-            return number_of(found)
+            number = number_of(found)
+            if number.__class__ is int and not -LIMIT < number < LIMIT:
+                return Decimal(number)  # MessagePack ends at 64 bits
+            return number
         except Reject as error:
             raise Reject(error.reason, f"{field}: {error.detail}") from None
 

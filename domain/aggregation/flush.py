@@ -42,7 +42,7 @@ def flush_id(rule: Rule, key: bytes, session: Session) -> str:
     record.
     """
     topic, partition, first = session.sources[0][:3]
-    position = canonical_key((rule.name, rule.document.group_spec(), topic, partition, first))
+    position = canonical_key((rule.name, rule.spec, topic, partition, first))
     return sha256(position + b"\0" + key).hexdigest()
 
 
@@ -143,9 +143,10 @@ def enveloped(rule: Rule, record: dict[str, Any], key: bytes) -> bytes:
     """The record as the document's `output.envelope` wants it: plain JSON, or a structured
     CloudEvent 1.0.
     """
+    record = {**record, **{part: exact(record[part]) for part in ("group", "values", "parts")}}
     if rule.document.output.envelope != "cloudevents":
-        return to_json(record)
-    return to_json(
+        return _encode(record)
+    return _encode(
         {
             "specversion": "1.0",
             "id": record["id"],

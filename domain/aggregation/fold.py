@@ -193,14 +193,15 @@ class Fold:
             self.full = True
         place = "flushed" if flushed else "expired"
         sums = session_sums(session, rule.sums)
-        self._totals.sessions -= 1
-        self._totals.flushes[flush_type] = self._totals.flushes.get(flush_type, 0) + 1
-        self.totals.add("open", -session.count)
-        self.totals.add(place, session.count)
+        totals = self.totals
+        totals.sessions -= 1
+        totals.flushes[flush_type] = totals.flushes.get(flush_type, 0) + 1
+        totals.add("open", -session.count)
+        totals.add(place, session.count)
         kept = history.flushed_sums if flushed else history.expired_sums
         for name, value in sums.items():
-            self.totals.add_sum("open", name, minus(0, value))
-            self.totals.add_sum(place, name, value)
+            totals.add_sum("open", name, minus(0, value))
+            totals.add_sum(place, name, value)
             kept[name] = plus(kept.get(name), value)
         if flushed:
             history.flushed += session.count

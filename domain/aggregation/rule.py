@@ -37,6 +37,7 @@ class Rule:
     document: Aggregator
     version: int
     prefix: bytes
+    spec: str
     spec_hash: str
     slots: tuple[Slot, ...]
     width: int
@@ -76,12 +77,14 @@ def compile_rule(document: Aggregator, version: int) -> Rule:
         slots.append(Slot(operation, width, f"{operation.operation}:{operation.field}"))
         width += 0 if operation.field == "*" else OPERATIONS[operation.operation].slots
     conditions = document.flush.conditions
-    spec_hash = sha256(document.group_spec().encode()).hexdigest()[:16]
+    spec = document.group_spec()
+    spec_hash = sha256(spec.encode()).hexdigest()[:16]
     due, due_text = _due_of(document)
     return Rule(
         document=document,
         version=version,
         prefix=row_prefix(document.name, spec_hash),
+        spec=spec,
         spec_hash=spec_hash,
         slots=tuple(slots),
         width=width,

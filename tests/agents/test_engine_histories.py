@@ -178,6 +178,23 @@ def test_kill_at_each_step_of_a_commit_loses_and_repeats_nothing(
     check(world, produced, "keyed")
 
 
+@pytest.mark.parametrize("big", [2**63, -(2**63) - 1, 12345678901234567890123, "9" * 1_000])
+def test_numbers_beyond_64_bits_are_routed_and_summed(big: Any) -> None:
+    world = World()
+    world.run(world.apply(ROUTED, KEYED))
+    for partition in (0, 1):
+        world.run(world.produce("usage", partition, [{"account": "a", "bytes": big}], key="a"))
+    sums = {r["aggregator"]: r["values"]["sum_bytes"] for r in settled(world).outputs()}
+    assert sums == {"acc": 2 * int(big), "keyed": 2 * int(big)}
+
+
+def settled(world: World) -> World:
+    """The world when everything was worked off and has flushed."""
+    world.settle()
+    flush_all(world)
+    return world
+
+
 def test_sessions_of_a_removed_document_run_out_under_its_last_version() -> None:
     world = World()
     world.run(world.apply(ROUTED))
