@@ -186,7 +186,6 @@ class Node:
             worker.documents.revision,
             state,
             detail,
-            worker.clock.now_ms(),
             system_ms(),
         )
 

@@ -13,7 +13,7 @@ class Beat(msgspec.Struct, frozen=True):
     """One word of one worker. `url` is that of its web port, `shards` those it owns.
 
     `assigned`: [physical topic, partition] of all it consumes. `revision`: the documents up to it
-    are in force there. `at_ms` is the product's clock, `real_ms` the machine's.
+    are in force there. `real_ms` is what the machine's clock shows.
     """
 
     id: str
@@ -24,14 +24,13 @@ class Beat(msgspec.Struct, frozen=True):
     revision: int
     state: State
     detail: str
-    at_ms: int
     real_ms: int
 
     def news(self) -> tuple[Any, ...]:
         """What others want to hear of at once when it changes."""
         return self.url, self.shards, self.assigned, self.revision, self.state, self.detail
 
-    def shown(self, gone: bool) -> Worker:
+    def shown(self, silent_s: float, *, gone: bool) -> Worker:
         """The worker as the console shows it."""
         return Worker(
             self.id,
@@ -39,7 +38,7 @@ class Beat(msgspec.Struct, frozen=True):
             self.roles,
             self.shards,
             "gone" if gone else self.state,
-            self.at_ms,
+            silent_s,
             self.detail,
         )
 

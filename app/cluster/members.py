@@ -37,6 +37,9 @@ class Members(Protocol):
     def live(self) -> list[Beat]:
         """Those heard of lately, this one first."""
 
+    def silent_s(self, worker: str) -> float:
+        """For how long a live worker was not heard of; 0 for this one."""
+
     def gone(self) -> list[tuple[Beat, float]]:
         """Those not heard of any more, with the seconds since."""
 
@@ -56,6 +59,10 @@ class Alone:
     def live(self) -> list[Beat]:
         """This one."""
         return [self.own()]
+
+    def silent_s(self, worker: str) -> float:
+        """It is always heard."""
+        return 0.0
 
     def gone(self) -> list[tuple[Beat, float]]:
         """Nobody."""
@@ -119,6 +126,12 @@ class Following:
             if name != own.id and now - heard.at_s <= LIVE_S
         ]
         return [own, *others]
+
+    def silent_s(self, worker: str) -> float:
+        """By this worker's monotonic clock."""
+        if worker == self.own().id or worker not in self._heard:
+            return 0.0
+        return self._now_s() - self._heard[worker].at_s
 
     def gone(self) -> list[tuple[Beat, float]]:
         """Those that did not say good-bye and are no longer heard of."""

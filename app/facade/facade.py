@@ -106,8 +106,8 @@ class Facade:
 
     async def workers(self) -> Sequence[shapes.Worker]:
         members = self._parts.members
-        live = [beat.shown(gone=False) for beat in members.live()]
-        return [*live, *(beat.shown(gone=True) for beat, _ in members.gone())]
+        live = [beat.shown(members.silent_s(beat.id), gone=False) for beat in members.live()]
+        return [*live, *(beat.shown(ago_s, gone=True) for beat, ago_s in members.gone())]
 
     async def metrics(self) -> Sequence[shapes.Sample]:
         return await self._metrics.samples()
