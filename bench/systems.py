@@ -30,7 +30,7 @@ def _python(name: str) -> Callable[[str], list[str]]:
 
 
 def _sluice(_: str) -> list[str]:
-    return [sys.executable, "-m", "app.cli.main", "worker", "--role", "all"]
+    return [sys.executable, "-m", "app.cli", "worker", "--role", "all"]
 
 
 SYSTEMS = {
