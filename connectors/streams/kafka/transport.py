@@ -186,7 +186,8 @@ class Consumer(BatchingConsumer, driver.Consumer):
     async def fetch(self, room: Mapping[TP, int], timeout: float) -> list[tuple[TP, Slice]]:
         """See BatchingConsumer.fetch."""
         settings = self.app.sluice_settings  # type: ignore[attr-defined]  # our App
-        limits = Limits(settings.batch_records, settings.batch_bytes)
+        # a fetch is bounded already; the same bound here would leave slivers behind
+        limits = Limits(settings.batch_records, 2 * settings.batch_bytes)
         stop = asyncio.Event()
         fetching = asyncio.ensure_future(self._thread.fetch(room, limits, timeout, stop))
         freed = asyncio.ensure_future(self._freed.wait())
