@@ -59,13 +59,16 @@ def _fires(frequency: Frequency, after_ms: int) -> Iterator[int]:
 
 
 def _days(frequency: Frequency, around: date) -> Iterator[date]:
-    """The days it falls on, from one before `around`: zones have moved by a whole day."""
+    """The days it falls on, from `around` or the first of its month on.
+
+    What the wall clock shows it has reached, so no time of an earlier day is still to come.
+    """
     if frequency.day is None:
-        day = around - timedelta(days=1) if around > date.min else around
+        day = around
         while True:
             yield day
             day += timedelta(days=1)
-    months = max(around.year * 12 + around.month - 2, 12)  # since the year 0, from 0 on
+    months = around.year * 12 + around.month - 1  # since the year 0
     while months < 120_000:
         year, month = months // 12, months % 12 + 1
         yield date(year, month, min(frequency.day, monthrange(year, month)[1]))

@@ -219,7 +219,7 @@ def test_an_iana_name_is_a_zone(name: str) -> None:
 )
 def test_anything_else_is_no_zone(name: object) -> None:
     assert not known_zone(name)
-    with pytest.raises(UnknownZone):
+    with pytest.raises(UnknownZone, match="expected an IANA name"):
         Calendar("day", str(name))
 
 
