@@ -229,6 +229,19 @@ def test_seek_of_one_partition_voids_its_batches_only(tell: Tell) -> None:
     tell(story, piece(0, 1))
 
 
+def test_partition_sought_while_another_is_delivered_is_left_out(tell: Tell) -> None:
+    async def story(consumer: Scripted) -> None:
+        consumer.resume_partitions({OTHER})
+        consumer.script.append((OTHER, piece(0, 1)))
+        messages = aiter(consumer.getmany(0.01))
+        await anext(messages)
+        await consumer.seek(OTHER, 3)
+        with pytest.raises(StopAsyncIteration):
+            await anext(messages)
+
+    tell(story, piece(0, 1))
+
+
 def test_stopped_flow_hands_out_nothing(tell: Tell) -> None:
     async def story(consumer: Scripted) -> None:
         messages = aiter(consumer.getmany(0.01))
