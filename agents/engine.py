@@ -195,18 +195,19 @@ class Engine:
         """
         await self._tell_progress()
         feeding = self.feeding()
-        done = 0
-        ready = self.shards.open_ones()
-        for number in self.shards.owned:
-            if number not in ready:
-                continue
-            try:
-                async with self.shards.use(number) as processor:
-                    self._note_reached(number, processor)
-                    done += await processor.tick(feeding, self.clock.now_ms())
-            except NotOwned:
-                continue
-        return done
+        # side by side: a shard that is at work on a batch doesn't hold up the others' flushes
+        done = await asyncio.gather(
+            *(self._tick_shard(number, feeding) for number in self.shards.open_ones())
+        )
+        return sum(done)
+
+    async def _tick_shard(self, number: int, feeding: list[TP]) -> int:
+        try:
+            async with self.shards.use(number) as processor:
+                self._note_reached(number, processor)
+                return await processor.tick(feeding, self.clock.now_ms())
+        except NotOwned:
+            return 0
 
     def _note_reached(self, number: int, processor: ShardProcessor) -> None:
         waiting = self._reached.get(number, [])
