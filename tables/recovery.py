@@ -85,6 +85,8 @@ def _note_marks(shard: "Shard", latest: dict[bytes, bytes | None]) -> None:
     before = shard.marks
     shard.marks = decode_marks(body)
     shard.marks.sent = max(before.sent, shard.marks.sent)
+    # others numbered on since this disk's state; a number used again would count as sent
+    shard.numbered = max(shard.numbered, shard.marks.sent)
     for retired, sign in ((shard.marks.retired, 1), (before.retired, -1)):
         for name, totals in unpack_totals(retired).items():
             shard.totals.setdefault(name, Totals()).merge(totals, sign)
