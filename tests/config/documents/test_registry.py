@@ -53,7 +53,7 @@ def test_an_example_can_be_applied_and_is_marked(path: Path) -> None:
     found = load_document(data)
     assert isinstance(found, Aggregator)
     assert found.name == f"example-{path.stem}"
-    assert found.input == "usage"
+    assert found.input == "example-usage"
     assert refuse_for_stream(found) == []
 
 
@@ -62,6 +62,7 @@ def test_an_example_can_be_applied_and_is_marked(path: Path) -> None:
     [
         (Decimal("1.50"), "1.5"),
         (Decimal("1e400"), "1E+400"),
+        ([Decimal("1.50")], "[1.5]"),
         (NotANumber("1e5000"), "1e5000"),
         (10**4000, "a number of more than 80 digits"),
         ({"a": [1, None, True, "ü"]}, '{"a": [1, null, true, "ü"]}'),
