@@ -12,7 +12,7 @@ from app.cluster.beat import State
 from app.facade.documents import DocumentsArea
 from app.facade.figures import next_dues, overdue
 from app.facade.parts import Parts
-from app.facade.process import cpu_s, memory_bytes
+from app.facade.process import cpu_s, memory_bytes, version
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.totals import ControlTotals
@@ -20,9 +20,6 @@ from app.shapes import Sample
 from domain.aggregation.totals import Totals
 from tables.routes import Route
 from tables.store import RocksStore
-
-VERSION = "0.1.0"
-UNKNOWN = ""
 
 
 class Metrics:
@@ -53,7 +50,7 @@ class Metrics:
         }
         versions = await self._documents.in_force(None)
         return [
-            Sample("sluice_info", 1, {"version": VERSION}),
+            Sample("sluice_info", 1, {"version": version()}),
             *self._routed(mine),
             *self._sent(),
             *self._control(mine),
@@ -150,7 +147,8 @@ class Metrics:
         names = self._parts.names
         oldest_s = 0.0
         for (topic, partition), lag in sorted(self._sampler.lags.items()):
-            labels = {"topic": names.public(topic), "partition": str(partition)}
+            shown = topic if names.is_internal(topic) else names.public(topic)
+            labels = {"topic": shown, "partition": str(partition)}
             yield Sample("sluice_lag_records", lag.records, labels)
             if lag.records:
                 oldest_s = max(oldest_s, self._sampler.now_s() - lag.moved_s)
