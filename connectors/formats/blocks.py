@@ -45,12 +45,12 @@ class Blocks:
         longest: int,
         *,
         quoted: bool = False,
-        size: int = BLOCK_BYTES,
+        size: int | None = None,
     ) -> None:
         self._stream = stream
         self._line, self._offset = start
-        self._size = size
-        self._longest = max(longest, size)
+        self._size = BLOCK_BYTES if size is None else size
+        self._longest = max(longest, self._size)
         self._quoted = quoted
         self._held = b""
         self._ended = False
@@ -159,8 +159,9 @@ def character_at(
     return found
 
 
-def longest_line(text: bytes, ends: "np.ndarray[Any, np.dtype[np.intp]]") -> int:
-    """The length of the longest line in bytes."""
+def line_lengths(text: bytes) -> tuple[int, int]:
+    """The lengths of the shortest and of the longest line in bytes."""
     import numpy as np
 
-    return int(np.diff(ends, prepend=-1, append=len(text)).max()) - 1
+    lengths = np.diff(line_ends(text), prepend=-1, append=len(text))
+    return int(lengths.min()) - 1, int(lengths.max()) - 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from connectors.formats.blocks import LARGE_BYTES, Block, line_ends, longest_line
+from connectors.formats.blocks import LARGE_BYTES, Block, line_lengths
 from connectors.formats.jsonl import too_large
 from domain.errors import Reject
 
@@ -73,7 +73,9 @@ def plain_cells(block: Block, width: int, columns: list[int], limit: int) -> Arr
             text.decode()
         except UnicodeDecodeError:
             return None
-    if not columns or (len(text) > limit and longest_line(text, line_ends(text)) > limit):
+    shortest, longest = line_lengths(text)
+    # Arrow takes a blank line for a row of empty cells: a row has its commas at least
+    if not columns or longest > limit or shortest < width - 1 + (b"\r" in text):
         return None
     found = _arrow(text, width, columns)
     if found is None or any(len(codes) != block.lines for _, codes in found.values()):
@@ -123,7 +125,7 @@ def _options(width: int, columns: tuple[int, ...]) -> tuple[Any, Any, Any]:
 def quoted_cells(block: Block, width: int, limit: int) -> RowCells:
     """The cells of any block."""
     text, valid = _decoded(block.text)
-    raw_sizes = len(block.text) > limit and longest_line(block.text, line_ends(block.text)) > limit
+    raw_sizes = len(block.text) > limit and line_lengths(block.text)[1] > limit
     found = RowCells(block)
     csv.field_size_limit(max(len(text) + 1, csv.field_size_limit()))
     reader = csv.reader([line + "\n" for line in text.split("\n")], strict=True)

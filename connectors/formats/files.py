@@ -65,14 +65,12 @@ class Source:
         """Reads the whole file if it is compressed; raises InputError if that can't be done."""
         if not self.zipped:
             return
-        count = 0
         with self.path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as content:
             try:
-                while piece := content.read(PIECE_BYTES):
-                    count += len(piece)
+                while content.read(PIECE_BYTES):
+                    continue
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                problem = f"the gzip data is broken after {count:,} bytes of content ({error})"
-                raise InputError(self.name, problem, "a whole .gz file") from error
+                raise _broken_gzip(self.name, error) from error
 
     def _unchanged(self, status: os.stat_result) -> None:
         if _seen(status) != self._seen:
@@ -141,8 +139,11 @@ def _head(name: str, path: Path) -> bytes:
         try:
             return content.read(4)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            problem = f"the gzip data is broken from its beginning ({error})"
-            raise InputError(name, problem, "a whole .gz file") from error
+            raise _broken_gzip(name, error) from error
+
+
+def _broken_gzip(name: str, error: Exception) -> InputError:
+    return InputError(name, f"the gzip data is broken ({error})", "a whole .gz file")
 
 
 def _copied(stream: BinaryIO, scratch: Path) -> Path:

@@ -9,7 +9,7 @@ from connectors.formats.blocks import (
     Blocks,
     character_at,
     line_ends,
-    longest_line,
+    line_lengths,
 )  # fmt: skip
 from connectors.formats.files import Source
 from connectors.formats.json import JsonDecoder
@@ -72,7 +72,7 @@ class JsonLinesReader:
             before = character_at(text, ends - 2)
         if not ((before == CLOSING).all() and (after == OPENING).all()):
             return None
-        if len(text) > self._limit and longest_line(text, ends) > self._limit:
+        if len(text) > self._limit and line_lengths(text)[1] > self._limit:
             return None
         views = self._decoder.decode_block(text)
         return views if views is not None and len(views) == block.lines else None
