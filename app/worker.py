@@ -15,13 +15,14 @@ from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
 from agents.pumps import Pumps
+from app.topic_specs import spec_of
 from config.clock import Clock, clock_from
 from config.documents.registry import load_document
 from config.names import Names
 from config.settings import Settings
-from config.topics import Topic, Topics
+from config.topics import Topics
 from connectors.streams import open_log
-from connectors.streams.base import Log, TopicSpec
+from connectors.streams.base import Log
 from connectors.streams.faust_app import make_app
 from connectors.streams.faust_schema import BatchSchema
 from domain.aggregation.document import Aggregator
@@ -118,9 +119,7 @@ class Worker:
     async def _make_input(self, name: str) -> None:
         await self.log.ensure_topic(spec_of(self.topics.usage_topic(name)))
         count = (await self.log.topics())[self.names.topic(name)]
-        await self.log.ensure_topic(
-            spec_of(self.topics.changelog(f"routes-{name}", count, "routing decisions"))
-        )
+        await self.log.ensure_topic(spec_of(self.topics.routes(name, count)))
 
     async def prepare(self, document: dict[str, Any]) -> None:
         """Makes the topics that a document needs, before it is in force."""
@@ -271,15 +270,3 @@ class Worker:
         if hasattr(self, "engine"):
             await self.engine.stop()
         await self.log.stop()
-
-
-def spec_of(topic: Topic) -> TopicSpec:
-    """A topic as the stream makes it."""
-    return TopicSpec(
-        topic.name,
-        topic.partitions,
-        topic.compact,
-        topic.retention_ms,
-        topic.max_message_bytes,
-        topic.log_append_time,
-    )

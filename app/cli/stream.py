@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from app.cli.command import Context
-from config.topics import Topic
 from connectors.streams import open_log
-from connectors.streams.base import Log, StreamUnavailable, TopicSpec
+from connectors.streams.base import Log, StreamUnavailable
 from domain.errors import Unreachable
 
 T = TypeVar("T")
@@ -43,15 +42,3 @@ async def _run(context: Context, task: Callable[[Log], Awaitable[T]]) -> T:
 
 def _unreachable(stream: str, detail: str) -> Unreachable:
     return Unreachable(f"stream {stream}", detail)
-
-
-def spec_of(topic: Topic) -> TopicSpec:
-    """A topic as the stream makes it."""
-    return TopicSpec(
-        name=topic.name,
-        partitions=topic.partitions,
-        compact=topic.compact,
-        retention_ms=topic.retention_ms,
-        max_message_bytes=topic.max_message_bytes,
-        log_append_time=topic.log_append_time,
-    )

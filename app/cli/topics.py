@@ -49,7 +49,8 @@ def chosen(context: Context, names: Sequence[str]) -> list[Topic]:
 
 
 def _create(arguments: argparse.Namespace, context: Context) -> int:
-    from app.cli.stream import on_stream, spec_of
+    from app.cli.stream import on_stream
+    from app.topic_specs import spec_of
 
     wanted = chosen(context, arguments.topics)
 

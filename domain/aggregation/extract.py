@@ -196,11 +196,10 @@ def _input_lines(
     cloud: str,
 ) -> list[str]:
     if item.kind == "test":
-        assert_compare = item.compare
-        if assert_compare is None:
+        if item.compare is None:
             raise TypeError("a test without its comparison")
         where = groups.get(item.field) or at(item.field.removeprefix("record."))
-        return [f"v{i} = {_test(names, assert_compare, where)}"]
+        return [f"v{i} = {_test(names, item.compare, where)}"]
     field = at(item.field)
     if item.kind == "present":
         return [f"v{i} = {field} is not ABSENT and {field} is not None"]
