@@ -227,7 +227,8 @@ class Engine:
         ends = await self.log.end_offsets([*mine, *own])
         for tp in own:
             if tp[1] not in self.read:
-                self.read[tp[1]] = await self._committed(tp)
+                start = await self._committed(tp)
+                self.read.setdefault(tp[1], start)  # a batch may have come meanwhile
         progress = [await self._progress_of(tp, ends[tp], now) for tp in mine]
         progress = [each for each in progress if each.until > 0]
         if not progress:
@@ -247,7 +248,8 @@ class Engine:
         at = (topic, tp[1])
         position = self.intakes.positions.get(at)
         if position is None:
-            position = self.intakes.positions[at] = await self._committed(tp)
+            start = await self._committed(tp)
+            position = self.intakes.positions.setdefault(at, start)  # a batch may have come
         route = self.intakes.routes().get(at)
         until = now if position >= end else (0 if route is None else route.until)
         return Progress(topic, tp[1], until)
