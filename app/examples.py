@@ -38,8 +38,8 @@ def documents() -> list[dict[str, Any]]:
 
 
 async def run(facade: Facade, clock: Clock) -> None:
-    """Applies the documents if none of them was ever applied here, then sends records for ever,
-    as long as one of the documents is in force as it was."""
+    """Applies the documents that never were applied here, then sends records for ever, as long as
+    one of them is in force as it was."""
     while not await _applied(facade):
         await asyncio.sleep(_START_S)
     chance = random.Random()
@@ -62,14 +62,13 @@ async def run(facade: Facade, clock: Clock) -> None:
 
 
 async def _applied(facade: Facade) -> bool:
-    found = documents()
-    known = [await facade.versions(str(body["kind"]), str(body["name"])) for body in found]
-    if any(known):
-        return True
+    """Applies those that never were; False when it has to be tried again."""
     change = Change(EXAMPLES, "examples for a first look")
-    for body in found:
+    for body in documents():
+        kind, name = str(body["kind"]), str(body["name"])
         try:
-            await facade.put_document(str(body["kind"]), str(body["name"]), body, change, 0.0)
+            if not await facade.versions(kind, name):
+                await facade.put_document(kind, name, body, change, 0.0)
         except (StreamError, Unavailable) as error:
             logger.warning("the examples are not applied yet: %s", error)
             return False
