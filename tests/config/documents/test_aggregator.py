@@ -77,6 +77,11 @@ def test_a_small_document_gets_the_defaults() -> None:
     assert found.flush == Flush("end_of_stream")
 
 
+def test_null_may_be_a_group_value() -> None:
+    group = {"fields": ["account"], "null_group": True}
+    assert load_aggregator({**SMALL, "group": group}).group == Group(("account",), (), True)
+
+
 def test_a_period_alone_is_a_group_and_its_zone_is_utc() -> None:
     group = {"periods": [{"field": "at", "period": "hour"}]}
     found = load_aggregator({**SMALL, "group": group}).group
