@@ -94,7 +94,7 @@ class Worker:
             self.log,
             self.clock,
             group=self.names.group,
-            instance_id=self._instance_id,
+            instance_id=self._member(),
         )
         self.app.on_partitions_assigned.connect(self._on_assigned, weak=False)
         self._pumps = Pumps(self._take, self.fail, self._still)
@@ -104,6 +104,16 @@ class Worker:
         self._spawn(self._follow())
         self._spawn(self._tick())
         self._spawn(self._watch())
+
+    def _member(self) -> str | None:
+        """The static member of the group that this worker is, if it is one.
+
+        A broker gives a member that is back what it had, whatever it subscribes to now. So a
+        worker is the same member only with the documents and roles of before.
+        """
+        if self._instance_id is None:
+            return None
+        return f"{self._instance_id}-{'-'.join(self.roles)}-{self.documents.revision}"
 
     async def catch_up(self) -> bool:
         """Reads the documents up to the newest version; whether there was any."""

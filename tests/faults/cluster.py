@@ -54,7 +54,10 @@ class Cluster:
     # Workers
 
     def start(self, number: int = 0, **disturbed: str) -> Process:
-        """Starts a worker in the folder of that number, `kill`ed or `stop`ped at "STEP:N"."""
+        """Starts a worker in the folder of that number, `kill`ed or `stop`ped at "STEP:N".
+
+        `member` makes it a static member of the group.
+        """
         folder = self.folder / f"worker-{number}"
         folder.mkdir(parents=True, exist_ok=True)
         environ = {f"SLUICE_TEST_{how.upper()}": when for how, when in disturbed.items()}

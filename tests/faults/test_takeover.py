@@ -70,6 +70,17 @@ def test_worker_stopped_in_a_commit_past_its_session_writes_nothing_that_survive
         pair.check()
 
 
+def test_static_member_killed_before_it_had_its_input_has_it_when_it_is_back(
+    pair: Cluster,
+) -> None:
+    pair.start(0, member="m")
+    with running(pair, 0):
+        pair.kill(0)  # it knows the documents; the group may not know that it wants their input
+        pair.start(0, member="m")
+        pair.feed(2)
+        pair.check()
+
+
 def test_rebalances_every_few_seconds_lose_and_repeat_nothing(pair: Cluster) -> None:
     with running(pair, 2):
         for n in range(4):

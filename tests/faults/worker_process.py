@@ -53,7 +53,12 @@ class Runner:
     async def run(self) -> int:
         """The exit code: 0 stopped, 1 failed."""
         while True:
-            worker = Worker(self._settings, ("route", "aggregate"), on_step=self._on_step)
+            worker = Worker(
+                self._settings,
+                ("route", "aggregate"),
+                instance_id=os.environ.get("SLUICE_TEST_MEMBER"),
+                on_step=self._on_step,
+            )
             try:
                 await worker.start()
                 self.worker = worker
