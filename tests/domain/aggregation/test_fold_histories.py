@@ -7,13 +7,16 @@ failing one can be lived again.
 
 import json
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
 
 from config.documents.aggregator import load_aggregator
 from connectors.formats.json import JsonDecoder
-from domain.aggregation.compiled import compile_fold
+from domain.aggregation.compiled import FoldFunction, compile_fold
 from domain.aggregation.fold import Fold
 from domain.aggregation.rule import Rule, compile_rule
 from domain.aggregation.session import Row
@@ -21,6 +24,7 @@ from domain.aggregation.totals import Totals, contribution
 from tables.codec import decode_row, encode_row
 
 HISTORIES = 10_000
+DOCUMENTS = 1_000  # aggregators, each in up to three versions
 OPERATIONS = [
     {"field": "bytes", "operation": "sum"},
     {"field": "price", "operation": "sum"},
@@ -83,11 +87,34 @@ def a_record(rnd: random.Random, clock_ms: int) -> bytes:
     return json.dumps({**kept, "account": "a", "id": record["id"]}).encode()
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """One version of a document, ready to run."""
+
+    rule: Rule
+    fold: FoldFunction
+    decode: Callable[[bytes], Any]
+    extract: Callable[[Any], Any]
+
+
+@cache
+def versions_of(number: int) -> list[Compiled]:
+    """The versions of one aggregator; many histories share them, for compiling takes longest."""
+    rnd = random.Random(number)
+    found = []
+    for version in range(1, rnd.randint(1, 3) + 1):
+        rule = compile_rule(load_aggregator(a_document(rnd)), version)
+        decoder = JsonDecoder(rule.paths())
+        extract = rule.extractor(decoder.attributes)
+        found.append(Compiled(rule, compile_fold(rule), decoder.decode, extract))
+    return found
+
+
 class Key:
     """One session key at work: its row, and everything that came out."""
 
-    def __init__(self, rules: list[Rule]) -> None:
-        self.rules = rules
+    def __init__(self, versions: list[Compiled]) -> None:
+        self.versions = versions
         self.row = Row()
         self.outputs: list[list[Any]] = []
         self.seen: dict[bytes, list[Any]] = {}
@@ -96,12 +123,12 @@ class Key:
 
     def fold(self, version: int, entries: list[Any]) -> None:
         """One batch, and the commit after it."""
-        rule = self.rules[version - 1]
+        one = self.versions[version - 1]
         self.row = decode_row(encode_row(self.row))
-        ctx = Fold(rule, "usage", 0, lambda _name, v: self.rules[v - 1], seen=dict(self.seen))
+        ctx = Fold(one.rule, "usage", 0, lambda _, v: self.versions[v - 1].rule, seen=self.seen)
         ctx.key = b'["a"]'
         while True:
-            compile_once(rule)(self.row, entries, ctx)
+            one.fold(self.row, entries, ctx)
             self.rejected += [rejection.offset for rejection in ctx.rejections]
             ctx.rejections.clear()
             self.outputs += self.row.outputs
@@ -113,42 +140,26 @@ class Key:
         self.totals.merge(ctx.totals)
 
 
-_compiled: dict[int, tuple[Rule, Any]] = {}
-
-
-def compile_once(rule: Rule) -> Any:
-    """The fold of a rule; the rule is kept too, so that its identity stays its own."""
-    if id(rule) not in _compiled:
-        if len(_compiled) > 100:
-            _compiled.clear()
-        _compiled[id(rule)] = (rule, compile_fold(rule))
-    return _compiled[id(rule)][1]
-
-
 def live(number: int) -> None:
     """One history, told straight and told in pieces."""
     rnd = random.Random(number)
-    rules = [
-        compile_rule(load_aggregator(a_document(rnd)), v + 1) for v in range(rnd.randint(1, 3))
-    ]
+    versions = versions_of(number % DOCUMENTS)
     parts: list[tuple[int, list[Any]]] = []
     offset, clock_ms = 0, START_MS
-    for rule in rules:
-        decoder = JsonDecoder(rule.paths())
-        extract = rule.extractor(decoder.attributes)
+    for one in versions:
         entries = []
         for _ in range(rnd.randint(1, 8)):
             clock_ms += rnd.randint(0, 20_000)
             offset += rnd.randint(1, 3)
-            extracted = extract(decoder.decode(a_record(rnd, clock_ms)))
+            extracted = one.extract(one.decode(a_record(rnd, clock_ms)))
             assert extracted is not None
             entries.append((offset, clock_ms, extracted[1]))
-        parts.append((rule.version, entries))
+        parts.append((one.rule.version, entries))
 
-    straight = Key(rules)
+    straight = Key(versions)
     for version, entries in parts:
         straight.fold(version, entries)
-    pieces = Key(rules)
+    pieces = Key(versions)
     done: list[tuple[int, list[Any]]] = []
     for version, entries in parts:
         left = list(entries)
@@ -165,7 +176,7 @@ def live(number: int) -> None:
     assert decode_row(encode_row(pieces.row)) == decode_row(encode_row(straight.row))
     assert pieces.rejected == straight.rejected
     assert pieces.totals.count == straight.totals.count
-    sums = rules[pieces.row.open.version - 1].sums if pieces.row.open is not None else ()
+    sums = versions[pieces.row.open.version - 1].rule.sums if pieces.row.open is not None else ()
     assert contribution(pieces.row, sums).count == pieces.totals.count
     assert pieces.totals.balanced()
     ids = [json.loads(content)["id"] for _, _, content in pieces.outputs]
