@@ -56,7 +56,7 @@ class Cluster:
     def start(self, number: int = 0, **disturbed: str) -> Process:
         """Starts a worker in the folder of that number, `kill`ed or `stop`ped at "STEP:N".
 
-        `member` makes it a static member of the group.
+        `member` makes it a static member of the group; `roles` are all by default.
         """
         folder = self.folder / f"worker-{number}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cluster import START_S, Cluster, running
-from tests.faults.usage import PARTITIONS
+from tests.faults.usage import BY_PRODUCT, PARTITIONS
 from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
@@ -70,12 +70,14 @@ def test_worker_stopped_in_a_commit_past_its_session_writes_nothing_that_survive
         pair.check()
 
 
-def test_static_member_killed_before_it_had_its_input_has_it_when_it_is_back(
+def test_static_member_that_comes_back_with_other_roles_is_given_what_they_need(
     pair: Cluster,
 ) -> None:
-    pair.start(0, member="m")
+    pair.documents = [BY_PRODUCT]
+    pair.settings["session_timeout_s"] = "8"  # it is back before it is given up
+    pair.start(0, member="m", roles="aggregate")
     with running(pair, 0):
-        pair.kill(0)  # it knows the documents; the group may not know that it wants their input
+        pair.kill(0)
         pair.start(0, member="m")
         pair.feed(2)
         pair.check()

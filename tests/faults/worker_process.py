@@ -55,7 +55,7 @@ class Runner:
         while True:
             worker = Worker(
                 self._settings,
-                ("route", "aggregate"),
+                os.environ.get("SLUICE_TEST_ROLES", "route,aggregate").split(","),
                 instance_id=os.environ.get("SLUICE_TEST_MEMBER"),
                 on_step=self._on_step,
             )
