@@ -10,15 +10,15 @@ from domain.errors import SluiceError, UsageError
 
 
 class AlreadyTaken(SluiceError):
-    """A file with the same bytes was taken before (exit 1)."""
+    """A file with the same bytes was taken before, or is given twice (exit 1)."""
 
-    def __init__(self, name: str, before: str, by: Sequence[str]) -> None:
+    def __init__(self, name: str, before: str, by: Sequence[str] = ()) -> None:
         self.name = name
         known = f" as {before}" if before != name else ""
-        super().__init__(
-            f"{name} was taken before{known}, by {', '.join(by)}: nothing was counted\n"
-            "--again counts its records once more"
-        )
+        told = f"{name} was taken before{known}, by {', '.join(by)}"
+        if not by:
+            told = f"{name} is given twice" + (f", it has the same bytes as {before}" * bool(known))
+        super().__init__(f"{told}: nothing was counted\n--again counts its records once more")
 
 
 class RunUnfinished(UsageError):
@@ -144,5 +144,4 @@ def _check(source: Source, file: File, names: Sequence[str], entries: Sequence[E
         raise AlreadyTaken(source.name, file.names[-1], by)
     for entry in entries:
         if entry.source.digest == source.digest:
-            problem = f"{entry.source.name} and {source.name} have the same bytes"
-            raise UsageError(f"{problem}; expected each file once", "--again counts both")
+            raise AlreadyTaken(source.name, entry.source.name)

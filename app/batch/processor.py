@@ -60,7 +60,9 @@ class BatchProcessor(ShardProcessor):
         while found := [key for key, _ in self.shard.store.scan(first, last, ENDING_ROWS)]:
             changes = self._nothing()
             folds: dict[int, Fold] = {}
-            for key, row in self.shard.load(key[1:] for key in found).items():
+            rows = self.shard.load(key[1:] for key in found)
+            for key in (key[1:] for key in found):
+                row = rows[key]
                 if row.open is not None:
                     fold = self._closing(folds, name, row.open.version, flush_type)
                     fold.key = key[len(fold.rule.prefix) :]
