@@ -16,8 +16,10 @@ tests/connectors/streams/test_faust_privates.py:
 """
 
 import asyncio
+from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from faust.transport.consumer import Consumer
@@ -63,22 +65,23 @@ class BatchingConsumer(Consumer):
         self.in_flight = InFlight()
         self._ready: dict[TP, deque[Slice]] = {}
         self._freed = asyncio.Event()
+        self._fetching = asyncio.Lock()
         self._era = 0
         super().__init__(*args, **kwargs)
 
     # -- what a transport adds
 
+    @abstractmethod
     async def fetch(self, room: Mapping[TP, int], timeout: float) -> list[tuple[TP, Slice]]:
         """The next slices of these partitions, in order, none of them empty.
 
         Waits up to `timeout` seconds for the first, and returns early when `self._freed` is set.
         `room` says how many slices of a partition are wanted; more may be given.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def end_offsets(self, tps: set[TP]) -> dict[TP, int]:
         """The offsets the next records will get, asked of the stream now, in one call."""
-        raise NotImplementedError
 
     async def end_offset(self, tp: TP) -> int:
         """The offset the next record of one partition will get, asked of the stream now."""
@@ -108,20 +111,28 @@ class BatchingConsumer(Consumer):
 
     async def _fill(self, timeout: float) -> None:
         """Waits until there may be something to hand out, for `timeout` seconds at most."""
-        if any(self._may_hand_out(tp) for tp in self._ready):
-            return
-        self._freed.clear()
-        active = self._get_active_partitions() - self._ready.keys()
-        room = {tp: free for tp in active if (free := self.in_flight.room(tp)) > 0}
-        if not room:
-            await self.wait(self._freed, timeout=timeout)  # type: ignore[arg-type]  # as above
-            return
-        era = self._era
-        slices = await self.fetch(room, timeout)
-        if era != self._era:
-            return  # sought or revoked meanwhile: these are read again
-        for tp, piece in slices:
-            self._ready.setdefault(tp, deque()).append(piece)
+        async with self._fetching:
+            if any(self._may_hand_out(tp) for tp in self._ready):
+                return
+            self._freed.clear()
+            active = self._get_active_partitions() - self._ready.keys()
+            room = {tp: free for tp in active if (free := self.in_flight.room(tp)) > 0}
+            if not room:
+                await self.wait(self._freed, timeout=timeout)  # type: ignore[arg-type]  # as above
+                return
+            era = self._era
+            slices = await self.fetch(room, timeout)
+            if era == self._era:  # else all was revoked, and is read again by whoever gets it
+                for tp, piece in slices:
+                    self._ready.setdefault(tp, deque()).append(piece)
+
+    @asynccontextmanager
+    async def _between_fetches(self) -> AsyncIterator[None]:
+        # A fetch has moved the positions of other partitions too when its slices come back: none
+        # of them may be lost because one partition is sought.
+        self._freed.set()
+        async with self._fetching:
+            yield
 
     def _hand_out(self, tp: TP) -> BatchMessage:
         waiting = self._ready[tp]
@@ -245,21 +256,26 @@ class BatchingConsumer(Consumer):
 
     async def perform_seek(self) -> None:
         """Goes back to the committed offsets; batches on the way are void."""
-        self.forget()
-        committed = await self.seek_to_committed()
-        self.forget()
-        for tp in self.assignment():
-            # None: never committed, so that the first batch may begin anywhere
-            where = committed.get(tp)
-            self.in_flight.start_at(tp, where)
-            self._committed_offset[tp] = where
-            self._read_offset[tp] = where
+        async with self._between_fetches():
+            self.forget()
+            committed = await self.seek_to_committed()
+            for tp in self.assignment():
+                # None: never committed, so that the first batch may begin anywhere
+                where = committed.get(tp)
+                self.in_flight.start_at(tp, where)
+                self._committed_offset[tp] = where
+                self._read_offset[tp] = where
 
     async def seek(self, partition: TP, offset: int) -> None:
         """Goes on with one partition at `offset`; its batches on the way are void."""
-        self.forget({partition})
-        await super().seek(partition, offset)
-        self.forget({partition})
+        async with self._between_fetches():
+            self.forget({partition})
+            await super().seek(partition, offset)
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Goes on at these offsets; batches on the way are void."""
+        for tp, offset in partitions.items():
+            await self.seek(tp, offset)
 
     def forget(self, tps: set[TP] | None = None) -> None:
         """Voids what was fetched and handed out of these partitions, or of all."""

@@ -220,10 +220,10 @@ class Consumer(BatchingConsumer):
         return TP(topic, partition)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-        raise NotImplementedError("getmany is replaced")
+        raise TypeError("getmany is replaced: batches are read by fetch")
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        raise NotImplementedError("getmany is replaced")
+        raise TypeError("getmany is replaced: batches are read by fetch")
 
 
 class Transport(FaustTransport):
