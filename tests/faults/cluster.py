@@ -18,7 +18,7 @@ from connectors.streams.base import Item
 from domain.aggregation.totals import PLACES, SUM_PLACES
 from tests.faults.oracle import check_flushes, check_letters, check_totals, expected
 from tests.faults.process import NoAnswer, Process
-from tests.faults.usage import DOCUMENTS, INPUT, PARTITIONS, Usage
+from tests.faults.usage import DOCUMENTS, INPUT, PARTITIONS, Sent, Usage
 from tests.waiting import until
 
 START_S = 60.0  # two cores for all that runs here
@@ -126,10 +126,11 @@ class Cluster:
     def feed(self, batches: int, size: int = 60) -> None:
         """Appends records through whichever workers are alive; those not acknowledged again."""
         for _ in range(batches):
-            rows = self.usage.batch(size)
-            until(
-                partial(self._ask_any, "append", topic=INPUT, rows=rows), START_S, "records taken"
-            )
+            self.put(self.usage.batch(size))
+
+    def put(self, rows: list[Sent]) -> None:
+        """Appends these through any worker that is alive."""
+        until(partial(self._ask_any, "append", topic=INPUT, rows=rows), START_S, "records taken")
 
     def offer(self, number: int = 0, size: int = 60) -> bool:
         """Appends through one worker; True when it is dead, NoAnswer when it dies meanwhile."""
