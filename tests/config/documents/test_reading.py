@@ -190,6 +190,18 @@ def test_aliases_of_aliases_do_not_fill_memory() -> None:
     assert "at most 50000 values" in refused("\n".join(lines))
 
 
+def test_yaml_in_brackets_is_yaml() -> None:
+    assert only("{kind: aggregator, at: 12:00, n: [1.5]}") == {
+        "kind": "aggregator",
+        "at": "12:00",
+        "n": [Decimal("1.5")],
+    }
+
+
+def test_a_repeated_key_of_json_is_named() -> None:
+    assert '"b" is not accepted' in refused('{"a": 1, "b": 2, "b": 3}')
+
+
 def test_wrong_json_has_its_line() -> None:
     assert refused('{"a": 1,\n "b": }', "f.json").startswith("f.json:2: ")
 
