@@ -12,6 +12,9 @@ tests/connectors/streams/test_faust_privates.py:
   `on_partitions_revoked` (replaced): the stock ones commit past messages in work, forget what was
   acknowledged before they commit it, and call gc.collect() in a loop.
 - `_add_gap` (made void): it commits past messages in work when offsets have gaps.
+- `_read_offset` (made void): the drain loop notes there what it delivers, also after a seek has
+  put back where to read, and then drops as read before what comes from there. InFlight holds that
+  offsets rise.
 - `_get_active_partitions`, `_committed_offset`, `_wait_for_ack`, `_waiting_for_ack`: its state.
 """
 
@@ -54,6 +57,16 @@ class BatchMessage(ConsumerMessage):
     ticket: int
 
 
+class _NoOffsets(dict[TP, int | None]):
+    """Stands in for Faust's `_read_offset`: None for every partition, whatever is set."""
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        pass
+
+
 class BatchingConsumer(Consumer):
     """Hands out batches, at most `InFlight`'s limit unacknowledged per partition.
 
@@ -68,6 +81,7 @@ class BatchingConsumer(Consumer):
         self._fetching = asyncio.Lock()
         self._era = 0
         super().__init__(*args, **kwargs)
+        self._read_offset = _NoOffsets()
 
     # -- what a transport adds
 
@@ -264,7 +278,6 @@ class BatchingConsumer(Consumer):
                 where = committed.get(tp)
                 self.in_flight.start_at(tp, where)
                 self._committed_offset[tp] = where
-                self._read_offset[tp] = where
 
     async def seek(self, partition: TP, offset: int) -> None:
         """Goes on with one partition at `offset`; its batches on the way are void."""

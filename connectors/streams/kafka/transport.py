@@ -141,6 +141,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             consumer._fetcher.request_offset_reset(fresh, strategy)
         return {TP(*tp): committed[tp].offset for tp in still if tp in committed}
 
+    async def seek_in_thread(self, tp: TP, offset: int) -> None:
+        """Moves the position of one partition. Faust's own `seek` does so from another thread."""
+        await self.call_thread(self._seek_in_thread, tp, offset)
+
+    async def _seek_in_thread(self, tp: TP, offset: int) -> None:
+        self._ensure_consumer().seek(TopicPartition(*tp), offset)
+
     async def end_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
         """The offsets the next records will get, one request to each broker."""
         wanted = [TopicPartition(*tp) for tp in tps]
@@ -199,6 +206,9 @@ class Consumer(BatchingConsumer, driver.Consumer):
         finally:
             freed.cancel()
             fetching.cancel()
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        await self._thread.seek_in_thread(partition, offset)
 
     async def end_offsets(self, tps: set[TP]) -> dict[TP, int]:
         """See BatchingConsumer.end_offsets."""

@@ -1,6 +1,5 @@
 """Faust's parts without a stream: an app, and a consumer that hands out what a test gives it."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ def piece(first: int, count: int, next_offset: int | None = None) -> Slice:
 class Scripted(BatchingConsumer):
     """Hands out the slices in `script`; notes commits in `commits` and what went on in `story`.
 
-    A fetch takes until `fetched` is set, when there is one.
+    A `slow` fetch takes until it is told to return early.
     """
 
     def __init__(self, app: App, *script: tuple[TP, Slice]) -> None:
@@ -43,7 +42,7 @@ class Scripted(BatchingConsumer):
         self.story: list[str] = []
         self.committed_before: dict[TP, int] = {}
         self.accepts_commits = True
-        self.fetched: asyncio.Event | None = None
+        self.slow = False
 
         async def nothing(*_: object) -> None:
             self.story.append("the app's callback")
@@ -54,8 +53,8 @@ class Scripted(BatchingConsumer):
     async def fetch(self, room: Mapping[TP, int], timeout: float) -> list[tuple[TP, Slice]]:
         taken = [(tp, piece) for tp, piece in self.script if tp in room]
         self.script = [entry for entry in self.script if entry not in taken]
-        if self.fetched is not None:
-            await self.fetched.wait()
+        if self.slow:
+            await self._freed.wait()
         return taken
 
     async def batches(self) -> list[Any]:
@@ -93,8 +92,6 @@ class Scripted(BatchingConsumer):
 
     def _new_topicpartition(self, topic: str, partition: int) -> TP:
         return TP(topic, partition)
-
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None: ...
 
     async def position(self, tp: TP) -> int | None: ...
 
