@@ -54,8 +54,10 @@ class Database:
             # No shared memory file: it could not be made on a full disk, and a page of it that
             # the disk has no room for would be a SIGBUS. First, before anything looks at the file
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            if connection.execute("PRAGMA page_count").fetchone() == (0,):
+                # only for a new file: in an old one the second is a write, on a full disk too
+                connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+                connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute("PRAGMA journal_mode=WAL")
             # FULL: what is acknowledged survives a power cut too. The states beside this log
             # carry positions in it, and must never be ahead of its end. One sync per group of

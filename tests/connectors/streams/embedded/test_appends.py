@@ -101,7 +101,9 @@ def test_large_groups_are_written_in_several_transactions(
     assert written == [8, 4, 25, 1]
 
 
-def test_stop_finishes_appends_under_way(tmp_path: Path) -> None:
+def test_stop_finishes_appends_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "GROUP_ROWS", 1)
+
     async def story(log: EmbeddedLog) -> list[asyncio.Task[tuple[int, int]]]:
         topic = await made(log)
         calls = [asyncio.create_task(log.append(topic, 0, rows(b"%d" % n))) for n in range(50)]
