@@ -1,6 +1,7 @@
 """Records of a topic as pages over all its partitions."""
 
 import asyncio
+from collections.abc import Iterator
 from heapq import merge
 
 from app.backend import BadCursor
@@ -93,11 +94,6 @@ class Records:
         return await self._slices(physical, offsets)
 
 
-def _timed(partition: int, piece: Slice) -> list[tuple[int, int, Item]]:
-    """Items with a time that never falls within the partition, so that merging keeps its order."""
-    found: list[tuple[int, int, Item]] = []
-    latest = -(1 << 62)
-    for item in piece.items:
-        latest = max(latest, item[1])
-        found.append((latest, partition, item))
-    return found
+def _timed(partition: int, piece: Slice) -> Iterator[tuple[int, int, Item]]:
+    """Items with what pages are ordered by; merging keeps the order within each partition."""
+    return ((item[1], partition, item) for item in piece.items)

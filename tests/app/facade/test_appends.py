@@ -1,20 +1,24 @@
 """Appending records over HTTP: spread, keyed, and with an Idempotency-Key exactly once."""
 
 import asyncio
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.backend import IdempotencyConflict, Unavailable
 from app.cluster.beat import Beat
 from app.facade import appends
 from app.facade.appends import spread
-from app.facade.requests import DAY_MS
+from app.facade.requests import DAY_MS, SCHEMA, Begin, Done, Request, apply, encode, find
 from app.shapes import Appended, Idempotency
 from connectors.streams.base import Row, UnknownTopic
 from connectors.streams.memory import Killed
 from connectors.streams.murmur2 import partition_for
-from tests.app.facade.house import NAMES, House, Living
+from tests.app.facade.house import NAMES, START_MS, House, Living
+from tests.waiting import auntil
 
 ROWS: list[Row] = [(None, f"{n}".encode(), None, ()) for n in range(7)]
 ASKED = Idempotency("key-1", "f")
@@ -86,6 +90,77 @@ def test_another_request_with_the_key_is_refused_until_its_day_is_over(tmp_path:
         assert len(values(house)) == 14
 
     asyncio.run(work())
+
+
+def test_two_at_once_with_one_key_append_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        house = House(tmp_path)
+        async with house.open() as living:
+            living.paused = True
+            gate, append_now = asyncio.Event(), house.log.append
+
+            async def held(topic: str, partition: int, rows: Sequence[Row]) -> tuple[int, int]:
+                if topic == "usage":
+                    await gate.wait()
+                return await append_now(topic, partition, rows)
+
+            monkeypatch.setattr(house.log, "append", held)
+            both = [asyncio.create_task(append(living)) for _ in "ab"]
+            begun = (NAMES.requests, partition_for(b"key-1", 2))
+            await auntil(lambda: begun in house.log.rows)
+            await auntil(lambda: living.facade._appends._busy["key-1"][1] == 2)
+            gate.set()
+            assert sorted(one.repeated for one in await asyncio.gather(*both)) == [False, True]
+        assert values(house) == [f"{n}" for n in range(7)]
+
+    asyncio.run(work())
+
+
+def test_a_later_use_of_a_key_does_not_take_the_earlier_rows_for_its_own(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    assert not killed_at(house, "w-1", 99, 0)
+    house.clock.advance(DAY_MS)
+    assert killed_at(house, "w-1", 3, 0)
+    assert not killed_at(house, "w-1", 99, 0)
+    assert values(house) == sorted(2 * [f"{n}" for n in range(7)])
+
+
+def begin(worker: str, **changes: object) -> Begin:
+    begun = Begin("key-1", f"by-{worker}", "f", worker, "usage", 7, 2, 0, {0: 0, 1: 0}, START_MS)
+    return msgspec.structs.replace(begun, **changes)
+
+
+def told(*steps: Begin | Done) -> Request | None:
+    """What the log tells of the key after these steps."""
+    connection = sqlite3.connect(":memory:")
+    for statement in SCHEMA.split(";"):
+        connection.execute(statement)
+    for offset, step in enumerate(steps):
+        apply(connection, 0, [(offset, 0, b"", encode(step), ())])
+    return find(connection, "key-1")
+
+
+def test_of_two_beginnings_the_first_stands_until_its_day_is_over() -> None:
+    late = begin("w-2", at=START_MS + DAY_MS)
+    assert told(begin("w-1"), begin("w-2")) == Request(begin("w-1"), None)
+    assert told(begin("w-1"), late) == Request(late, None)
+
+
+def test_of_two_that_take_over_the_first_has_it() -> None:
+    first = begin("w-1", owner="w-2", taken_from="w-1")
+    second = begin("w-1", owner="w-3", taken_from="w-1")
+    after = begin("w-1", owner="w-3", taken_from="w-2")
+    assert told(begin("w-1"), first, second) == Request(first, None)
+    assert told(begin("w-1"), first, after) == Request(after, None)
+
+
+def test_only_the_request_itself_is_done_by_its_word() -> None:
+    done = Done("key-1", "by-w-1", {0: 3})
+    assert told(begin("w-1"), Done("key-1", "by-w-2", {0: 9})) == Request(begin("w-1"), None)
+    assert told(begin("w-1"), done, begin("w-2")) == Request(begin("w-1"), {0: 3})
+    assert told(done) is None
 
 
 def killed_at(house: House, worker: str, number: int, left: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agents.documents import Refused
 from app.backend import IdempotencyConflict, Unavailable
 from app.facade import documents
 from app.shapes import Change, Changed
@@ -164,6 +165,23 @@ def test_a_change_that_nobody_reads_is_not_called_done(
         monkeypatch.setattr(documents, "READ_S", 5.0)
         # what was appended before came into force; the same again changes nothing
         assert (await living.put(aggregator())).version == 1
+
+    tell(tmp_path, story)
+
+
+def test_what_only_the_agent_refuses_is_told_as_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(living: Living) -> None:
+        await living.put(aggregator())
+
+        def refuse(*_: Any) -> None:
+            raise Refused("a newer worker knows better")
+
+        monkeypatch.setattr("agents.documents.validate", refuse)
+        with pytest.raises(DocumentError, match="dead letters"):
+            await living.put(aggregator(ttl_days=7))
+        assert [one.version for one in await living.facade.documents()] == [1]
 
     tell(tmp_path, story)
 

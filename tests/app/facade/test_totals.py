@@ -23,6 +23,8 @@ def test_records_refused_on_the_way_count_as_in_and_rejected(tmp_path: Path) -> 
         await living.put(aggregator())
         await living.send({"account": "x", "bytes": 2}, {"account": "x", "bytes": "many"}, {}, b"?")
         assert await living.totals() == {"in": 3, "open": 1, "rejected": 2}
+        await living.send({}, {}, {"account": "y"})
+        assert await living.totals() == {"in": 6, "open": 2, "rejected": 4}
 
     tell(tmp_path, story)
 
