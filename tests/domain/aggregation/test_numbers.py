@@ -121,6 +121,11 @@ def test_ten_times_a_tenth_is_the_integer_one() -> None:
     assert plain(total) == "1"
 
 
+@pytest.mark.parametrize("digits", [1, 31, 32, 1000])
+def test_an_integer_of_any_length_is_an_int(digits: int) -> None:
+    assert type(number_from_text("-" + "9" * digits)) is int
+
+
 def test_a_sum_of_integers_is_an_integer_beyond_floats() -> None:
     assert add(9007199254740992, 1) == 9007199254740993
     assert type(add(9007199254740992, 1)) is int
