@@ -38,9 +38,11 @@ def _append_until_killed(stream: Stream, topic: str, lines: int) -> int:
     command += [stream.settings.stream, str(stream.settings.data_dir), topic]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
-        for _ in range(lines):
-            assert writer.stdout.readline(), "the writer ended by itself"
-        writer.kill()
+        try:
+            for _ in range(lines):
+                assert writer.stdout.readline(), "the writer ended by itself"
+        finally:
+            writer.kill()
         seen = writer.stdout.read().split()
     return int(seen[-1]) if seen else lines * 160 - 1
 

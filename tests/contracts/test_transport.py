@@ -391,8 +391,10 @@ def _consume_until_killed(stream: Stream, group: str, topic: str, lines: int) ->
     command += [stream.settings.stream, str(stream.settings.data_dir), group, topic]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
-        said = [worker.stdout.readline() for _ in range(lines)]
-        worker.kill()
+        try:
+            said = [worker.stdout.readline() for _ in range(lines)]
+        finally:
+            worker.kill()
         said += worker.stdout.readlines()
     assert said[-1], "the worker ended by itself"
     # a batch may have been acknowledged and not said
