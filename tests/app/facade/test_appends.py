@@ -118,6 +118,31 @@ def test_two_at_once_with_one_key_append_once(
     asyncio.run(work())
 
 
+def test_two_workers_asked_at_once_append_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        house = House(tmp_path)
+        async with house.open("w-1") as one:
+            one.paused = True
+            async with house.open("w-2") as two:
+                two.paused = True
+                one.crowd.others, two.crowd.others = [beat("w-2")], [beat("w-1")]
+                both_know_nothing, append_now = asyncio.Barrier(2), house.log.append
+
+                async def held(topic: str, partition: int, rows: Sequence[Row]) -> tuple[int, int]:
+                    if topic == NAMES.requests and b"begin" in (rows[0][0] or b""):
+                        await both_know_nothing.wait()
+                    return await append_now(topic, partition, rows)
+
+                monkeypatch.setattr(house.log, "append", held)
+                done = await asyncio.gather(append(one), append(two))
+                assert sorted(each.repeated for each in done) == [False, True]
+        assert values(house) == [f"{n}" for n in range(7)]
+
+    asyncio.run(work())
+
+
 def test_a_later_use_of_a_key_does_not_take_the_earlier_rows_for_its_own(tmp_path: Path) -> None:
     house = House(tmp_path)
     assert not killed_at(house, "w-1", 99, 0)
