@@ -1,8 +1,16 @@
-"""Runs a node as this process: event loop, log lines, what a person reads, how it ends."""
+"""Runs a node as this process: event loop, log lines, what a person reads, how it ends.
+
+A worker that lost a partition, or its stream, starts afresh: the process runs its own command line
+again, under its process id and on its port, and so finds out what is its business now. A stream
+that can't be reached at the very first start ends it instead: that is for a person to repair.
+"""
 
 import asyncio
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 
 import uvloop
@@ -11,10 +19,15 @@ from app import logs
 from app.cli.output import Output
 from app.node import Beside, Node
 from config.settings import Settings
+from connectors.streams.base import StreamUnavailable
 from domain.errors import Fenced
 
 PORT = "_SLUICE_PORT"
 """Where a process that started itself afresh listened before."""
+AGAIN = "_SLUICE_AGAIN"
+"""How many times in a row it has started itself afresh."""
+YOUNG_S = 60.0  # one that lived for so long was well: the row begins anew
+LONGEST_WAIT_S = 30.0
 
 
 def run_node(
@@ -26,10 +39,11 @@ def run_node(
     beside: Beside | None = None,
     instance_id: str | None = None,
 ) -> int:
-    """Runs until it is told to stop (0). A failure is raised; only a lost partition starts the
-    process afresh, under the same id of the system."""
+    """Runs until it is told to stop (0). Other failures than those above are raised."""
     logs.set_up(settings)
-    node = Node(settings, roles, instance_id=instance_id, port=int(os.environ.get(PORT, "0")))
+    port, again = int(os.environ.get(PORT, "0")), int(os.environ.get(AGAIN, "0"))
+    node = Node(settings, roles, instance_id=instance_id, port=port)
+    began_s = time.monotonic()
 
     def started(node: Node) -> None:
         for remark in (*remarks, *node.remarks()):
@@ -43,9 +57,23 @@ def run_node(
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(node.run(started, beside))
-    except Fenced as fenced:
-        out.note(f"note: {fenced}")
+    except (Fenced, StreamUnavailable) as error:
+        if isinstance(error, StreamUnavailable) and not node.url and not again:
+            raise
+        again = 0 if time.monotonic() - began_s > YOUNG_S else again
+        wait_s = min(2.0**again - 1, LONGEST_WAIT_S)
+        out.note(f"note: {error}")
+        out.note(f"note: this worker starts afresh{f' in {wait_s:g} s' if wait_s else ''}")
         out.flush()
-        os.environ[PORT] = str(node.port)
-        os.execv(sys.executable, sys.orig_argv)
+        if waited(wait_s):
+            os.environ[PORT], os.environ[AGAIN] = str(node.port), str(again + 1)
+            os.execv(sys.executable, sys.orig_argv)
     return 0
+
+
+def waited(seconds: float) -> bool:
+    """Whether the time passed without a signal to end."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    return not ended.wait(seconds)

@@ -2,8 +2,10 @@
 
 import io
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from app import running
 from app.cli.output import Output
 from config.settings import Settings
+from connectors.streams.base import StreamUnavailable
 from domain.errors import Fenced, Invariant
 
 
@@ -18,6 +21,7 @@ class Node:
     """A node that ends as the test wants."""
 
     ending: BaseException | None = None
+    started = True
     made: ClassVar[list[dict[str, Any]]] = []
 
     def __init__(self, settings: Settings, roles: Any, **given: Any) -> None:
@@ -28,6 +32,9 @@ class Node:
         return ["a remark"]
 
     async def run(self, started: Callable[[Any], None], _beside: Any) -> None:
+        if self.ending is not None and not self.started:
+            self.url = ""
+            raise self.ending
         started(self)
         if self.ending is not None:
             raise self.ending
@@ -38,8 +45,10 @@ def node(monkeypatch: pytest.MonkeyPatch) -> type[Node]:
     monkeypatch.setattr(running, "Node", Node)
     monkeypatch.setattr("app.logs.set_up", lambda _settings: None)
     monkeypatch.setattr(Node, "ending", None)
+    monkeypatch.setattr(Node, "started", True)
     monkeypatch.setattr(Node, "made", [])
-    monkeypatch.delenv(running.PORT, raising=False)
+    for name in (running.PORT, running.AGAIN):
+        monkeypatch.delenv(name, raising=False)
     return Node
 
 
@@ -64,12 +73,73 @@ def test_a_failure_is_raised_for_the_command_line_to_tell(monkeypatch: pytest.Mo
         run()
 
 
-def test_a_fenced_worker_begins_afresh_where_it_listened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Node, "ending", Fenced("t", 1, "epoch 2"))
-    executed: list[tuple[str, list[str]]] = []
-    monkeypatch.setattr(os, "execv", lambda path, words: executed.append((path, words)))
-    run()
-    assert executed == [(sys.executable, sys.orig_argv)]
-    assert os.environ[running.PORT] == "4711"
+@pytest.fixture
+def afresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """For each time the process ran its command line again, how long it had waited."""
+    waits: list[float] = []
+    executed: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return True
+
+    def execute(path: str, words: list[str]) -> None:
+        assert (path, words) == (sys.executable, sys.orig_argv)
+        executed.append(waits[-1])
+
+    monkeypatch.setattr(running, "waited", wait)
+    monkeypatch.setattr(os, "execv", execute)
+    yield executed
+    for name in (running.PORT, running.AGAIN):
+        os.environ.pop(name, None)
+
+
+LOST = StreamUnavailable("kafka://h:1", "gone")
+
+
+@pytest.mark.parametrize("error", [Fenced("t", 1, "epoch 2"), LOST])
+def test_who_lost_a_partition_or_the_stream_begins_afresh_where_it_listened(
+    monkeypatch: pytest.MonkeyPatch, afresh: list[float], error: Exception
+) -> None:
+    monkeypatch.setattr(Node, "ending", error)
+    _, _, err = run()
+    assert str(error).splitlines()[0] in err
+    assert "starts afresh\n" in err
     run()
     assert Node.made[-1]["port"] == 4711
+    assert afresh == [0.0, 1.0]
+
+
+def test_it_waits_longer_each_time_it_dies_young(
+    monkeypatch: pytest.MonkeyPatch, afresh: list[float]
+) -> None:
+    monkeypatch.setattr(Node, "ending", LOST)
+    run()
+    monkeypatch.setattr(Node, "started", False)  # from now on the stream is not even reached
+    for _ in range(6):
+        run()
+    assert afresh == [0.0, 1.0, 3.0, 7.0, 15.0, 30.0, 30.0]
+    monkeypatch.setattr(running, "YOUNG_S", -1.0)
+    run()
+    assert afresh[-1] == 0.0
+
+
+def test_a_stream_that_was_never_reached_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch, afresh: list[float]
+) -> None:
+    monkeypatch.setattr(Node, "ending", LOST)
+    monkeypatch.setattr(Node, "started", False)
+    with pytest.raises(StreamUnavailable):
+        run()
+    assert afresh == []
+
+
+def test_a_signal_ends_the_wait() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        assert not running.waited(30.0)
+        assert running.waited(0.0)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
