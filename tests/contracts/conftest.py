@@ -13,3 +13,9 @@ def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Stream:
     if request.param == "kafka":
         return kafka_stream(request.getfixturevalue("kafka"), tmp_path)
     return embedded_stream(tmp_path)
+
+
+@pytest.fixture
+def quick(stream: Stream) -> Stream:
+    """The stream with workers that commit soon, and are missed a second after they died."""
+    return stream.with_settings(commit_interval_s=0.1, session_timeout_s=1.0)

@@ -21,6 +21,7 @@ from domain.clock import FixedClock
 from tests.waiting import auntil
 
 T = TypeVar("T")
+SEEN_S = 20.0  # enough for a group that has just lost a member
 
 
 @dataclass(frozen=True)
@@ -159,3 +160,14 @@ async def happened(look: Callable[[], Awaitable[T]], timeout_s: float) -> T:
     """`auntil` for a coroutine function, with the type of what it returns."""
     found: T = await auntil(cast(Callable[[], Any], look), timeout_s)
     return found
+
+
+async def until_committed(log: Log, group: str, topic: str, *offsets: int | None) -> None:
+    """Waits until the group stands at these offsets of partitions 0, 1, ..."""
+    wanted = {(topic, partition): offset for partition, offset in enumerate(offsets)}
+
+    async def committed() -> bool:
+        assert await log.committed(group, wanted) == wanted
+        return True
+
+    await happened(committed, SEEN_S)

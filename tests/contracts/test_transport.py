@@ -1,45 +1,23 @@
 """What Faust's agents get on every stream, and what is committed for them."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 from faust.types.tuples import TP
 
 from connectors.streams.base import Log
 from connectors.streams.faust_consumer import BatchingConsumer
 from tests.connectors.streams.kafka.workers import Worker, acknowledge, filled, more, working
-from tests.contracts.streams import Stream, happened
-from tests.contracts.test_log_cleaning import COMPACT_NOW, HOUR_MS
+from tests.contracts.streams import SEEN_S, Stream, until_committed
 from tests.waiting import auntil
-
-SEEN_S = 20.0  # enough for a group that has just lost a member
-
-
-@pytest.fixture
-def stream(stream: Stream) -> Stream:
-    """Commits are quick, and a dead member is missed after a second."""
-    return stream.with_settings(commit_interval_s=0.1, session_timeout_s=1.0)
 
 
 def _consumer(worker: Worker) -> BatchingConsumer:
     consumer = worker.app.consumer
     assert isinstance(consumer, BatchingConsumer)
     return consumer
-
-
-async def _until_committed(log: Log, group: str, topic: str, *offsets: int | None) -> None:
-    wanted = {(topic, partition): offset for partition, offset in enumerate(offsets)}
-
-    async def committed() -> bool:
-        assert await log.committed(group, wanted) == wanted
-        return True
-
-    await happened(committed, SEEN_S)
 
 
 class Holding:
@@ -63,11 +41,11 @@ async def _released(holding: Holding) -> AsyncIterator[None]:
             event.ack()
 
 
-def test_records_reach_the_agent_in_order_and_are_committed(stream: Stream) -> None:
+def test_records_reach_the_agent_in_order_and_are_committed(quick: Stream) -> None:
     async def story(log: Log) -> None:
-        topic, group = stream.name(), stream.name("group")
+        topic, group = quick.name(), quick.name("group")
         await filled(log, topic, partitions=2, records=3_000)
-        async with working(stream.settings, log, group, topic) as worker:
+        async with working(quick.settings, log, group, topic) as worker:
             await auntil(lambda: worker.count() >= 6_000, SEEN_S)
             await more(log, topic, 1, 10)
             await auntil(lambda: worker.count() >= 6_010, SEEN_S)
@@ -75,16 +53,16 @@ def test_records_reach_the_agent_in_order_and_are_committed(stream: Stream) -> N
                 (topic, 0): list(range(3_000)),
                 (topic, 1): list(range(3_010)),
             }
-            await _until_committed(log, group, topic, 3_000, 3_010)
+            await until_committed(log, group, topic, 3_000, 3_010)
 
-    stream.run(story)
+    quick.run(story)
 
 
-def test_batches_are_no_larger_than_the_settings_say(stream: Stream) -> None:
-    small = stream.with_settings(batch_records=700)
+def test_batches_are_no_larger_than_the_settings_say(quick: Stream) -> None:
+    small = quick.with_settings(batch_records=700)
 
     async def story(log: Log) -> None:
-        topic, group = stream.name(), stream.name("group")
+        topic, group = quick.name(), quick.name("group")
         await filled(log, topic, records=5_000)
         async with working(small.settings, log, group, topic) as worker:
             await auntil(lambda: worker.count() >= 5_000, SEEN_S)
@@ -94,11 +72,11 @@ def test_batches_are_no_larger_than_the_settings_say(stream: Stream) -> None:
     small.run(story)
 
 
-def test_only_the_acknowledged_prefix_is_committed(stream: Stream) -> None:
-    small = stream.with_settings(batch_records=10)
+def test_only_the_acknowledged_prefix_is_committed(quick: Stream) -> None:
+    small = quick.with_settings(batch_records=10)
 
     async def story(log: Log) -> None:
-        topic, group, held = stream.name(), stream.name("group"), Holding()
+        topic, group, held = quick.name(), quick.name("group"), Holding()
         await filled(log, topic, records=40)
         async with working(small.settings, log, group, topic, body=held) as worker, _released(held):
             await auntil(lambda: len(held.events) == 4, SEEN_S)
@@ -108,18 +86,18 @@ def test_only_the_acknowledged_prefix_is_committed(stream: Stream) -> None:
             await _consumer(worker).commit_all()
             assert await log.committed(group, [(topic, 0)]) == {(topic, 0): None}
             first.ack()
-            await _until_committed(log, group, topic, 30)
+            await until_committed(log, group, topic, 30)
             fourth.ack()
-            await _until_committed(log, group, topic, 40)
+            await until_committed(log, group, topic, 40)
 
     small.run(story)
 
 
-def test_agent_that_is_behind_holds_four_batches_of_a_partition(stream: Stream) -> None:
-    small = stream.with_settings(batch_records=10)
+def test_agent_that_is_behind_holds_four_batches_of_a_partition(quick: Stream) -> None:
+    small = quick.with_settings(batch_records=10)
 
     async def story(log: Log) -> None:
-        topic, group, held = stream.name(), stream.name("group"), Holding()
+        topic, group, held = quick.name(), quick.name("group"), Holding()
         await filled(log, topic, partitions=2, records=100)
         async with working(small.settings, log, group, topic, body=held) as worker, _released(held):
             await auntil(lambda: len(held.events) == 8, SEEN_S)
@@ -134,39 +112,39 @@ def test_agent_that_is_behind_holds_four_batches_of_a_partition(stream: Stream) 
     small.run(story)
 
 
-def test_worker_goes_on_where_the_group_stands(stream: Stream) -> None:
+def test_worker_goes_on_where_the_group_stands(quick: Stream) -> None:
     async def story(log: Log) -> None:
-        topic, group = stream.name(), stream.name("group")
+        topic, group = quick.name(), quick.name("group")
         await filled(log, topic, records=100)
-        async with working(stream.settings, log, group, topic) as worker:
+        async with working(quick.settings, log, group, topic) as worker:
             await auntil(lambda: worker.count() >= 100, SEEN_S)
         await more(log, topic, 0, 7)
-        async with working(stream.settings, log, group, topic) as worker:
+        async with working(quick.settings, log, group, topic) as worker:
             await auntil(lambda: worker.count() >= 7, SEEN_S)
             assert worker.seen == {(topic, 0): list(range(100, 107))}
 
-    stream.run(story)
+    quick.run(story)
 
 
-def test_groups_do_not_know_of_each_other(stream: Stream) -> None:
+def test_groups_do_not_know_of_each_other(quick: Stream) -> None:
     async def story(log: Log) -> None:
-        topic, one, other = stream.name(), stream.name("one"), stream.name("other")
+        topic, one, other = quick.name(), quick.name("one"), quick.name("other")
         await filled(log, topic, records=50)
-        async with working(stream.settings, log, one, topic):
-            await _until_committed(log, one, topic, 50)
+        async with working(quick.settings, log, one, topic):
+            await until_committed(log, one, topic, 50)
         assert await log.committed(other, [(topic, 0)]) == {(topic, 0): None}
-        async with working(stream.settings, log, other, topic) as worker:
+        async with working(quick.settings, log, other, topic) as worker:
             await auntil(lambda: worker.count() >= 50, SEEN_S)
             assert worker.seen == {(topic, 0): list(range(50))}
 
-    stream.run(story)
+    quick.run(story)
 
 
-def test_rewound_partition_is_consumed_again(stream: Stream) -> None:
+def test_rewound_partition_is_consumed_again(quick: Stream) -> None:
     async def story(log: Log) -> None:
-        topic, group = stream.name(), stream.name("group")
+        topic, group = quick.name(), quick.name("group")
         await filled(log, topic, partitions=2, records=100)
-        async with working(stream.settings, log, group, topic) as worker:
+        async with working(quick.settings, log, group, topic) as worker:
             await auntil(lambda: worker.count() >= 200, SEEN_S)
             await _consumer(worker).seek(TP(topic, 0), 40)
             await auntil(lambda: worker.count() >= 260, SEEN_S)
@@ -177,14 +155,14 @@ def test_rewound_partition_is_consumed_again(stream: Stream) -> None:
                 (topic, 1): list(range(100)),
             }
 
-    stream.run(story)
+    quick.run(story)
 
 
-def test_seeks_of_one_partition_cost_another_nothing(stream: Stream) -> None:
-    small = stream.with_settings(batch_records=100)
+def test_seeks_of_one_partition_cost_another_nothing(quick: Stream) -> None:
+    small = quick.with_settings(batch_records=100)
 
     async def story(log: Log) -> None:
-        topic, group = stream.name(), stream.name("group")
+        topic, group = quick.name(), quick.name("group")
         await filled(log, topic, partitions=3, records=10)
         async with working(small.settings, log, group, topic) as worker:
             await auntil(lambda: worker.count() >= 30, SEEN_S)
@@ -200,11 +178,11 @@ def test_seeks_of_one_partition_cost_another_nothing(stream: Stream) -> None:
     small.run(story)
 
 
-def test_acknowledgement_of_before_a_rewind_commits_nothing(stream: Stream) -> None:
-    small = stream.with_settings(batch_records=10)
+def test_acknowledgement_of_before_a_rewind_commits_nothing(quick: Stream) -> None:
+    small = quick.with_settings(batch_records=10)
 
     async def story(log: Log) -> None:
-        topic, group, held = stream.name(), stream.name("group"), Holding()
+        topic, group, held = quick.name(), quick.name("group"), Holding()
         await filled(log, topic, records=40)
         async with working(small.settings, log, group, topic, body=held) as worker, _released(held):
             await auntil(lambda: len(held.events) == 4, SEEN_S)
@@ -220,12 +198,12 @@ def test_acknowledgement_of_before_a_rewind_commits_nothing(stream: Stream) -> N
     small.run(story)
 
 
-def test_rebalance_commits_first_and_repeats_nothing(stream: Stream) -> None:
+def test_rebalance_commits_first_and_repeats_nothing(quick: Stream) -> None:
     # so rarely that only the rebalance can have committed
-    rarely = stream.with_settings(commit_interval_s=60.0, session_timeout_s=20.0)
+    rarely = quick.with_settings(commit_interval_s=60.0, session_timeout_s=20.0)
 
     async def story(log: Log) -> None:
-        topic, late, group = stream.name(), stream.name("late"), stream.name("group")
+        topic, late, group = quick.name(), quick.name("late"), quick.name("group")
         await filled(log, topic, partitions=2, records=100)
         await filled(log, late, records=1)
         async with working(rarely.settings, log, group, topic) as worker:
@@ -241,9 +219,9 @@ def test_rebalance_commits_first_and_repeats_nothing(stream: Stream) -> None:
     rarely.run(story)
 
 
-def test_batch_in_work_at_a_rebalance_is_finished_and_not_repeated(stream: Stream) -> None:
+def test_batch_in_work_at_a_rebalance_is_finished_and_not_repeated(quick: Stream) -> None:
     async def story(log: Log) -> None:
-        topic, late, group = stream.name(), stream.name("late"), stream.name("group")
+        topic, late, group = quick.name(), quick.name("late"), quick.name("group")
         gate = asyncio.Event()
 
         async def gated(worker: Worker, event: Any) -> None:
@@ -252,7 +230,7 @@ def test_batch_in_work_at_a_rebalance_is_finished_and_not_repeated(stream: Strea
 
         await filled(log, topic, records=100)
         await filled(log, late, records=1)
-        async with working(stream.settings, log, group, topic, body=gated) as worker:
+        async with working(quick.settings, log, group, topic, body=gated) as worker:
             consumer = _consumer(worker)
             await auntil(lambda: consumer.in_flight.unacknowledged() == 1, SEEN_S)
             await auntil(lambda: consumer.unacked, SEEN_S)
@@ -264,14 +242,14 @@ def test_batch_in_work_at_a_rebalance_is_finished_and_not_repeated(stream: Strea
             await auntil(lambda: worker.seen[topic, 0][-1] == 100, SEEN_S)
             assert worker.seen[topic, 0] == list(range(101))
 
-    stream.run(story)
+    quick.run(story)
 
 
-def test_topics_come_while_records_flow_and_none_is_lost_or_repeated(stream: Stream) -> None:
-    small = stream.with_settings(batch_records=30)
+def test_topics_come_while_records_flow_and_none_is_lost_or_repeated(quick: Stream) -> None:
+    small = quick.with_settings(batch_records=30)
 
     async def story(log: Log) -> None:
-        names, group = [stream.name() for _ in range(4)], stream.name("group")
+        names, group = [quick.name() for _ in range(4)], quick.name("group")
         for name in names:
             await filled(log, name, partitions=2, records=5)
         async with working(small.settings, log, group, names[0]) as worker:
@@ -288,12 +266,12 @@ def test_topics_come_while_records_flow_and_none_is_lost_or_repeated(stream: Str
     small.run(story)
 
 
-def test_topic_taken_away_is_left_and_the_others_go_on(stream: Stream) -> None:
+def test_topic_taken_away_is_left_and_the_others_go_on(quick: Stream) -> None:
     async def story(log: Log) -> None:
-        kept, gone, group = stream.name("kept"), stream.name("gone"), stream.name("group")
+        kept, gone, group = quick.name("kept"), quick.name("gone"), quick.name("group")
         await filled(log, kept, records=10)
         await filled(log, gone, records=10)
-        async with working(stream.settings, log, group, kept, gone) as worker:
+        async with working(quick.settings, log, group, kept, gone) as worker:
             await auntil(lambda: worker.count() >= 20, SEEN_S)
             for channel in [each for each in worker.app.topics if gone in each.topics]:
                 worker.app.topics.discard(channel)
@@ -304,98 +282,4 @@ def test_topic_taken_away_is_left_and_the_others_go_on(stream: Stream) -> None:
             assert worker.seen[kept, 0] == list(range(15))
             assert worker.seen[gone, 0] == list(range(10))
 
-    stream.run(story)
-
-
-def test_agent_that_raises_acknowledges_nothing_more_and_ends_the_worker(stream: Stream) -> None:
-    small = stream.with_settings(batch_records=100)
-
-    async def raising(worker: Worker, event: Any) -> None:
-        if event.value[0][0] >= 100:
-            raise RuntimeError("a broken rule")
-        await acknowledge(worker, event)
-
-    async def story(log: Log) -> None:
-        topic, group = stream.name(), stream.name("group")
-        await filled(log, topic, records=300)
-        async with working(small.settings, log, group, topic, body=raising) as worker:
-            await auntil(lambda: worker.app.crashed, SEEN_S)
-        assert await log.committed(group, [(topic, 0)]) == {(topic, 0): 100}
-
-    small.run(story)
-
-
-def test_worker_behind_retention_goes_on_at_the_beginning(stream: Stream) -> None:
-    async def story(log: Log) -> None:
-        topic, group = await stream.topic(log, retention_ms=HOUR_MS), stream.name("group")
-        await more(log, topic, 0, 2)
-        async with working(stream.settings, log, group, topic):
-            await _until_committed(log, group, topic, 2)
-        await more(log, topic, 0, 3)
-        await stream.lose(log, topic)
-        await more(log, topic, 0, 1)
-        async with working(stream.settings, log, group, topic) as worker:
-            await auntil(lambda: worker.count() >= 1, SEEN_S)
-            assert worker.seen == {(topic, 0): [5]}
-            await _until_committed(log, group, topic, 6)
-
-    stream.run(story)
-
-
-def test_gaps_of_compaction_are_consumed_over(stream: Stream) -> None:
-    async def story(log: Log) -> None:
-        topic = await stream.topic(log, compact=True, config=COMPACT_NOW)
-        group = stream.name("group")
-        for n in range(30):
-            await log.append(topic, 0, [(b"again", b"%d" % n, None, ())] * 10)
-
-        async def compacted() -> int:
-            await log.append(topic, 0, [(b"filler", b"", None, ())])
-            await stream.clean(log)
-            piece = await log.read(topic, 0, 0)
-            assert piece.items[0][0] == 299
-            return piece.end_offset
-
-        end = await happened(compacted, 60.0)
-        async with working(stream.settings, log, group, topic) as worker:
-            await _until_committed(log, group, topic, end)
-            assert worker.seen[topic, 0][0] == 299
-            assert worker.seen[topic, 0][-1] == end - 1
-
-    stream.run(story)
-
-
-@pytest.mark.parametrize("lines", [1, 30])
-def test_kill_of_the_worker_skips_nothing(stream: Stream, lines: int) -> None:
-    topic, group = stream.name(), stream.name("group")
-
-    async def fill(log: Log) -> None:
-        await filled(log, topic, records=5_000)
-
-    stream.run(fill)
-    acknowledged = _consume_until_killed(stream, group, topic, lines)
-
-    async def go_on(log: Log) -> None:
-        committed = (await log.committed(group, [(topic, 0)]))[topic, 0] or 0
-        assert committed <= acknowledged
-        async with working(stream.settings, log, group, topic) as worker:
-            await auntil(lambda: worker.seen[topic, 0][-1:] == [4_999], SEEN_S)
-            assert worker.seen[topic, 0] == list(range(committed, 5_000))
-
-    stream.run(go_on)
-
-
-def _consume_until_killed(stream: Stream, group: str, topic: str, lines: int) -> int:
-    """The offset after the last batch that the killed worker said it had acknowledged."""
-    command = [sys.executable, "-m", "tests.contracts.consumer"]
-    command += [stream.settings.stream, str(stream.settings.data_dir), group, topic]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdout is not None
-        try:
-            said = [worker.stdout.readline() for _ in range(lines)]
-        finally:
-            worker.kill()
-        said += worker.stdout.readlines()
-    assert said[-1], "the worker ended by itself"
-    # a batch may have been acknowledged and not said
-    return int(said[-1]) + 50
+    quick.run(story)
