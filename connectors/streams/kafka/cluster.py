@@ -6,11 +6,22 @@ from typing import Any
 
 from aiokafka import errors
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.conn import create_conn
 from aiokafka.structs import TopicPartition
 
 from connectors.streams.base import TP, UnknownTopic
 from connectors.streams.kafka.connection import BACKOFF_S, REQUEST_TIMEOUT_S
 
+# what a connection takes of a client's options
+_CONNECTION = {
+    "client_id",
+    "request_timeout_ms",
+    "security_protocol",
+    "ssl_context",
+    "sasl_mechanism",
+    "sasl_plain_username",
+    "sasl_plain_password",
+}
 _GROUP = 0  # a coordinator of groups, not of transactions
 
 
@@ -18,6 +29,7 @@ class Cluster:
     """A client of its own; made in a running loop. Errors are aiokafka's, but for UnknownTopic."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = options
         self._client = AIOKafkaClient(**options)
         self._closing = asyncio.Event()
         self._seen: set[str] = set()
@@ -29,7 +41,18 @@ class Cluster:
 
     async def start(self) -> None:
         """Connects to one of the brokers."""
-        await self._client.bootstrap()
+        try:
+            await self._client.bootstrap()
+        except errors.KafkaConnectionError:
+            # it says that no broker would have us, and tells why to its logger only
+            await self._raise_why()
+            raise
+
+    async def _raise_why(self) -> None:
+        options = {name: self._options[name] for name in self._options if name in _CONNECTION}
+        for host, port, _ in self._client.hosts:
+            connection = await create_conn(host, port, **options)
+            connection.close()
 
     async def close(self) -> None:
         """Disconnects; requests under way fail with KafkaConnectionError."""

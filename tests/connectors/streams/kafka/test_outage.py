@@ -89,3 +89,24 @@ def test_worker_outlives_a_crash_of_the_broker_and_repeats_nothing(
                 assert worker.seen == {("t", 0): list(range(15)), ("t", 1): list(range(15))}
 
     asyncio.run(story())
+
+
+@pytest.mark.kafka
+def test_refused_sign_in_is_told_with_the_settings_it_depends_on(
+    kafka: str, tmp_path: Path
+) -> None:
+    settings = settings_for(
+        kafka,
+        tmp_path,
+        kafka_security_protocol="SASL_PLAINTEXT",
+        kafka_sasl_mechanism="PLAIN",
+        kafka_sasl_username="worker",
+        kafka_sasl_password="secret",
+    )
+
+    async def story() -> None:
+        with pytest.raises(StreamUnavailable, match="SLUICE_KAFKA_SASL_MECHANISM"):
+            async with opened(settings):
+                pass
+
+    asyncio.run(story())

@@ -1,4 +1,4 @@
-"""Faust's agents on a real broker, by the batch."""
+"""Faust's agents on a real broker, what only that has; the rest is in tests/contracts."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,10 +10,8 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 from faust.types.tuples import TP
 
-from connectors.streams.faust_consumer import BatchingConsumer
 from tests.connectors.streams.kafka.workers import (
     Worker,
-    acknowledge,
     committed,
     filled,
     more,
@@ -43,46 +41,6 @@ def test_records_reach_the_agent_in_order_and_are_committed(
                 await committed(log, group, {(topic, 0): 3000, (topic, 1): 3000})
 
     run(story())
-
-
-def test_no_batch_is_larger_than_the_settings_say(kafka: str, tmp_path: Path, unique: Name) -> None:
-    settings = settings_for(kafka, tmp_path, batch_records=700)
-    topic, group = unique("usage"), unique("g")
-
-    async def story() -> None:
-        async with opened(settings) as log:
-            await filled(log, topic, records=5000)
-            async with working(settings, log, group, topic) as worker:
-                await auntil(lambda: worker.count() == 5000)
-                assert max(worker.batches) == 700
-                assert worker.seen[topic, 0] == list(range(5000))
-
-    asyncio.run(story())
-
-
-def test_slow_agent_holds_four_batches_and_no_more(
-    kafka: str, tmp_path: Path, unique: Name
-) -> None:
-    settings = settings_for(kafka, tmp_path, batch_records=10)
-    topic, group, gate = unique("usage"), unique("g"), asyncio.Event()
-
-    async def slow(worker: Worker, event: Any) -> None:
-        worker.note(event)
-        await gate.wait()
-        event.ack()
-
-    async def story() -> None:
-        async with opened(settings) as log:
-            await filled(log, topic, partitions=2, records=200)
-            async with working(settings, log, group, topic, body=slow) as worker:
-                consumer = worker.app.consumer
-                assert isinstance(consumer, BatchingConsumer)
-                await auntil(lambda: consumer.in_flight.unacknowledged() == 8)
-                assert [consumer.in_flight.room((topic, p)) for p in (0, 1)] == [0, 0]
-                gate.set()
-                await auntil(lambda: worker.count() == 400)
-
-    asyncio.run(story())
 
 
 def test_worker_that_joins_makes_the_other_commit_first(
@@ -139,29 +97,6 @@ def test_batch_in_work_at_a_rebalance_is_finished_and_not_repeated(
     asyncio.run(story())
 
 
-def test_agent_that_raises_acknowledges_nothing_and_ends_the_worker(
-    kafka: str, tmp_path: Path, unique: Name
-) -> None:
-    settings = settings_for(kafka, tmp_path, batch_records=100)
-    topic, group = unique("usage"), unique("g")
-
-    async def raising(worker: Worker, event: Any) -> None:
-        if event.value[0][0] >= 100:
-            raise RuntimeError("a broken rule")
-        await acknowledge(worker, event)
-
-    async def story() -> None:
-        async with opened(settings) as log:
-            await filled(log, topic)
-            for _ in range(3):
-                await more(log, topic, 0, 100)
-            async with working(settings, log, group, topic, body=raising) as worker:
-                await auntil(lambda: worker.app.crashed)
-            assert await log.committed(group, [(topic, 0)]) == {(topic, 0): 100}
-
-    asyncio.run(story())
-
-
 def test_topic_added_at_run_time_is_consumed_and_nothing_repeated(
     kafka: str, tmp_path: Path, unique: Name
 ) -> None:
@@ -180,30 +115,6 @@ def test_topic_added_at_run_time_is_consumed_and_nothing_repeated(
                 await auntil(lambda: len(worker.seen[early, 0]) > 100)
                 assert worker.seen[early, 0] == list(range(101))
                 assert worker.count() == 301
-
-    asyncio.run(story())
-
-
-def test_topic_discarded_at_run_time_is_left_and_the_others_go_on(
-    kafka: str, tmp_path: Path, unique: Name
-) -> None:
-    settings = settings_for(kafka, tmp_path)
-    kept, gone, group = unique("usage"), unique("usage"), unique("g")
-
-    async def story() -> None:
-        async with opened(settings) as log:
-            await filled(log, kept, records=10)
-            await filled(log, gone, records=10)
-            async with working(settings, log, group, kept, gone) as worker:
-                await auntil(lambda: worker.count() == 20)
-                for channel in [c for c in worker.app.topics if gone in c.topics]:
-                    worker.app.topics.discard(channel)
-                await more(log, gone, 0, 5)
-                await auntil(lambda: not worker.partitions(gone), timeout_s=5)
-                await more(log, kept, 0, 5)
-                await auntil(lambda: worker.seen[kept, 0] == list(range(15)))
-                assert worker.seen[gone, 0] in (list(range(10)), list(range(15)))
-                assert not worker.app.crashed
 
     asyncio.run(story())
 
