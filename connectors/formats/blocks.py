@@ -31,6 +31,21 @@ class Block(NamedTuple):
     too_long: int | None = None
 
 
+class Lines:
+    """The lines of a block by their numbers, cut when the first of them is asked for."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self._cut: list[bytes] | None = None
+
+    def __call__(self, line: int, count: int = 1) -> bytes:
+        """`count` lines from number `line` on."""
+        if self._cut is None:
+            self._cut = self._block.text.split(b"\n")
+        first = line - self._block.first
+        return b"\n".join(self._cut[first : first + count])
+
+
 class Blocks:
     """Blocks of a stream that stands at `start`. No line above `longest` bytes is held in memory.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from connectors.formats.blocks import LARGE_BYTES, Block, line_lengths
+from connectors.formats.blocks import LARGE_BYTES, Block, Lines, line_lengths
 from connectors.formats.jsonl import too_large
 from domain.errors import Reject
 
@@ -28,7 +28,7 @@ class Cells(Protocol):
 class ArrowCells:
     """Cells of a block of which every line is a row. A column is (distinct texts, codes)."""
 
-    block: Block
+    raw: Lines
     lines: range
     columns: dict[int, tuple[list[str], list[int]]]
     refused: list[tuple[int, Reject]] = field(default_factory=list)
@@ -38,7 +38,7 @@ class ArrowCells:
         return map(list(map(convert, texts)).__getitem__, codes)
 
     def original(self, line: int) -> bytes:
-        return self.block.text.split(b"\n")[line - self.block.first]
+        return self.raw(line)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RowCells:
     """Cells of rows, each with the number of its first line; `longer` has how many lines a row has
     if it is more than one."""
 
-    block: Block
+    raw: Lines
     lines: list[int] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     refused: list[tuple[int, Reject]] = field(default_factory=list)
@@ -57,8 +57,7 @@ class RowCells:
         return [known(row[column]) for row in self.rows]
 
     def original(self, line: int) -> bytes:
-        first = line - self.block.first
-        return b"\n".join(self.block.text.split(b"\n")[first : first + self.longer.get(line, 1)])
+        return self.raw(line, self.longer.get(line, 1))
 
 
 def plain_cells(block: Block, width: int, columns: list[int], limit: int) -> ArrowCells | None:
@@ -80,7 +79,7 @@ def plain_cells(block: Block, width: int, columns: list[int], limit: int) -> Arr
     found = _arrow(text, width, columns)
     if found is None or any(len(codes) != block.lines for _, codes in found.values()):
         return None
-    return ArrowCells(block, range(block.first, block.first + block.lines), found)
+    return ArrowCells(Lines(block), range(block.first, block.first + block.lines), found)
 
 
 def _arrow(
@@ -126,7 +125,7 @@ def quoted_cells(block: Block, width: int, limit: int) -> RowCells:
     """The cells of any block."""
     text, valid = _decoded(block.text)
     raw_sizes = len(block.text) > limit and line_lengths(block.text)[1] > limit
-    found = RowCells(block)
+    found = RowCells(Lines(block))
     csv.field_size_limit(max(len(text) + 1, csv.field_size_limit()))
     reader = csv.reader([line + "\n" for line in text.split("\n")], strict=True)
     taken = 0

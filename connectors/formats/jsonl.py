@@ -7,6 +7,7 @@ from connectors.formats.blocks import (
     LARGE_BYTES,
     Block,
     Blocks,
+    Lines,
     character_at,
     line_ends,
     line_lengths,
@@ -51,7 +52,7 @@ class JsonLinesReader:
                 range(block.first, block.first + block.lines),
                 lambda: views,
                 [],
-                lambda number: block.text.split(b"\n")[number - block.first],
+                Lines(block),
                 block.end,
                 reached,
             )
