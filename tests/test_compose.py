@@ -81,7 +81,9 @@ def test_named_volumes_are_declared() -> None:
 def test_no_password_stands_in_the_file() -> None:
     secret = {setting.env for setting in SETTINGS.values() if setting.secret}
     for service in OURS.values():
-        given = {name: str(service["environment"][name]) for name in secret & set(service)}
+        given = {
+            name: str(service["environment"][name]) for name in secret & set(service["environment"])
+        }
         assert all(value.startswith("${") for value in given.values())
 
 
