@@ -6,6 +6,7 @@ goes back.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 from typing import Any
 
 from agents.chunks import Chunk, Progress
@@ -57,6 +58,8 @@ class ShardProcessor:
         self._progress: dict[tuple[str, int], int] = {}
         self.records = 0
         self.flushes = 0
+        self.batches = 0
+        self.busy_s = 0.0
 
     async def still_ours(self) -> bool:
         """Whether nobody else has written to the shard's changelog since our last commit."""
@@ -65,8 +68,11 @@ class ShardProcessor:
 
     async def apply(self, path: int, chunks: Sequence[Chunk]) -> None:
         """Applies chunks in order and commits; records already applied change nothing."""
+        began_s = perf_counter()
         while await self._apply_once(path, chunks):
             pass
+        self.batches += 1
+        self.busy_s += perf_counter() - began_s
 
     async def _apply_once(self, path: int, chunks: Sequence[Chunk]) -> bool:
         """One commit; whether a key had decided so much that the rest must wait for the next

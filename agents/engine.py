@@ -66,6 +66,7 @@ class Engine:
         self.assigned: set[TP] = set()
         self.read: dict[int, int] = {}
         self.sent: dict[str, int] = {}
+        self.opening: dict[int, Shard] = {}
         self._reached: dict[int, list[Reached]] = {}
         self._told: dict[int, float] = {}
 
@@ -106,12 +107,14 @@ class Engine:
         )
 
     async def _open_shard(self, number: int) -> ShardProcessor:
-        shard = self._make_shard(number, self.folds)
+        shard = self.opening[number] = self._make_shard(number, self.folds)
         try:
             await shard.open()
         except BaseException:
             shard.close()
             raise
+        finally:
+            self.opening.pop(number, None)
         return ShardProcessor(shard, self.folds)
 
     async def _open_route_log(self, topic: str, partition: int) -> RouteLog:

@@ -55,6 +55,7 @@ class Metrics:
             *self._sent(),
             *self._control(mine),
             *self._shards(),
+            *await self._opening(),
             *self._lags(),
             *(
                 Sample("sluice_document_version", v.version, {"kind": v.kind, "name": v.name})
@@ -135,6 +136,8 @@ class Metrics:
                 shard.marks.effective_now / 1000,
                 {"partition": str(number)},
             )
+            yield Sample("sluice_batches_total", processor.batches, labels)
+            yield Sample("sluice_batch_seconds_total", processor.busy_s, labels)
             yield Sample("sluice_outbox_records", shard.numbered - shard.marks.sent, labels)
             if isinstance(shard.store, RocksStore):
                 yield Sample("sluice_state_bytes", shard.store.size_bytes(), labels)
@@ -142,6 +145,17 @@ class Metrics:
         yield Sample("sluice_overdue_sessions", late)
         if dues:
             yield Sample("sluice_next_due_timestamp_seconds", min(dues) / 1000)
+
+    async def _opening(self) -> list[Sample]:
+        """How much of its changelog each shard that is being recovered has still to read."""
+        found = []
+        for number, shard in sorted(self._parts.engine.opening.items()):
+            changelog = shard.changelog
+            if changelog is not None:
+                left = await changelog.end() - changelog.next_offset
+                labels = {"shard": str(number)}
+                found.append(Sample("sluice_recovery_records_left", max(0, left), labels))
+        return found
 
     def _lags(self) -> Iterator[Sample]:
         names = self._parts.names

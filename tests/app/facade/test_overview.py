@@ -14,8 +14,9 @@ from app.facade.sampler import Sampler
 from app.shapes import Overview
 from app.web.metrics import exposition
 from connectors.streams.base import TopicDescription
-from tests.app.facade.house import HOUR_MS, House, Living, aggregator
+from tests.app.facade.house import HOUR_MS, NAMES, House, Living, aggregator
 from tests.app.facade.test_appends import beat
+from tests.waiting import auntil
 
 Story = Callable[[Living], Awaitable[None]]
 
@@ -275,9 +276,38 @@ def test_metrics_are_known_ones_and_count_what_happened(tmp_path: Path) -> None:
             'sluice_control_balanced{aggregator="acc"} 1',
             'sluice_document_version{kind="aggregator",name="acc"} 1',
             'sluice_workers{state="ready"} 1',
+            'sluice_outbox_records{shard="0"} 0',
             'sluice_lag_records{topic="usage",partition="0"} 0',
         ):
             assert line in text.splitlines()
+        assert 'sluice_batches_total{shard="0"} ' in text
+
+    tell(tmp_path, story)
+
+
+def test_metrics_tell_how_much_of_a_shard_is_still_to_be_recovered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(living: Living) -> None:
+        await living.send(*({"account": f"a{n}"} for n in range(9)))
+        living.paused = True
+        gate, read = asyncio.Event(), living.log.read
+
+        async def held(topic: str, *place: Any, **options: Any) -> Any:
+            if topic == NAMES.changelog("sessions"):
+                await gate.wait()
+            return await read(topic, *place, **options)
+
+        monkeypatch.setattr(living.log, "read", held)
+        await living.engine.shards.assign(set())
+        await living.engine.shards.assign({0})
+        await auntil(lambda: 0 in living.engine.opening)
+        length = len(living.log.rows[NAMES.changelog("sessions"), 0])
+        text = exposition(await living.facade.metrics())
+        assert f'sluice_recovery_records_left{{shard="0"}} {length}' in text
+        gate.set()
+        await auntil(lambda: not living.engine.opening)
+        assert "recovery_records_left{" not in exposition(await living.facade.metrics())
 
     tell(tmp_path, story)
 
