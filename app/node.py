@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 STOP_S = 8.0  # supervisors commonly kill after ten
 CLOSE_S = 1.0  # what requests under way get to finish
 # What lives through the start stays for ever; batches come and go young.
-GC_THRESHOLDS = (50_000, 20, 100)
+GC_THRESHOLDS = (200_000, 50, 1_000)
 
 Beside = Callable[[Facade], Coroutine[None, None, None]]
 """What runs beside the worker until it ends."""
@@ -76,7 +76,7 @@ class Node:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._stop()
+            await self._stop_anyhow()
         if self._worker.failure is not None:
             raise self._worker.failure
 
@@ -157,7 +157,7 @@ class Node:
         app = make_web(self._facade, settings, worker.clock)
         app.router.add_routes([route(self._facade.local.questions, settings.cluster_secret)])
         if self._place.guarded:
-            app.middlewares.insert(0, listening.guard)
+            app.middlewares.append(listening.guard)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
         await self._runner.setup()
         await web.SockSite(self._runner, sock).start()
@@ -188,6 +188,14 @@ class Node:
             detail,
             system_ms(),
         )
+
+    async def _stop_anyhow(self) -> None:
+        """Stops; what goes wrong in that is told, and does not hide why the worker ended."""
+        try:
+            await self._stop()
+        except Exception as error:
+            logger.warning("while stopping: %r", error)
+            self._worker.failure = self._worker.failure or error
 
     async def _stop(self) -> None:
         try:
