@@ -2,8 +2,8 @@
 applied.
 
 All of it is plain data (msgspec Structs, encoded as arrays), so that one row is one changelog
-record. Instants are epoch milliseconds. A position is (topic, partition, offset); topics are public
-names.
+record. They can't be part of a reference cycle (`gc=False`). Instants are epoch milliseconds. A
+position is (topic, partition, offset); topics are public names.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ NEVER = 1 << 62
 """A due time that no clock reaches: sessions that only end with their transaction or stream."""
 
 
-class Session(msgspec.Struct, array_like=True):
+class Session(msgspec.Struct, array_like=True, gc=False):
     """One open session.
 
     `sources` holds a [topic, partition, first offset, last offset, count] for each input partition
@@ -35,7 +35,7 @@ class Session(msgspec.Struct, array_like=True):
     dropped: dict[str, list[Any]] | None = None
 
 
-class History(msgspec.Struct, array_like=True):
+class History(msgspec.Struct, array_like=True, gc=False):
     """Control totals of a key that has more than one open session to tell of: counts, and sums by
     field.
     """
@@ -52,7 +52,7 @@ class History(msgspec.Struct, array_like=True):
     deleted_sums: dict[str, Any] = {}
 
 
-class Row(msgspec.Struct, array_like=True):
+class Row(msgspec.Struct, array_like=True, gc=False):
     """Everything kept under one session key; without `open` it is the stub of flushed sessions.
 
     `sequence` counts the flushes billing has received. `applied` holds [topic, partition, offset]
