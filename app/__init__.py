@@ -1,1 +1,3 @@
 """The front of the house: assembles, starts, shows."""
+
+VERSION = "0.1.0"

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 
+from app import VERSION
 from app.cli import registry
 from app.cli.command import Command, Context, Flags
 from app.cli.flags import SWITCHES, nearest, settings_help, split
@@ -96,17 +97,10 @@ def unknown(word: str) -> str:
 
 def version(out: Output) -> int:
     """Prints the product's version."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        found = installed("sluice")
-    except PackageNotFoundError:
-        found = "unknown (not installed)"
     if out.json:
-        out.document({"version": found})
+        out.document({"version": VERSION})
     else:
-        out.text(f"sluice {found}")
+        out.text(f"sluice {VERSION}")
     return 0
 
 

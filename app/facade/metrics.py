@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import get_args
 
 from agents.engine import TP
+from app import VERSION
 from app.cluster.beat import State
 from app.facade.documents import DocumentsArea
 from app.facade.figures import next_dues, overdue
 from app.facade.parts import Parts
-from app.facade.process import cpu_s, memory_bytes, version
+from app.facade.process import cpu_s, memory_bytes
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.totals import ControlTotals
@@ -50,7 +51,7 @@ class Metrics:
         }
         versions = await self._documents.in_force(None)
         return [
-            Sample("sluice_info", 1, {"version": version()}),
+            Sample("sluice_info", 1, {"version": VERSION}),
             *self._routed(mine),
             *self._sent(),
             *self._control(mine),

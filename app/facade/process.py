@@ -2,19 +2,9 @@
 
 import os
 import time
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 from pathlib import Path
 
 _STATM = Path("/proc/self/statm")
-
-
-def version() -> str:
-    """The product's version; "unknown" when it runs without being installed."""
-    try:
-        return installed("sluice")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def cpu_s() -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app import VERSION
 from app.cli import registry
 from app.cli.command import Command
 from app.cli.flags import split
@@ -181,7 +182,7 @@ def test_a_command_without_its_module_is_not_offered(monkeypatch: pytest.MonkeyP
 def test_version_prints_one_line() -> None:
     ran = sluice_process("--version")
     assert ran.code == 0
-    assert ran.out.startswith("sluice ")
+    assert ran.out.startswith(f"sluice {VERSION}")
     assert len(ran.out.splitlines()) == 1
 
 
