@@ -193,7 +193,7 @@ class Node:
         """Stops; what goes wrong in that is told, and does not hide why the worker ended."""
         try:
             await self._stop()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told, whatever it is
             logger.warning("while stopping: %r", error)
             self._worker.failure = self._worker.failure or error
 
