@@ -41,13 +41,16 @@ def test_pages_hold_each_record_once_and_come_again_the_same(tmp_path: Path) -> 
             await put(living, n % 3, b"%d" % n, at=START_MS + n)
         read = living.facade.read_records
         found: list[bytes | None] = []
+        places: list[tuple[int, int, int]] = []
         cursor = "beginning"
         for _ in range(3):
             page = await read("usage", cursor, 7, 0.0)
             assert await read("usage", cursor, 7, 0.0) == page
             found += [record.value for record in page.records]
+            places += [(r.partition, r.offset, r.timestamp_ms) for r in page.records]
             cursor = page.next
         assert found == [b"%d" % n for n in range(20)]
+        assert places == [(n % 3, n // 3, START_MS + n) for n in range(20)]
         end = await read("usage", cursor, 7, 0.0)
         assert (end.records, end.next) == ([], cursor)
 
