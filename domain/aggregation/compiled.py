@@ -16,7 +16,7 @@ from domain.aggregation.extract import Input
 from domain.aggregation.fold import Fold
 from domain.aggregation.numbers import EXACT
 from domain.aggregation.operations import OPERATIONS, minus, plus
-from domain.aggregation.rule import Rule, Slot
+from domain.aggregation.rule import Rule
 from domain.aggregation.session import Row, last_applied
 
 Entry = tuple[int, int, Any]
@@ -91,6 +91,17 @@ rises[{j}] = t + d{at} if t.__class__ is int and d{at}.__class__ is int else plu
 """
 
 
+# what an operation takes -> the line under which its step runs
+GIVEN = "if {v} is not None:\n"
+ASKED = {
+    "number": GIVEN + "    kind = {v}.__class__\n"
+    "    if kind is str: {v}, kind = Decimal({v}), Decimal\n",  # as decimals travel
+    "present": "if {v}:\n",
+    "raw": GIVEN,
+    "instant": GIVEN,
+}
+
+
 def compile_fold(rule: Rule) -> FoldFunction:
     """The fold function of `rule`."""
     names: dict[str, Any] = {
@@ -139,7 +150,7 @@ def compile_fold(rule: Rule) -> FoldFunction:
         duplicate=indent(duplicate, " " * 8),
         due_value=due_value,
         load=indent(load, " " * 12),
-        steps=indent("".join(_step(rule, slot, inputs) for slot in rule.slots), " " * 8),
+        steps=indent(_steps(rule, inputs), " " * 8),
         move_due=indent(move_due, " " * 8),
         condition=indent(condition, " " * 8),
         store=indent(store, " " * 8),
@@ -151,20 +162,24 @@ def compile_fold(rule: Rule) -> FoldFunction:
     return compiled
 
 
-def _step(rule: Rule, slot: Slot, inputs: dict[tuple[str, str], str]) -> str:
-    operation = slot.operation
-    if operation.field == "*":
-        return ""
-    how = OPERATIONS[operation.operation]
-    value = inputs[how.takes, operation.field]
-    step = how.step
-    if how.takes == "number":
-        step = f"if {value}.__class__ is str: {value} = Decimal({value})\n" + step
+def _steps(rule: Rule, inputs: dict[tuple[str, str], str]) -> str:
+    """The lines of all operations, those of one input together: what is asked of it, once."""
     event_time = "0"
     if rule.document.event_time is not None:
         at = inputs["event_time", rule.document.event_time]
         event_time = f"(timestamp if {at} is None else {at})"
-    return step.format(v=value, a=f"a{slot.at}", b=f"a{slot.at + 1}", t=event_time)
+    steps: dict[str, str] = {}
+    for slot in rule.slots:
+        operation = slot.operation
+        if operation.field == "*":
+            continue
+        how = OPERATIONS[operation.operation]
+        value = inputs[how.takes, operation.field]
+        if value not in steps:
+            steps[value] = ASKED[how.takes].format(v=value)
+        step = how.step.format(v=value, a=f"a{slot.at}", b=f"a{slot.at + 1}", t=event_time)
+        steps[value] += indent(step, "    ")
+    return "".join(steps.values())
 
 
 def _leaf(names: dict[str, Any], rule: Rule, compare: Compare) -> str:

@@ -26,6 +26,8 @@ from domain.errors import Reject
 ABSENT = msgspec.UNSET
 Kind = Literal["number", "present", "raw", "instant", "event_time", "due", "event_id", "test"]
 LIMIT = 1 << 63  # integers from here on travel as decimals
+Labels = dict[str, tuple[str, str]]
+"""Text of an instant -> (label of its period, zone)."""
 KNOWN_LABELS = 20_000  # two years of hours; what comes later is worked out each time
 Extracted = tuple[Any, ...]
 """(key, values) or, with `keyed_by`, (key, values, placement); bytes, a tuple, bytes."""
@@ -135,7 +137,8 @@ def pieces_of(document: Aggregator, at: Callable[[str], str], cloud: str) -> Pie
         "ABSENT": ABSENT,
         "Decimal": Decimal,
         "canonical_key": canonical_key,
-        "LIMIT": LIMIT,
+        "LOW": -LIMIT,
+        "HIGH": LIMIT,
         "placed": _placement,
     }
     test = ""
@@ -149,14 +152,21 @@ def pieces_of(document: Aggregator, at: Callable[[str], str], cloud: str) -> Pie
         body += [f"g{i} = {at(field)}", f"if g{i}.__class__ is not str: g{i} = group{i}(g{i})"]
     parts = list(groups.values())
     for i, period in enumerate(document.group.periods):
-        zone = "None" if period.timezone_field is None else at(period.timezone_field)
+        known: Labels = {}
         names[f"period{i}"] = _period(
-            period.field, period.unit, period.timezone, period.timezone_field
+            period.field, period.unit, period.timezone, period.timezone_field, known
         )
-        body.append(f"p{i} = period{i}({at(period.field)}, {zone})")
         parts.append(f"p{i}[0]")
         if period.timezone_field is not None:
+            body.append(f"p{i} = period{i}({at(period.field)}, {at(period.timezone_field)})")
             parts.append(f"p{i}[1]")
+            continue
+        names[f"known{i}"] = known
+        body += [
+            f"x = {at(period.field)}",
+            f"p{i} = known{i}.get(x) if x.__class__ is str else None",
+            f"if p{i} is None: p{i} = period{i}(x, None)",
+        ]
     values = ""
     for i, item in enumerate(inputs_of(document)):
         body += _input_lines(names, i, item, at, groups, cloud)
@@ -205,8 +215,13 @@ def _input_lines(
         return [f"v{i} = {field} is not ABSENT and {field} is not None"]
     names[f"take{i}"] = _TAKE[item.kind](item.field)
     if item.kind == "number":
-        odd = f"c is not Decimal and (c is not int or not -LIMIT < v{i} < LIMIT)"
-        return [f"v{i} = {field}", f"c = v{i}.__class__", f"if {odd}: v{i} = take{i}(v{i})"]
+        return [
+            f"v{i} = {field}",
+            f"c = v{i}.__class__",
+            "if c is int:",
+            f"    if not LOW < v{i} < HIGH: v{i} = take{i}(v{i})",
+            f"elif c is not Decimal: v{i} = take{i}(v{i})",
+        ]
     return [f"v{i} = take{i}({field}{', ' + cloud if item.kind == 'event_id' else ''})"]
 
 
@@ -235,20 +250,15 @@ def _group_value(field: str, null_group: bool) -> Callable[[Any], Any]:
 
 
 def _period(
-    field: str, unit: Any, zone: str | None, zone_field: str | None
+    field: str, unit: Any, zone: str | None, zone_field: str | None, known: "Labels"
 ) -> Callable[[Any, Any], tuple[str, str]]:
+    """Fills `known`, as far as it is worth while, with the texts that it has read in its zone."""
     calendars: dict[str, Calendar] = {}
-    known: dict[tuple[str, str], tuple[str, str]] = {}  # (text, zone) -> (label, zone)
     if zone is not None:
         calendars[zone] = Calendar(unit, zone)
 
     def label(found: Any, found_zone: Any) -> tuple[str, str]:
         name = zone if zone is not None else found_zone
-        text = found.__class__ is str and name.__class__ is str
-        if text:
-            hit = known.get((found, name))
-            if hit is not None:
-                return hit
         calendar = calendars.get(name) if isinstance(name, str) else None
         if calendar is None:
             if not known_zone(name):
@@ -262,8 +272,8 @@ def _period(
         if instant is None:
             raise Reject("not_an_instant", f"{field} is no ISO 8601 date and time")
         made = calendar.interval(instant).label, name
-        if text and len(known) < KNOWN_LABELS:
-            known[found, name] = made
+        if zone is not None and len(known) < KNOWN_LABELS:
+            known[found] = made
         return made
 
     return label

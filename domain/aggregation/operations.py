@@ -42,10 +42,9 @@ def minus(total: Number | None, value: Number | None) -> Number:
 
 
 ADD = """\
-if {v} is not None:
-    if {v}.__class__ is int and {a}.__class__ is int: {a} += {v}
-    elif {v}.__class__ is Decimal and {a} is not None: {a} = add({a}, {v})
-    else: {a} = plus({a}, {v})
+if kind is int and {a}.__class__ is int: {a} += {v}
+elif kind is Decimal and {a} is not None: {a} = add({a}, {v})
+else: {a} = plus({a}, {v})
 """
 
 
@@ -83,41 +82,37 @@ OPERATIONS: dict[str, Rule] = {
     "sum": Rule("number", ADD, _first, numeric=True),
     "max": Rule(
         "number",
-        "if {v} is not None and ({a} is None or {v} > {a}): {a} = {v}\n",
+        "if {a} is None or {v} > {a}: {a} = {v}\n",
         _first,
         numeric=True,
     ),
     "min": Rule(
         "number",
-        "if {v} is not None and ({a} is None or {v} < {a}): {a} = {v}\n",
+        "if {a} is None or {v} < {a}: {a} = {v}\n",
         _first,
         numeric=True,
     ),
     "average": Rule(
         "number",
-        ADD + "if {v} is not None: {b} = ({b} or 0) + 1\n",
+        ADD + "{b} = ({b} or 0) + 1\n",
         _average,
         slots=2,
         numeric=True,
     ),
     "count": Rule(
-        "present", "if {v}: {a} = ({a} or 0) + 1\n", lambda slots, _: slots[0] or 0, numeric=True
+        "present", "{a} = ({a} or 0) + 1\n", lambda slots, _: slots[0] or 0, numeric=True
     ),
-    "carry_first": Rule(
-        "raw", "if {v} is not None and ({a} is None or {t} < {a}[0]): {a} = [{t}, {v}]\n", _carried
-    ),
-    "carry_last": Rule(
-        "raw", "if {v} is not None and ({a} is None or {t} >= {a}[0]): {a} = [{t}, {v}]\n", _carried
-    ),
+    "carry_first": Rule("raw", "if {a} is None or {t} < {a}[0]: {a} = [{t}, {v}]\n", _carried),
+    "carry_last": Rule("raw", "if {a} is None or {t} >= {a}[0]: {a} = [{t}, {v}]\n", _carried),
     "date_max": Rule(
         "instant",
-        "if {v} is not None and ({a} is None or {v} > {a}): {a} = {v}\n",
+        "if {a} is None or {v} > {a}: {a} = {v}\n",
         _instant,
         instant=True,
     ),
     "date_min": Rule(
         "instant",
-        "if {v} is not None and ({a} is None or {v} < {a}): {a} = {v}\n",
+        "if {a} is None or {v} < {a}: {a} = {v}\n",
         _instant,
         instant=True,
     ),

@@ -9,6 +9,7 @@ Labels: `2024`, `2024-09`, `2024-09-03`, `2024-10-27T02+02:00`, `2024-10-27T02Z`
 
 from __future__ import annotations
 
+import bisect
 import re
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -66,6 +67,9 @@ class Calendar:
         self.zone_name = zone_name
         # number of a quarter of an hour -> an interval that holds at least a part of it
         self._buckets: dict[int, Interval] = {}
+        # starts of the intervals worked out so far, in order, and those by their starts
+        self._starts: list[int] = []
+        self._made: dict[int, Interval] = {}
 
     def interval(self, ms: int) -> Interval:
         """The period that the instant falls in.
@@ -76,15 +80,27 @@ class Calendar:
         found = self._buckets.get(ms // _BUCKET_MS)
         if found is not None and found[1] <= ms < found[2]:
             return found
-        try:
-            made = self._hour(ms) if self.unit == "hour" else self._dated(ms)
-        except OverflowError as beyond:
-            detail = f"its {self.unit} is not within the years 1 to 9999 in {self.zone_name}"
-            raise Reject("not_an_instant", detail) from beyond
         if len(self._buckets) >= _BUCKETS_MAX:
             self._buckets.clear()
+            self._starts.clear()
+            self._made.clear()
+        made = self._known(ms)
+        if made is None:
+            try:
+                made = self._hour(ms) if self.unit == "hour" else self._dated(ms)
+            except OverflowError as beyond:
+                detail = f"its {self.unit} is not within the years 1 to 9999 in {self.zone_name}"
+                raise Reject("not_an_instant", detail) from beyond
+            bisect.insort(self._starts, made.start_ms)
+            self._made[made.start_ms] = made
         self._buckets[ms // _BUCKET_MS] = made
         return made
+
+    def _known(self, ms: int) -> Interval | None:
+        """The interval of an instant if it was worked out for another one."""
+        at = bisect.bisect_right(self._starts, ms)
+        made = self._made[self._starts[at - 1]] if at else None
+        return made if made is not None and ms < made.end_ms else None
 
     def from_label(self, label: str) -> Interval:
         """The period of that label. Raises NoSuchPeriod."""
