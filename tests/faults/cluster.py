@@ -40,6 +40,7 @@ class Cluster:
     settings: dict[str, str] = field(default_factory=dict)
     looked_after: bool = False
     workers: dict[int, Process] = field(default_factory=dict)
+    started: list[Process] = field(default_factory=list)
     kills: int = 0
 
     def __post_init__(self) -> None:
@@ -63,6 +64,7 @@ class Cluster:
         environ = {f"SLUICE_TEST_{how.upper()}": when for how, when in disturbed.items()}
         process = Process(environ | self._environ(folder), folder / "log")
         self.workers[number] = process
+        self.started.append(process)
         return process
 
     def _environ(self, folder: Path) -> dict[str, str]:
@@ -255,5 +257,5 @@ def running(cluster: Cluster, workers: int = 1) -> Iterator[Cluster]:
         cluster.apply()
         yield cluster
     finally:
-        for process in cluster.workers.values():
+        for process in cluster.started:
             process.kill()

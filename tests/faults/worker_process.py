@@ -167,7 +167,7 @@ async def main() -> int:
     await asyncio.wait((work, talk), return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
         talk.result()
-        return 0  # whoever started it is gone
+        os._exit(1)  # whoever started it is gone
     talk.cancel()
     return work.result()
 
