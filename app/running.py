@@ -27,7 +27,7 @@ PORT = "_SLUICE_PORT"
 AGAIN = "_SLUICE_AGAIN"
 """How many times in a row it has started itself afresh."""
 YOUNG_S = 60.0  # one that lived for so long was well: the row begins anew
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S = 10.0  # a stream that is back is used again within that
 
 
 def run_node(

@@ -95,7 +95,7 @@ class Facade:
     # Health
 
     async def ready(self) -> shapes.Readiness:
-        return readiness(self._parts.members.own())
+        return readiness(self._parts.members.own(), self._sampler.silent_s())
 
     async def clock_info(self) -> shapes.ClockInfo:
         clock = self._parts.clock

@@ -3,9 +3,14 @@
 from app.cluster.beat import Beat
 from app.shapes import Readiness
 
+SILENT_S = 5.0  # the stream is asked every second
 
-def readiness(own: Beat) -> Readiness:
-    """By what the worker tells the others about itself."""
-    if own.state == "ready":
-        return Readiness(True)
-    return Readiness(False, (own.detail or f"The worker is {own.state}.",))
+
+def readiness(own: Beat, stream_silent_s: float) -> Readiness:
+    """By what the worker tells the others about itself, and by when the stream answered last."""
+    reasons = []
+    if own.state != "ready":
+        reasons.append(own.detail or f"The worker is {own.state}.")
+    if stream_silent_s > SILENT_S:
+        reasons.append(f"The stream has not answered for {stream_silent_s:.0f} s.")
+    return Readiness(not reasons, reasons)

@@ -55,6 +55,7 @@ class Sampler:
     now_s: Callable[[], float] = time.monotonic
     lags: dict[TP, Lag] = field(default_factory=dict)
     loop_lag_s: float = 0.0
+    answered_s: float | None = None
     _samples: deque[Sample] = field(default_factory=deque)
     _points: dict[int, list[int]] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
@@ -119,7 +120,7 @@ class Sampler:
             ends = await self.parts.log.end_offsets(known)
         except StreamError:
             return  # what is known stays; the worker itself ends or goes on, as it sees fit
-        now = self.now_s()
+        now = self.answered_s = self.now_s()
         lags: dict[TP, Lag] = {}
         for tp, position in known.items():
             before = self.lags.get(tp)
@@ -147,6 +148,10 @@ class Sampler:
         last = self._samples[-1]
         first = next(each for each in self._samples if last.at_s - each.at_s <= span_s + 0.5)
         return (first, last, last.at_s - first.at_s) if first is not last else None
+
+    def silent_s(self) -> float:
+        """For how long the stream has not answered; 0 before it was asked."""
+        return 0.0 if self.answered_s is None else self.now_s() - self.answered_s
 
     def rates(self) -> tuple[float, float, dict[str, float]]:
         """(records in, records out, records in by aggregator) per second."""

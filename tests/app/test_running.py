@@ -118,7 +118,7 @@ def test_it_waits_longer_each_time_it_dies_young(
     monkeypatch.setattr(Node, "started", False)  # from now on the stream is not even reached
     for _ in range(6):
         run()
-    assert afresh == [0.0, 1.0, 3.0, 7.0, 15.0, 30.0, 30.0]
+    assert afresh == [0.0, 1.0, 3.0, 7.0, 10.0, 10.0, 10.0]
     monkeypatch.setattr(running, "YOUNG_S", -1.0)
     run()
     assert afresh[-1] == 0.0

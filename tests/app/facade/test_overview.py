@@ -244,6 +244,15 @@ def test_only_a_worker_that_can_serve_is_ready(
         monkeypatch.setattr(living.crowd, "own", lambda: opening)
         found = await living.facade.ready()
         assert (found.ready, list(found.reasons)) == (False, ["State is being recovered."])
+        monkeypatch.undo()
+        sampler = living.facade._sampler
+        assert sampler.answered_s is not None
+        await sampler.stop()
+        monkeypatch.setattr(sampler, "answered_s", sampler.answered_s - 6.0)
+        found = await living.facade.ready()
+        assert (found.ready, list(found.reasons)) == (
+            False, ["The stream has not answered for 6 s."],
+        )  # fmt: skip
 
     tell(tmp_path, story)
 
