@@ -60,6 +60,7 @@ def test_arrows_walk_rows_and_enter_opens_one(consoles: Consoles, open_page: Ope
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text("acc-0000001")
+    page.wait_for_load_state()  # keys work once the page's script has run
     page.keyboard.press("Escape")
     expect(page).to_have_title("Sessions · Sluice")
 
