@@ -161,6 +161,10 @@ class ShardProcessor:
             changes.totals = {name: fold.totals for name, fold in folds.items()}
             index, changes.forget = self.shard.forgettable(now, FORGET_IDS)
             changes.dropped += index
+            if found:
+                changes.wake_up_to = wake_key(*found[-1][:2])
+            if index:
+                changes.forget_up_to = index[-1]
             if not found and not index:
                 self.shard.marks.effective_now = now
                 return done

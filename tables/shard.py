@@ -72,6 +72,12 @@ class Changes:
     """Index keys that were looked at and are no longer wanted."""
     forget: list[bytes] = field(default_factory=list)
     """Event ids (their keys in the store) no longer to be remembered."""
+    wake_up_to: bytes = b""
+    forget_up_to: bytes = b""
+    """All keys of the due and of the forget index up to these are among `dropped`."""
+    lowest_wake: bytes = b"\xff"
+    lowest_forget: bytes = b"\xff"
+    """The first keys that are added to these indexes: found out by the commit."""
     outputs: list["Output"] = field(default_factory=list)
     """Outputs of no row, and"""
     kept: dict[bytes, bytes] = field(default_factory=dict)
@@ -108,6 +114,9 @@ class Shard:
         self._send = send
         self._cache: dict[bytes, Row] = {}
         self._cache_rows = cache_rows
+        # No keys of the two indexes are before these. A scan that began with the index itself
+        # would step over all that was deleted there and is not yet gone from the disk.
+        self._wake_from, self._forget_from = WAKE, FORGET
         self._on_step = on_step
 
     async def open(self) -> None:
@@ -156,22 +165,22 @@ class Shard:
         """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in the order of
         the due index.
         """
-        keys = [key for key, _ in self.store.scan(WAKE, WAKE + instant_bytes(now_ms + 1), limit)]
+        end = WAKE + instant_bytes(now_ms + 1)
+        keys = [key for key, _ in self.store.scan(self._wake_from, end, limit)]
         rows = self.load(key[9:] for key in keys)
         return [(instant_of(key), key[9:], rows[key[9:]]) for key in keys]
 
     def forgettable(self, now_ms: int, limit: int) -> tuple[list[bytes], list[bytes]]:
         """(index keys, event ids' keys) of at most `limit` event ids whose time is over."""
-        index = [
-            key for key, _ in self.store.scan(FORGET, FORGET + instant_bytes(now_ms + 1), limit)
-        ]
+        end = FORGET + instant_bytes(now_ms + 1)
+        index = [key for key, _ in self.store.scan(self._forget_from, end, limit)]
         sights = self.store.get_many([key[9:] for key in index])
         over = [data is not None and decode_any(data)[4] <= now_ms for data in sights]
         return index, [key[9:] for key, is_over in zip(index, over, strict=True) if is_over]
 
     def next_due(self) -> int | None:
         """The earliest instant at which some row is to be looked at."""
-        for key, _ in self.store.scan(WAKE, FORGET, 1):
+        for key, _ in self.store.scan(self._wake_from, FORGET, 1):
             return instant_of(key)
         return None
 
@@ -192,6 +201,7 @@ class Shard:
                 self.applied[source] = offset
         puts.append((LOCAL, self.local()))
         self.store.write(puts, deletes)
+        self._move_indexes(changes)
         self._remember(changes)
         self._on_step(2)
         # Steps 3 and 4: the outbox sent, then cleared.
@@ -200,6 +210,11 @@ class Shard:
             self._on_step(3)
             self._cleared(range(self.numbered - len(outputs) + 1, self.numbered + 1))
         self._on_step(4)
+
+    def _move_indexes(self, changes: Changes) -> None:
+        """Where the indexes begin after a commit."""
+        self._wake_from = min(changes.wake_up_to or self._wake_from, changes.lowest_wake)
+        self._forget_from = min(changes.forget_up_to or self._forget_from, changes.lowest_forget)
 
     def local(self) -> bytes:
         """What only this disk knows, as it is after the write batch that it is part of."""
@@ -227,7 +242,9 @@ class Shard:
             if not row.wake or wake < row.wake:
                 if row.wake:
                     deletes.append(wake_key(row.wake, key))
-                puts.append((wake_key(wake, key), b""))
+                at = wake_key(wake, key)
+                puts.append((at, b""))
+                changes.lowest_wake = min(changes.lowest_wake, at)
                 row.wake = wake
             if row.outputs or row.seen:
                 for output in row.outputs:
@@ -235,11 +252,14 @@ class Shard:
                     output.insert(0, self.numbered)
                     outputs.append((output[1], output[2], output[3]))
                     puts.append((outbox_key(self.numbered), encode(output[1:])))
-                log.append((ROW + key, encode_row(row)))
+                if self.changelog is not None:
+                    log.append((ROW + key, encode_row(row)))
                 for event_id, *sight in row.seen:
                     at, body = seen_key(key, event_id), encode(sight)
                     log.append((at, body))
-                    puts += [(at, body), (FORGET + instant_bytes(sight[4]) + at, b"")]
+                    index = FORGET + instant_bytes(sight[4]) + at
+                    changes.lowest_forget = min(changes.lowest_forget, index)
+                    puts += [(at, body), (index, b"")]
                 row.outputs, row.seen = [], []
                 puts.append((ROW + key, encode_row(row)))
             else:
@@ -253,7 +273,9 @@ class Shard:
         puts += changes.kept.items()
         for key, (row, wake) in changes.rewoken.items():
             row.wake = wake
-            puts += [(wake_key(wake, key), b""), (ROW + key, encode_row(row))]
+            at = wake_key(wake, key)
+            changes.lowest_wake = min(changes.lowest_wake, at)
+            puts += [(at, b""), (ROW + key, encode_row(row))]
         log += [(key, None) for key in changes.forget]
         deletes += changes.forget
         self._retire(changes, log, deletes)
@@ -322,8 +344,10 @@ class Shard:
         all of them confirmed or none. Then they are cleared away."""
         self.marks.sent = self.numbered
         self.store.write([(MARKS, encode(self.marks)), *kept.items()])
-        while found := list(self.store.scan(OUTBOX, outbox_key(self.numbered + 1), OUTBOX_ROWS)):
-            self.store.write([], [key for key, _ in found])
+        at, end = OUTBOX, outbox_key(self.numbered + 1)
+        while found := [key for key, _ in self.store.scan(at, end, OUTBOX_ROWS)]:
+            self.store.write([], found)
+            at = found[-1]
 
     async def _send_outbox(self, send: Send) -> None:
         found = [

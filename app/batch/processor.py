@@ -73,6 +73,7 @@ class BatchProcessor(ShardProcessor):
                 totals.merge(fold.totals)
             changes.dropped += found
             await self._commit(changes)
+            first = found[-1]
 
     def _closing(self, folds: dict[int, Fold], name: str, version: int, flush_type: str) -> Fold:
         fold = folds.get(version)
