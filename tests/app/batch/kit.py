@@ -1,5 +1,6 @@
 """Batch runs for tests: documents, input files in every format, and what came out."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -12,6 +13,9 @@ import pyarrow as pa
 import yaml
 from pyarrow import parquet as pq
 
+from app.batch.ledger import Ledger
+from tables.shard import Shard
+from tables.store import RocksStore
 from tests.app.cli.running import Ran, sluice
 
 NOW = "2025-11-03T04:30:00Z"
@@ -107,6 +111,17 @@ def flushed(ran: Ran) -> list[Any]:
 def values(records: Sequence[Any]) -> list[tuple[Any, ...]]:
     """(group values…, results…) of flushed records."""
     return [(*record["group"].values(), *record["values"].values()) for record in records]
+
+
+def check_state(state: Path) -> None:
+    """Raises Invariant unless the totals kept in a state are those that its sessions add up to."""
+    store = RocksStore(state / "sessions", 1 << 22, durable=True)
+    shard = Shard(0, store, None, Ledger(store).rule, None)
+    try:
+        asyncio.run(shard.open())
+        shard.check()
+    finally:
+        shard.close()
 
 
 def totals(ran: Ran) -> dict[str, Any]:

@@ -140,6 +140,15 @@ def test_rejected_records_are_dead_letters_and_the_run_goes_on(tmp_path: Path) -
     assert f"{expected}{source}:2: undecodable" in ran.err
 
 
+def test_a_column_that_is_missing_is_told(tmp_path: Path) -> None:
+    agg = config(tmp_path, document())
+    source = file(tmp_path, "1.csv", b"account;bytes\na;1\n")
+    ran = aggregate("--config", agg, source)
+    assert (ran.code, ran.out) == (0, "")
+    assert f"{source} has no column bytes, account" in ran.err
+    assert "1 rejected (1 missing_group_field)" in ran.err
+
+
 def test_strict_makes_a_rejected_record_exit_1_with_the_same_output(tmp_path: Path) -> None:
     agg = config(tmp_path, document())
     source = file(tmp_path, "1.jsonl", b'{"account": "a", "bytes": 1}\n{}\n')

@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 
 from connectors.formats import blocks, csv_columns, jsonl, parquet
 from tests.app.batch import kit
-from tests.app.batch.kit import aggregate, config, csv_text, document, file, flushed, totals
+from tests.app.batch.kit import (
+    aggregate,
+    check_state,
+    config,
+    csv_text,
+    document,
+    file,
+    flushed,
+    totals,
+)
 
 FIELDS = ("account", "bytes", "price")
 OPERATIONS = [
@@ -178,7 +187,9 @@ def test_runs_over_a_state_add_up_to_one(
         part = written(folder, f"{i}.{'csv' if i % 2 else 'jsonl'}", some[start:end])
         ran = aggregate(*given_, "--again", part)
         assert flushed(ran) == []
+        check_state(folder / "state")
     ran = aggregate(*given_, now="2025-11-03T05:30:00Z")
+    check_state(folder / "state")
     assert as_fractions(flushed(ran)) == account_of(some)
 
 

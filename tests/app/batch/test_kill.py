@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tests.app.batch.killed import KILLED, Ended, Runner, runner
-from tests.app.batch.kit import config, csv_text, document, file, hourly, parquet
+from tests.app.batch.kit import check_state, config, csv_text, document, file, hourly, parquet
 
 RESULTS = ("out.jsonl", "rejects.jsonl", "audit.jsonl")
 OPENED, NOW = "2025-10-01T00:00:00Z", "2025-11-03T04:30:00Z"
@@ -117,6 +117,7 @@ def kill_at_each(case: Case, stride: int) -> None:
             assert "was taken before" in again.err
         else:
             assert case.results(again) == expected, f"killed at step {step}"
+            check_state(case.state)
         shutil.rmtree(case.state)
 
 
@@ -159,6 +160,8 @@ def test_a_killed_run_wants_its_files_again(tmp_path: Path) -> None:
         assert missing.code == 2
         assert re.search(rf"killed after line \d+ of {files[0]}; expected that file", missing.err)
         assert run.run(*given).code == 2
+        shown = run.run(*given, "--preview")
+        assert (shown.code, shown.err != "", len(shown.out.splitlines()) > 1) == (0, True, True)
         changed = config(tmp_path, document(flush={"by": "end_of_transaction"}))
         assert "expected that run to be finished first" in run.run(*given, *files).err
         config(tmp_path, document())
