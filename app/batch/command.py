@@ -1,12 +1,11 @@
 """Puts a batch run together, from its options to its exit code."""
 
-import asyncio
 import gc
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from app.batch import report
 from app.batch.options import Options, documents_of
@@ -17,7 +16,7 @@ from app.batch.takers import Takers
 from app.batch.targets import Nowhere, Target, open_target
 from app.batch.watch import Watch
 from app.cli.command import Context
-from app.cli.output import binary
+from app.cli.output import Output, binary
 from connectors.formats.files import Source, identify
 from domain.errors import Invariant
 
@@ -51,23 +50,33 @@ def execute(
             try:
                 batch = Batch(options, documents, store, outputs, limits, on_step=on_step)
                 batch.open(context.clock.now_ms)
-                sources = look_through(batch.takers, options, context.stdin, scratch)
+                out = report.speaker(json=context.flags.json, color=context.flags.color)
+                sources = look_through(batch.takers, options, context.stdin, scratch, out)
                 planned = batch.plan(sources)
                 total = sum(entry.source.size for entry in planned.entries)
                 with Watch(total, show=sys.stderr.isatty() and not context.flags.json) as watch:
-                    asyncio.run(batch.run(planned, watch))
+                    finish(batch.run(planned, watch))
             except BaseException:
                 outputs.abandon()
                 raise
-            out = report.speaker(json=context.flags.json, color=context.flags.color)
             rules = {name: batch.ledger.newest_rule(name) for name in batch.shard.totals}
-            report.tell(batch.run_, batch.shard.totals, rules, out)
+            report.tell(batch.tally, batch.shard.totals, rules, outputs.count, out)
             for name, totals in batch.shard.totals.items():
                 if not totals.balanced():
                     raise Invariant("control totals balance", f"aggregator {name}: {totals.count}")
-            return 1 if options.strict and batch.run_.reasons else 0
+            return 1 if options.strict and batch.tally.reasons else 0
     finally:
         gc.set_threshold(*usual)
+
+
+def finish(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Runs a coroutine that has nothing to wait for: without a loop Ctrl-C comes at once."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise Invariant("a batch never waits", repr(coroutine))
 
 
 def open_outputs(options: Options, scratch: Path) -> Outputs:
@@ -80,12 +89,16 @@ def open_outputs(options: Options, scratch: Path) -> Outputs:
     return Outputs(flushed, aside(options.rejects), aside(options.audit))
 
 
-def look_through(takers: Takers, options: Options, stdin: BinaryIO, scratch: Path) -> list[Source]:
+def look_through(
+    takers: Takers, options: Options, stdin: BinaryIO, scratch: Path, out: Output
+) -> list[Source]:
     """All files, identified and found readable. Raises UsageError, InputError."""
     sources = []
     for name in options.files:
         source = identify(name, options.input_format, stdin, scratch)
-        takers.reader(source.format).check(source)
+        reader = takers.reader(source.format)
+        reader.check(source)
+        report.tell_missing(source.name, reader.missing(source), out)
         sources.append(source)
     return sources
 

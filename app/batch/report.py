@@ -1,7 +1,7 @@
 """What is said about a run on standard error: control totals, rejected records, odd headers."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.batch.ledger import Run
@@ -9,9 +9,7 @@ from app.cli.output import Output
 from domain.aggregation.flush import to_json
 from domain.aggregation.numbers import plain
 from domain.aggregation.rule import Rule
-from domain.aggregation.totals import SUM_PLACES, Totals
-
-COLUMNS = ("in", "open", "flushed", "duplicates", "rejected", "expired", "deleted")
+from domain.aggregation.totals import PLACES, Totals
 
 
 def speaker(*, json: bool, color: bool) -> Output:
@@ -19,8 +17,19 @@ def speaker(*, json: bool, color: bool) -> Output:
     return Output(json=json, color=color, stdout=sys.stderr)
 
 
-def tell(run: Run, totals: Mapping[str, Totals], rules: Mapping[str, Rule], out: Output) -> None:
-    """Says how the run went. With `--json` a document a line: totals as in the API."""
+def tell_missing(name: str, paths: Sequence[str], out: Output) -> None:
+    """Says what a file has no column for: it may be meant so, or be another file."""
+    if paths and out.json:
+        out.document({"file": name, "no_column": list(paths)})
+    elif paths:
+        out.text(f"{name} has no column {', '.join(paths)}")
+
+
+def tell(
+    run: Run, totals: Mapping[str, Totals], rules: Mapping[str, Rule], written: int, out: Output
+) -> None:
+    """Says how the run went; `written` are flushed records. With `--json` a document a line: totals
+    as in the API."""
     told = [_as_json(name, totals[name], rules.get(name)) for name in sorted(totals)]
     if out.json:
         for each in told:
@@ -28,21 +37,24 @@ def tell(run: Run, totals: Mapping[str, Totals], rules: Mapping[str, Rule], out:
         if run.reasons:
             out.document({"rejected": sum(run.reasons.values()), "reasons": run.reasons})
         return
-    rows: list[list[object]] = []
     for each in told:
-        rows.append([each["aggregator"], "records", *(each["count"][place] for place in COLUMNS)])
-        for name, sums in each["sums"].items():
-            cells = [plain(sums[place]) if place in SUM_PLACES else None for place in COLUMNS]
-            rows.append(["", name, *cells])
-    if rows:
-        out.table(["aggregator", "", *COLUMNS], rows)
+        sums = each["sums"]
+        rows = [
+            [place, each["count"][place], *(_shown(sums[name].get(place)) for name in sums)]
+            for place in PLACES
+        ]
+        out.table([each["aggregator"], "records", *sums], rows)
     filtered = "".join(f", {n:,} filtered out by {name}" for name, n in run.filtered.items() if n)
     files = "1 file" if run.files == 1 else f"{run.files:,} files"
-    out.text(f"{run.records:,} records of {files}{filtered}")
+    out.text(f"{run.records:,} records of {files}{filtered}; {written:,} flushed records written")
     if run.reasons:
         reasons = ", ".join(f"{number:,} {name}" for name, number in sorted(run.reasons.items()))
         count = sum(run.reasons.values())
         out.text(f"{count:,} rejected ({reasons}), the first: {run.shown[0]}")
+
+
+def _shown(value: Any) -> object:
+    return value if value is None or isinstance(value, int) else plain(value)
 
 
 def _as_json(name: str, totals: Totals, rule: Rule | None) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Batch:
             self.shard, folds, self.ledger.source_name,
             frozenset(self._by_file + self._by_run), self._every, self._session_refuses,
         )  # fmt: skip
-        self.run_: Run
+        self.tally: Run
         self.takers: Takers
 
     def open(self, clock_ms: Callable[[], int]) -> None:
@@ -103,8 +103,8 @@ class Batch:
             )
         if last is not None and going_on:
             self._unchanged()
-        self.run_ = last if last is not None and going_on else Run(now)
-        self.run_.now = now
+        self.tally = last if last is not None and going_on else Run(now)
+        self.tally.now = now
         self._adopted = ledger.adopt(self._documents)
         rules = [ledger.newest_rule(name) for name in self.names]
         self.takers = Takers(rules, self._limits.max_record_bytes)
@@ -123,18 +123,22 @@ class Batch:
         """What is to be taken of these files; see `plan.plan`."""
         options = self.options
         return plan(
-            self.ledger, sources, self.names,
-            remembered=self.remembered, again=options.again, abandon=options.abandon,
-        )  # fmt: skip
+            self.ledger,
+            sources,
+            self.names,
+            remembered=self.remembered,
+            again=options.again,
+            abandon=options.abandon or options.preview,
+        )
 
     async def run(self, planned: Plan, watch: Watch) -> None:
         """Steps 2 to 6."""
         await self.shard.open()
         await self._begin(planned)
-        if not self.options.preview and not self.run_.started:
+        if not self.options.preview and not self.tally.started:
             # Step 2: what was due before.
-            await self._processor.until(self.run_.now)
-        self.run_.started = True
+            await self._processor.until(self.tally.now)
+        self.tally.started = True
         # Step 3: the files.
         for entry in planned.entries:
             await self._take(entry, watch)
@@ -143,7 +147,7 @@ class Batch:
             self._show()
             return
         # Step 4: what is due now, and what ends with the run.
-        await self._processor.until(self.run_.now)
+        await self._processor.until(self.tally.now)
         for name in self._by_run:
             await self._processor.end(name, "ALL_FILES")
         # Step 5: everything is written.
@@ -152,8 +156,8 @@ class Batch:
         self._outputs.finish()
         self._on_step(WRITTEN)
         # Step 6: confirmed.
-        self.run_.over = True
-        self.shard.confirm(dict([(RUN, encode(self.run_)), listed_record([])]))
+        self.tally.over = True
+        self.shard.confirm(dict([(RUN, encode(self.tally)), listed_record([])]))
         self._on_step(OVER)
 
     async def _begin(self, planned: Plan) -> None:
@@ -179,7 +183,7 @@ class Batch:
         reader = self.takers.reader(source.format)
         for records in reader.read(source, entry.start(names)):
             floors = [entry.file.taken[name].line for name in names]
-            taken = self.takers.take(reader, records, entry.topic, floors, self.run_.now)
+            taken = self.takers.take(reader, records, entry.topic, floors, self.tally.now)
             await self._processor.take(
                 taken.chunks,
                 lambda changes, records=records, taken=taken: self._reached(  # type: ignore[misc]  # defaults bind the loop's values
@@ -198,9 +202,9 @@ class Batch:
             if mine.line < records.end.line:
                 mine.line, mine.offset = records.end
         changes.kept.update([file_record(entry.source.digest, entry.file)])
-        self.run_.records += len(records.lines) + len(records.refused)
+        self.tally.records += len(records.lines) + len(records.refused)
         for name, number in taken.filtered.items():
-            self.run_.filtered[name] = self.run_.filtered.get(name, 0) + number
+            self.tally.filtered[name] = self.tally.filtered.get(name, 0) + number
         rejected: dict[str, int] = {}
         for refusal in taken.refusals:
             self._refused(changes, entry.source.name, refusal, records)
@@ -214,7 +218,7 @@ class Batch:
             entry.file.taken[name].done = True
             self.shard.applied.pop((DIRECT, entry.topic, 0, name), None)
         changes.kept.update([file_record(entry.source.digest, entry.file)])
-        self.run_.files += 1
+        self.tally.files += 1
 
     def _refused(self, changes: Changes, name: str, refusal: Refusal, records: Records) -> None:
         reject, rule = refusal.reject, refusal.rule
@@ -223,7 +227,7 @@ class Batch:
         letter = Letter(
             name, 0, refusal.line, None if rule is None else rule.name, reject.reason,
             reject.detail, records.original(refusal.line), None if rule is None else rule.version,
-            self.run_.now,
+            self.tally.now,
         )  # fmt: skip
         changes.outputs.append(letter.output())
 
@@ -232,14 +236,14 @@ class Batch:
 
     def _note(self, name: str, line: int, reason: str, detail: str) -> bool:
         """Counts a rejected record; whether anybody wants to read of it."""
-        run = self.run_
+        run = self.tally
         run.reasons[reason] = run.reasons.get(reason, 0) + 1
         if len(run.shown) < SHOWN_REFUSALS:
             run.shown.append(f"{name}:{line}: {reason}: {detail}")
         return self.options.rejects is not None
 
     def _every(self, changes: Changes) -> None:
-        changes.kept[RUN] = encode(self.run_)
+        changes.kept[RUN] = encode(self.tally)
 
     def _show(self) -> None:
         """A preview: every session, those that ended on the way first."""

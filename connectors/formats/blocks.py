@@ -4,19 +4,23 @@ Where a block ends depends on where it begins and on the bytes alone, not on how
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from connectors.formats.records import Position
 
 if TYPE_CHECKING:
     import numpy as np
 
+    Places = np.ndarray[Any, np.dtype[np.intp]]
+
 BLOCK_BYTES = 2 << 20  # some thousand records; larger ones are no faster
 READ_BYTES = 1 << 20
 LARGE_BYTES = 64 << 10  # below this, loading numpy or Arrow takes longer than it saves
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True)
+class Block:
     """Whole lines. `text` has no line end behind the last of its `lines` lines; `first` is the
     number of its first line, `end` where the next block begins.
 
@@ -29,6 +33,19 @@ class Block(NamedTuple):
     lines: int
     end: Position
     too_long: int | None = None
+    ends: "Places | None" = field(default=None, compare=False, repr=False)
+    """Where its line ends are, if that is known."""
+
+    def line_ends(self) -> "Places":
+        """Where its line ends are."""
+        return line_ends(self.text) if self.ends is None else self.ends
+
+    def line_lengths(self) -> tuple[int, int]:
+        """The lengths of its shortest and of its longest line in bytes."""
+        import numpy as np
+
+        lengths = np.diff(self.line_ends(), prepend=-1, append=len(self.text))
+        return int(lengths.min()) - 1, int(lengths.max()) - 1
 
 
 class Lines:
@@ -128,10 +145,11 @@ class Blocks:
         first = self._line + 1
         if text.endswith(b"\n"):
             text = text[:-1]
-        lines = _count(text)
+        ends = None if len(text) < LARGE_BYTES else line_ends(text)
+        lines = 1 + (text.count(b"\n") if ends is None else len(ends))
         self._line += lines
         self._offset += cut
-        return Block(text, first, lines, Position(self._line, self._offset))
+        return Block(text, first, lines, Position(self._line, self._offset), ends=ends)
 
     def _skip(self) -> Block:
         """Passes over a line that is too long."""
@@ -153,30 +171,16 @@ class Blocks:
         )
 
 
-def _count(text: bytes) -> int:
-    return 1 + (text.count(b"\n") if len(text) < LARGE_BYTES else len(line_ends(text)))
-
-
-def line_ends(text: bytes) -> "np.ndarray[Any, np.dtype[np.intp]]":
+def line_ends(text: bytes) -> "Places":
     """Where the line ends of a text are."""
     import numpy as np
 
     return np.flatnonzero(np.frombuffer(text, np.uint8) == 10)
 
 
-def character_at(
-    text: bytes, places: "np.ndarray[Any, np.dtype[np.intp]]"
-) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+def character_at(text: bytes, places: "Places") -> "np.ndarray[Any, np.dtype[np.uint8]]":
     """The bytes at these places."""
     import numpy as np
 
     found: np.ndarray[Any, np.dtype[np.uint8]] = np.frombuffer(text, np.uint8)[places]
     return found
-
-
-def line_lengths(text: bytes) -> tuple[int, int]:
-    """The lengths of the shortest and of the longest line in bytes."""
-    import numpy as np
-
-    lengths = np.diff(line_ends(text), prepend=-1, append=len(text))
-    return int(lengths.min()) - 1, int(lengths.max()) - 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from connectors.formats.blocks import LARGE_BYTES, Block, Lines, line_lengths
+from connectors.formats.blocks import LARGE_BYTES, Block, Lines
 from connectors.formats.jsonl import too_large
 from domain.errors import Reject
 
@@ -72,7 +72,7 @@ def plain_cells(block: Block, width: int, columns: list[int], limit: int) -> Arr
             text.decode()
         except UnicodeDecodeError:
             return None
-    shortest, longest = line_lengths(text)
+    shortest, longest = block.line_lengths()
     # Arrow takes a blank line for a row of empty cells: a row has its commas at least
     if not columns or longest > limit or shortest < width - 1 + (b"\r" in text):
         return None
@@ -124,7 +124,7 @@ def _options(width: int, columns: tuple[int, ...]) -> tuple[Any, Any, Any]:
 def quoted_cells(block: Block, width: int, limit: int) -> RowCells:
     """The cells of any block."""
     text, valid = _decoded(block.text)
-    raw_sizes = len(block.text) > limit and line_lengths(block.text)[1] > limit
+    raw_sizes = len(block.text) > limit and block.line_lengths()[1] > limit
     found = RowCells(Lines(block))
     csv.field_size_limit(max(len(text) + 1, csv.field_size_limit()))
     reader = csv.reader([line + "\n" for line in text.split("\n")], strict=True)

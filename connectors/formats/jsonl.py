@@ -9,8 +9,6 @@ from connectors.formats.blocks import (
     Blocks,
     Lines,
     character_at,
-    line_ends,
-    line_lengths,
 )  # fmt: skip
 from connectors.formats.files import Source
 from connectors.formats.json import JsonDecoder
@@ -35,6 +33,10 @@ class JsonLinesReader:
 
     def check(self, source: Source) -> None:
         """Nothing can be wrong with the file as a whole."""
+
+    def missing(self, source: Source) -> list[str]:
+        """Every record has fields of its own."""
+        return []
 
     def read(self, source: Source, start: Position) -> Iterator[Records]:
         """See `records.Reader`."""
@@ -67,13 +69,13 @@ class JsonLinesReader:
         text = block.text
         if len(text) < LARGE_BYTES or text[:1] != b"{" or text.rstrip(b"\r")[-1:] != b"}":
             return None
-        ends = line_ends(text)
+        ends = block.line_ends()
         before, after = character_at(text, ends - 1), character_at(text, ends + 1)
         if (before == CARRIAGE_RETURN).all():
             before = character_at(text, ends - 2)
         if not ((before == CLOSING).all() and (after == OPENING).all()):
             return None
-        if len(text) > self._limit and line_lengths(text)[1] > self._limit:
+        if len(text) > self._limit and block.line_lengths()[1] > self._limit:
             return None
         views = self._decoder.decode_block(text)
         return views if views is not None and len(views) == block.lines else None

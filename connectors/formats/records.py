@@ -49,6 +49,10 @@ class Reader(Protocol):
         """Raises InputError for a file that can't be read as what it is said to be."""
         ...
 
+    def missing(self, source: Any) -> list[str]:
+        """The paths that no record of the file can have, as it has no column for them."""
+        ...
+
     def read(self, source: Any, start: Position) -> Iterator[Records]:
         """The records behind `start`. Which of them come together depends on where they stand in
         the file alone, so a run that goes on gets the same chunks."""

@@ -5,7 +5,7 @@ import csv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.formats.blocks import Block, Blocks, character_at, line_ends, line_lengths
+from connectors.formats.blocks import Block, Blocks, character_at, line_ends
 from connectors.formats.records import Position
 from tests.connectors.formats.inputs import trickle
 
@@ -87,4 +87,4 @@ def test_line_ends_and_lengths_are_those_of_the_text(data: bytes) -> None:
     assert ends.tolist() == [i for i, byte in enumerate(data) if byte == 10]
     assert set(character_at(data, ends).tolist()) <= {10}
     lengths = list(map(len, data.split(b"\n")))
-    assert line_lengths(data) == (min(lengths), max(lengths))
+    assert Block(data, 1, len(lengths), Position()).line_lengths() == (min(lengths), max(lengths))
