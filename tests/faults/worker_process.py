@@ -1,7 +1,8 @@
 """A real worker in a process of its own, to be killed: `python -m tests.faults.worker_process`.
 
 Settings come from SLUICE_…. It answers questions of the test, a line of JSON each way (see
-`Answers`), begins afresh when the worker was fenced, and ends with its standard input.
+`Answers`), begins afresh when the worker was fenced or lost its stream, as `app.running` does, and
+ends with its standard input.
 """
 
 import asyncio
@@ -16,12 +17,13 @@ from typing import Any
 from app.testing import kill_switch
 from app.worker import Worker
 from config.settings import Settings, resolve
-from connectors.streams.base import Row
+from connectors.streams.base import Row, StreamUnavailable
 from domain.aggregation.flush import to_json
 from domain.errors import Fenced, SluiceError
 from tables.layout import OUTBOX
 
 STOP_S = 30.0  # a worker that takes longer to stop hangs
+AFRESH_S = 0.5  # before the stream is tried again
 
 
 def stopper(told: str) -> Callable[[int], None]:
@@ -38,7 +40,9 @@ def stopper(told: str) -> Callable[[int], None]:
 
 
 class Runner:
-    """Runs one worker, and a new one when that was fenced; `failures` says what ended them."""
+    """Runs one worker, and a new one when that was fenced or lost its stream; `failures` says what
+    ended them.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -72,8 +76,12 @@ class Runner:
                 return 0
             self.failures.append(repr(worker.failure))
             traceback.print_exception(worker.failure)
-            if not isinstance(worker.failure, Fenced):
+            if not isinstance(worker.failure, Fenced | StreamUnavailable):
                 return 1
+            if isinstance(worker.failure, StreamUnavailable):
+                loop = asyncio.get_running_loop()
+                loop.call_later(AFRESH_S, (again := asyncio.Event()).set)
+                await again.wait()
 
 
 class Answers:
