@@ -88,17 +88,21 @@ class ShardProcessor:
             groups = _by_row(rule.prefix, chunk.groups, floor)
             if not groups:
                 continue
-            rows.update(self.shard.load(key for key in groups if key not in rows))
+            if rows:
+                rows.update(self.shard.load(key for key in groups if key not in rows))
+            else:
+                rows = self.shard.load(groups)
             ctx = Fold(
                 rule, chunk.topic, chunk.partition, self._folds.rule_of,
                 source_name=self._source_name,
             )  # fmt: skip
             prefix = len(rule.prefix)
+            kinds = [item.kind for item in rule.inputs]
+            at = None if rule.document.event_id is None else kinds.index("event_id")
             for key, entries in groups.items():
                 row = rows[key]
                 ctx.key = key[prefix:]
-                if rule.document.event_id is not None:
-                    at = [item.kind for item in rule.inputs].index("event_id")
+                if at is not None:
                     ctx.seen = self.shard.seen(key, (entry[2][at] for entry in entries))
                     ctx.seen.update({seen[0]: seen[1:] for seen in row.seen})
                 if fold(row, entries, ctx):

@@ -13,7 +13,7 @@ from typing import Any
 from agents.chunks import Chunk
 from agents.letters import Letter
 from connectors.formats.json import JsonDecoder
-from connectors.streams.murmur2 import partition_for
+from connectors.streams.murmur2 import partitions_for
 from domain.aggregation.bulk import BulkExtract, Groups, Refused, compile_bulk
 from domain.aggregation.extract import placer
 from domain.aggregation.rule import Rule
@@ -140,14 +140,13 @@ class Router:
             return
         rule, place = taker.rule, taker.place
         originals = _originals(taker, items, groups)
+        shards = partitions_for(list(map(place, groups)), self._shards)
         by_shard: dict[int, list[Any]] = {}
-        for key, entries in groups.items():
-            shard = partition_for(place(key), self._shards)
-            found = by_shard.get(shard)
-            if found is None:
-                by_shard[shard] = [(key, entries)]
-            else:
-                found.append((key, entries))
+        if shards.count(shards[0]) == len(shards):
+            by_shard[shards[0]] = list(groups.items())
+        else:
+            for shard, group in zip(shards, groups.items(), strict=True):
+                by_shard.setdefault(shard, []).append(group)
         upto = items[-1][0]
         for shard, mine in by_shard.items():
             theirs = originals

@@ -23,7 +23,7 @@ from domain.aggregation.session import Row, Session
 from domain.aggregation.totals import Totals, contribution
 from domain.errors import Invariant
 from tables.changelog import Change, Changelog
-from tables.codec import decode_row, encode_row
+from tables.codec import decode_row, decode_rows, encode_row
 from tables.layout import (
     FORGET,
     LOCAL,
@@ -133,20 +133,12 @@ class Shard:
         """The rows of these keys, new ones where there is none. They are the caller's until the
         commit.
         """
-        cache = self._cache
-        rows: dict[bytes, Row] = {}
-        missing = []
-        for key in row_keys:
-            row = cache.get(key)
-            if row is None:
-                missing.append(key)
-            else:
-                rows[key] = row
+        keys = list(row_keys)
+        rows: dict[bytes, Any] = dict(zip(keys, map(self._cache.get, keys), strict=True))
+        missing = [key for key, row in rows.items() if row is None]
         if missing:
-            for key, data in zip(
-                missing, self.store.get_many([ROW + key for key in missing]), strict=True
-            ):
-                rows[key] = Row() if data is None else decode_row(data)
+            found = self.store.get_many([ROW + key for key in missing])
+            rows.update(zip(missing, decode_rows(found), strict=True))
         return rows
 
     def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
@@ -234,6 +226,7 @@ class Shard:
         marks.floors = [[*source, offset] for source, offset in self.applied.items()]
         if changes.effective_now > marks.effective_now:
             marks.effective_now = changes.effective_now
+        lowest_wake = changes.lowest_wake
         for key, (row, ttl_ms) in changes.rows.items():
             session = row.open
             wake = row.touched + ttl_ms
@@ -244,7 +237,8 @@ class Shard:
                     deletes.append(wake_key(row.wake, key))
                 at = wake_key(wake, key)
                 puts.append((at, b""))
-                changes.lowest_wake = min(changes.lowest_wake, at)
+                if at < lowest_wake:
+                    lowest_wake = at
                 row.wake = wake
             if row.outputs or row.seen:
                 for output in row.outputs:
@@ -263,9 +257,10 @@ class Shard:
                 row.outputs, row.seen = [], []
                 puts.append((ROW + key, encode_row(row)))
             else:
-                body = encode_row(row)
-                log.append((ROW + key, body))
-                puts.append((ROW + key, body))
+                change = (ROW + key, encode_row(row))
+                log.append(change)
+                puts.append(change)
+        changes.lowest_wake = lowest_wake
         for unrelated in changes.outputs:
             self.numbered += 1
             outputs.append(unrelated)

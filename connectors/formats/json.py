@@ -11,11 +11,13 @@ from typing import Any, Literal
 import msgspec
 
 from domain.aggregation.extract import ABSENT
-from domain.aggregation.numbers import float_hook
+from domain.aggregation.numbers import UnusualNumber, float_hook, usual_float
 from domain.errors import Reject
 
 PathKinds = Mapping[str, Literal["any", "raw"]]
 
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNUSUAL = (*UNDECODABLE, UnusualNumber)
 _any = msgspec.json.Decoder(float_hook=float_hook)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -77,15 +79,16 @@ class JsonDecoder:
         self._event_view: Any = msgspec.defstruct(
             "EventView", [("cloud", str, "")], bases=(view,), gc=False
         )
-        decoder = msgspec.json.Decoder(view, float_hook=float_hook)
-        self._decode = decoder.decode
-        self._decode_lines = decoder.decode_lines
+        self._decode = msgspec.json.Decoder(view, float_hook=float_hook).decode
+        usual = msgspec.json.Decoder(view, float_hook=usual_float)
+        self._decode_usual = usual.decode
+        self._decode_lines = usual.decode_lines
 
     def decode(self, value: bytes | None) -> Any:
         """The view of one record; raises Reject `undecodable`."""
         try:
             view = self._decode(value or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNDECODABLE as error:
             raise Reject("undecodable", _why(value, error)) from None
         if getattr(view, self._mark) is not ABSENT:
             return self._event(view, value or b"")
@@ -95,8 +98,8 @@ class JsonDecoder:
         """For each record its view, or the Reject that `decode` raises; and whether there are any
         of those."""
         try:
-            views = list(map(self._decode, values))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            views = list(map(self._decode_usual, values))
+        except UNUSUAL:
             views = list(map(self._decode_or_refuse, values))
             return views, True
         marks = list(map(self._mark_of, views))
@@ -112,7 +115,7 @@ class JsonDecoder:
         ends between; None when one can't be decoded or is a CloudEvent."""
         try:
             views = self._decode_lines(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNUSUAL:
             return None
         marks = list(map(self._mark_of, views))
         return views if marks.count(ABSENT) == len(marks) else None

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from textwrap import indent
 from typing import Any, Literal
 
+import msgspec
+
 from domain.aggregation.document import Aggregator
 from domain.aggregation.extract import pieces_of
 from domain.errors import Reject
@@ -21,8 +23,6 @@ BulkExtract = Callable[[Iterable[int], Iterable[int], Iterable[Any], Groups, Ref
 """(offsets, timestamps, records, groups, refused) -> offsets of those the filter passed over.
 Adds to `groups` and `refused`. (A batch gives `itertools.repeat(now)` as timestamps.)"""
 
-KNOWN_KEYS = 100_000  # canonical keys remembered by their values; about 30 MB
-
 TEMPLATE = """\
 def extract_all(offsets, timestamps, records, groups, refused):
     filtered = []
@@ -34,10 +34,7 @@ def extract_all(offsets, timestamps, records, groups, refused):
             same = {same}
             append = find(same)
             if append is None:
-                key = known.get(same)
-                if key is None:
-                    if len(known) >= KNOWN_KEYS: known.clear()
-                    key = known[same] = canonical_key({parts})
+                key = {key}
                 append = appends[same] = groups.setdefault(key, []).append
         except Reject as reject:
             # its traceback would hold this whole frame, in a cycle through `refused`
@@ -66,19 +63,22 @@ def compile_bulk(document: Aggregator, attributes: Mapping[str, str], shape: Sha
         body = [f"if not {pieces.filter}:", "    filtered.append(offset)", "    continue", *body]
     parts = "".join(part + ", " for part in pieces.parts)
     # Python takes 1, True and Decimal(1) for the same key, so classes go with what is no text.
-    same = f"({parts})"
+    # Text alone, nearly all, needs no look at its kinds to be canonical.
+    same, key = f"({parts})", f"encode(({parts}))"
     if pieces.groups:
         text = " is ".join(f"{name}.__class__" for name in pieces.groups)
         classes = "".join(f"{name}.__class__, " for name in pieces.groups)
-        same = f"({parts}) if {text} is str else ({parts}{classes})"
+        alike = pieces.parts[0] if len(pieces.parts) == 1 else same
+        same = f"{alike} if {text} is str else ({parts}{classes})"
+        key = f"encode(({parts})) if {text} is str else canonical_key(({parts}))"
     source = TEMPLATE.format(
         record="r" if view else f"({''.join(name + ', ' for name in attributes.values())})",
         body=indent("\n".join(body), " " * 12),
         same=same,
-        parts=f"({parts})",
+        key=key,
         values=pieces.values,
     )
-    names = {**pieces.names, "Reject": Reject, "known": {}, "KNOWN_KEYS": KNOWN_KEYS}
+    names = {**pieces.names, "Reject": Reject, "encode": msgspec.json.encode}
     exec(compile(source, f"<bulk extract {document.name}>", "exec"), names)
     compiled: BulkExtract = names["extract_all"]
     return compiled

@@ -29,7 +29,15 @@ with the same records.
 
 TEMPLATE = """\
 def fold(row, entries, ctx):
-    last = last_applied(row, ctx.topic, ctx.partition)
+    topic, partition = ctx.topic, ctx.partition
+    session = row.open
+    if row.applied or session is not None and len(session.sources) > 1:
+        last = last_applied(row, topic, partition)
+    elif session is None:
+        last = -1
+    else:
+        source = session.sources[0]
+        last = source[3] if source[1] == partition and source[0] == topic else -1
     live = changed = False
     rises = ctx.rises
     due = 0
@@ -43,10 +51,16 @@ def fold(row, entries, ctx):
             if live:
 {store_deep}
                 live = False
-            session = ctx.session_for(row, offset, timestamp, {due_value})
-            if session is None:
-                if ctx.full: break
-                continue
+            session = row.open
+            if session is not None and timestamp < session.due and session.version == {version}:
+                source = session.sources[0]
+                if source[1] == partition and source[0] == topic: ctx.source = source
+                else: session = ctx.session_for(row, offset, timestamp, {due_value})
+            else:
+                session = ctx.session_for(row, offset, timestamp, {due_value})
+                if session is None:
+                    if ctx.full: break
+                    continue
 {load}
             live = True
         count += 1
@@ -83,11 +97,16 @@ ctx.number += count - base
 if row.history is not None: ctx.remember(row, count - base, ({rise_names}))
 """
 
+# by how much a sum rose since it was loaded, added to what the others of the chunk rose by
 RISE = """\
-if a{at}.__class__ is int and b{at}.__class__ is int: d{at} = a{at} - b{at}
+if b{at} is None: d{at} = a{at}
+elif a{at}.__class__ is int and b{at}.__class__ is int: d{at} = a{at} - b{at}
 else: d{at} = None if a{at} is b{at} else minus(a{at}, b{at})
 t = rises[{j}]
-rises[{j}] = t + d{at} if t.__class__ is int and d{at}.__class__ is int else plus(t, d{at})
+kind = d{at}.__class__
+if kind is int and t.__class__ is int: rises[{j}] = t + d{at}
+elif kind is Decimal and t is not None: rises[{j}] = add(t, d{at})
+else: rises[{j}] = plus(t, d{at})
 """
 
 
@@ -149,6 +168,7 @@ def compile_fold(rule: Rule) -> FoldFunction:
         values="".join(f"v{i}, " for i in range(len(rule.inputs))),
         duplicate=indent(duplicate, " " * 8),
         due_value=due_value,
+        version=rule.version,
         load=indent(load, " " * 12),
         steps=indent(_steps(rule, inputs), " " * 8),
         move_due=indent(move_due, " " * 8),

@@ -28,6 +28,7 @@ Kind = Literal["number", "present", "raw", "instant", "event_time", "due", "even
 LIMIT = 1 << 63  # integers from here on travel as decimals
 Labels = dict[str, tuple[str, str]]
 """Text of an instant -> (label of its period, zone)."""
+QUOTE, BACKSLASH = ord('"'), ord("\\")
 KNOWN_LABELS = 20_000  # two years of hours; what comes later is worked out each time
 Extracted = tuple[Any, ...]
 """(key, values) or, with `keyed_by`, (key, values, placement); bytes, a tuple, bytes."""
@@ -346,9 +347,12 @@ def placer(document: Aggregator) -> Callable[[bytes], bytes]:
         return lambda key: key
 
     def place(key: bytes) -> bytes:
+        if alone and key[1] == QUOTE and BACKSLASH not in key:
+            return key[2:-2]  # one text, and nothing in it is written otherwise in JSON
         values = exact_json(key)
         return _placement(tuple(values[at] for at in places))
 
+    alone = len(document.group.fields) == 1 and not document.group.periods
     return place
 
 

@@ -94,6 +94,26 @@ def float_hook(text: str) -> Number | NotANumber:
     return NotANumber(text) if number is None else number
 
 
+USUAL = decimal.Context(
+    prec=90,
+    Emin=-90,
+    Emax=90,
+    traps=[
+        decimal.Inexact,
+        decimal.Rounded,
+        decimal.Subnormal,
+        decimal.Clamped,
+        decimal.Overflow,
+        decimal.Underflow,
+        decimal.InvalidOperation,
+    ],
+)
+usual_float = USUAL.create_decimal
+"""As `float_hook`, in a third of its time, for numbers that are far from every limit; raises
+UnusualNumber for all others, which `float_hook` must then look at."""
+UnusualNumber = decimal.DecimalException
+
+
 def number_of(value: object) -> Number | None:
     """The number that a decoded value is; None for None.
 

@@ -66,7 +66,12 @@ def tests_of(path: str) -> list[str]:
 
 def asked_for(fixture: str, paths: Iterable[str]) -> bool:
     """Whether a test among `paths` takes the fixture, as a parameter or by its name as text."""
-    asks = re.compile(rf"\b{fixture}: str\b|[\"']{fixture}[\"']")
+    return said(rf"\b{fixture}: str\b|[\"']{fixture}[\"']", paths)
+
+
+def said(pattern: str, paths: Iterable[str]) -> bool:
+    """Whether a test among `paths` has a place that matches the pattern."""
+    asks = re.compile(pattern)
     for path in paths:
         top = ROOT / path.partition("::")[0]
         for file in [top] if top.is_file() else top.rglob("*.py"):
@@ -85,7 +90,7 @@ def bring_up(tests: Sequence[str]) -> tuple[list[str], list[str]]:
                     started.append(name)
             except (NotUp, NotInstalled) as error:
                 missing.append(f"{name}: {error}")
-    if asked_for("chromium_path", tests) and not any(map(shutil.which, BROWSERS)):
+    if said(r"\bmark\.browser\b", tests) and not any(map(shutil.which, BROWSERS)):
         try:
             ensure_command("chromium", "chromium")
         except NotInstalled as error:

@@ -5,7 +5,7 @@ from aiokafka.partitioner import murmur2 as aiokafka_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.streams.murmur2 import murmur2, partition_for
+from connectors.streams.murmur2 import MANY, murmur2, partition_for, partitions_for
 
 # from the tests of Kafka's Java client, signed there
 VECTORS = {
@@ -36,3 +36,11 @@ def test_long_keys_are_hashed_too() -> None:
 @given(st.binary(max_size=40), st.integers(1, 50))
 def test_partition_is_the_positive_hash_modulo(key: bytes, partitions: int) -> None:
     assert partition_for(key, partitions) == (aiokafka_murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+@given(st.lists(st.binary(max_size=23), min_size=1, max_size=40), st.integers(1, 50))
+def test_many_keys_lie_where_each_of_them_does(keys: list[bytes], partitions: int) -> None:
+    many = keys * (1 + MANY // len(keys))
+    assert partitions_for(many, partitions) == [partition_for(key, partitions) for key in many]
+    alike = [key for key in many if len(key) == len(keys[0])]
+    assert partitions_for(alike, partitions) == [partition_for(key, partitions) for key in alike]
