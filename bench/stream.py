@@ -3,11 +3,9 @@
 import asyncio
 import json
 import os
-import platform
 import subprocess
 import time
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,14 +14,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from bench import check
 from bench.job import document, fill
+from bench.machine import machine
 from bench.measure import LOOK_S, NotMeasured, end, measure
 from bench.systems import PEERS, ROOT, SYSTEMS, System
 from config.clock import SystemClock
 from config.settings import Settings
 from connectors.streams import open_log
 from connectors.streams.base import Log, TopicSpec
-
-PACKAGES = ("aiokafka", "confluent-kafka", "faust-streaming", "quixstreams", "bytewax", "rocksdict")
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ async def bench(plan: Plan) -> dict[str, Any]:
     return {
         "bench": "stream",
         "when": time.strftime("%FT%TZ", time.gmtime()),
-        **_machine(),
+        **machine(),
         "results": results,
     }
 
@@ -152,29 +149,6 @@ def _to_its_end(
         "cpu_s": round(cpu, 2),
         "wall_s": round(wall, 2),
         "note": "whole process, totals not read back",
-    }
-
-
-def _machine() -> dict[str, Any]:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    return {
-        "commit": commit,
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "versions": versions,
     }
 
 

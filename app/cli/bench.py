@@ -11,19 +11,21 @@ from app.cli.command import Command, Context
 from domain.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
+DEFAULT = {"stream": ("sluice", "sluice-routed", "raw-aiokafka"), "batch": ("sluice",)}
 RESULTS = ROOT / "bench" / "results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sluice bench`."""
-    parser.add_argument("name", choices=["stream", "sessions"], help="what to measure")
+    parser.add_argument("name", choices=["stream", "batch", "sessions"], help="what to measure")
     parser.add_argument(
-        "--systems", default="sluice,sluice-routed,raw-aiokafka", help="comma-separated; see --list"
+        "--systems", default="", help="comma-separated, or all; see --list; default: Sluice alone"
     )
     parser.add_argument("--list", action="store_true", help="show the systems and end")
     parser.add_argument("--records", type=int, default=2_000_000, help="records for fast systems")
     parser.add_argument("--accounts", default="10000,1000000", help="numbers of accounts")
     parser.add_argument("--sessions", type=int, default=1_000_000, help="open sessions to hold")
+    parser.add_argument("--times", type=int, default=30, help="how often a batch has the flights")
     parser.add_argument("--broker", default="", help="host:port of a Kafka for nothing else")
     parser.add_argument("--jars", default="", help="class path of the Java peers")
     parser.add_argument("--work", default=str(ROOT / ".bench"), help="folder for state and logs")
@@ -36,10 +38,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
         report = measure_sessions(args.sessions, Path(args.work))
     elif args.list:
-        from bench.systems import SYSTEMS
-
-        print("\n".join(SYSTEMS))
+        print("\n".join(_known(args.name)))
         return 0
+    elif args.name == "batch":
+        from bench.batch import BatchPlan
+        from bench.batch import run as run_batch
+
+        report = run_batch(BatchPlan(_systems(args), Path(args.work).resolve(), args.times))
     else:
         report = _stream(args)
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -52,15 +57,33 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return 1 if any("failed" in result for result in report["results"]) else 0
 
 
+def _known(name: str) -> tuple[str, ...]:
+    """The systems of a benchmark."""
+    if name == "batch":
+        from bench.batch import SYSTEMS as BATCHES
+
+        return BATCHES
+    from bench.systems import SYSTEMS
+
+    return tuple(SYSTEMS)
+
+
+def _systems(args: argparse.Namespace) -> tuple[str, ...]:
+    known = _known(args.name)
+    if args.systems == "all":
+        return known
+    names = tuple(args.systems.split(",")) if args.systems else DEFAULT[args.name]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"no system {unknown[0]!r}", f"there are: {', '.join(known)}")
+    return names
+
+
 def _stream(args: argparse.Namespace) -> dict[str, Any]:
     from bench.stream import Plan
     from bench.stream import run as run_stream
-    from bench.systems import SYSTEMS
 
-    names = tuple(args.systems.split(","))
-    unknown = [name for name in names if name not in SYSTEMS]
-    if unknown:
-        raise UsageError(f"no system {unknown[0]!r}", f"there are: {', '.join(SYSTEMS)}")
+    names = _systems(args)
     broker = args.broker or os.environ.get("SLUICE_TEST_KAFKA", "").removeprefix("kafka://")
     if not broker:
         raise UsageError(
@@ -74,18 +97,22 @@ def _stream(args: argparse.Namespace) -> dict[str, Any]:
 
 def table(results: list[dict[str, Any]]) -> str:
     """The results as a table for people, with the ratio to Sluice's figure at the same size."""
-    columns = ["system", "accounts", "records", "per_cpu_s", "half_per_cpu_s", "per_wall_s"]
-    columns += ["memory_mib", "ratio", "failed"]
-    ours = {r["accounts"]: r.get("per_cpu_s") for r in results if r.get("system") == "sluice"}
+    columns = ["system", "accounts", "format", "records", "per_cpu_s", "half_per_cpu_s"]
+    columns += ["per_wall_s", "memory_mib", "ratio", "failed"]
+    ours = {_size(r): r.get("per_cpu_s") for r in results if r.get("system") == "sluice"}
     rows = [columns]
     for result in results:
-        base, own = ours.get(result.get("accounts")), result.get("per_cpu_s")
+        base, own = ours.get(_size(result)), result.get("per_cpu_s")
         ratio = f"{base / own:.2f}" if base and own else ""
         shown = {**result, "ratio": ratio}
         rows.append([_cell(shown.get(column, "")) for column in columns])
     kept = [i for i in range(len(columns)) if any(row[i] for row in rows[1:])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
     return "\n".join("  ".join(row[i].rjust(widths[i]) for i in kept) for row in rows)
+
+
+def _size(result: dict[str, Any]) -> object:
+    return result.get("accounts"), result.get("format")
 
 
 def _cell(value: object) -> str:
