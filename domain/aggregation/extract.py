@@ -7,7 +7,6 @@ it; bytes of JSON text or `msgspec.Raw` for paths asked for as raw) and `cloud`:
 of formats.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from domain.aggregation.carried import take_carried
 from domain.aggregation.conditions import expression, fields, predicate
 from domain.aggregation.document import Aggregator, Compare
 from domain.aggregation.instants import parse_instant
@@ -23,11 +23,8 @@ from domain.aggregation.numbers import (
     NotANumber,
     canonical,
     canonical_key,
-    depth,
-    float_hook,
     number_of,
     plain,
-    within_limits,
 )
 from domain.aggregation.operations import OPERATIONS, exact_json
 from domain.aggregation.periods import Calendar, known_zone
@@ -39,8 +36,6 @@ LIMIT = 1 << 63  # integers from here on travel as decimals
 Labels = dict[str, tuple[str, str]]
 """Text of an instant -> (label of its period, zone)."""
 QUOTE, BACKSLASH = ord('"'), ord("\\")
-CARRIED_DEPTH = 100  # levels of a carried value; what is deeper is a mistake, or somebody who tries
-_DOUBTFUL = re.compile(rb"[0-9][eE]|[0-9]{501}")  # without these no number is beyond the limits
 KNOWN_LABELS = 20_000  # two years of hours; what comes later is worked out each time
 Extracted = tuple[Any, ...]
 """(key, values) or, with `keyed_by`, (key, values, placement); bytes, a tuple, bytes."""
@@ -312,46 +307,6 @@ def _take_number(field: str) -> Callable[[Any], Any]:
     return take
 
 
-def _take_raw(field: str) -> Callable[[Any], Any]:
-    """What is carried is printed when its session is flushed, and must not fail then."""
-    encode = msgspec.json.Encoder(decimal_format="number").encode
-    decode = msgspec.json.Decoder(float_hook=float_hook).decode
-
-    def too_deep() -> Reject:
-        return Reject("undecodable", f"{field} is nested deeper than {CARRIED_DEPTH} levels")
-
-    def check(value: Any) -> None:
-        if depth(value) > CARRIED_DEPTH:
-            raise too_deep()
-        if not within_limits(value):
-            why = "more than 1,000 digits or an exponent beyond ±1,000"
-            raise Reject("not_a_number", f"{field}: a number of {why}")
-
-    def check_text(text: bytes) -> None:
-        if text.count(b"[") + text.count(b"{") > CARRIED_DEPTH or _DOUBTFUL.search(text):
-            try:
-                value = decode(text)
-            except msgspec.ValidationError:  # an integer too long even to be read
-                value = NotANumber("")
-            except RecursionError:
-                raise too_deep() from None
-            check(value)
-
-    def take(found: Any) -> bytes | None:
-        if found is ABSENT or found is None:
-            return None
-        if isinstance(found, msgspec.Raw | bytes):
-            text = bytes(found)
-            if text[:1] != b'"':
-                check_text(text)
-            return None if text == b"null" else text
-        if found.__class__ is not str:
-            check(found)
-        return encode(found)
-
-    return take
-
-
 def _take_instant(field: str) -> Callable[[Any], Any]:
     def take(found: Any) -> int | None:
         if found is ABSENT or found is None:
@@ -380,8 +335,8 @@ def _take_event_id(field: str) -> Callable[[Any, Any], bytes]:
 
 
 _TAKE: dict[str, Callable[[str], Callable[..., Any]]] = {
-    "number": _take_number, "raw": _take_raw, "instant": _take_instant, "event_time": _take_instant,
-    "due": _take_due, "event_id": _take_event_id,
+    "number": _take_number, "raw": take_carried, "instant": _take_instant,
+    "event_time": _take_instant, "due": _take_due, "event_id": _take_event_id,
 }  # fmt: skip
 
 

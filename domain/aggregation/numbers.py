@@ -121,7 +121,7 @@ def within_limits(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(within_limits, value))
     if isinstance(value, int):
-        return -_INT_LIMIT < value < _INT_LIMIT
+        return bool(-_INT_LIMIT < value < _INT_LIMIT)
     return not isinstance(value, NotANumber)
 
 
