@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,6 @@ async def committed(made: Worker) -> bool:
     return (await made.log.committed(made.names.group, [at]))[at] == end
 
 
-async def until_committed(made: Worker) -> None:
-    while not await committed(made):
-        await asyncio.sleep(0.05)
-
-
 def test_an_input_left_and_taken_up_again_is_read_to_its_end(tmp_path: Path) -> None:
     async def story() -> None:
         async with worker(tmp_path, ("route",)) as made:
@@ -77,7 +73,8 @@ def test_an_input_left_and_taken_up_again_is_read_to_its_end(tmp_path: Path) -> 
             await put(made, {**DOCUMENT, "ttl_days": 5})
             await auntil(lambda: ("usage", 0) in made.engine.assigned)
             await send(made, 9)
-            await asyncio.wait_for(until_committed(made), 10)
+            read: bool = await auntil(partial(committed, made))
+            assert read
 
     asyncio.run(story())
 
@@ -93,7 +90,8 @@ def test_what_comes_for_a_removed_document_is_counted_as_unmatched(tmp_path: Pat
             await send(made, 1)
             await put(made, DOCUMENT)
             await send(made, 6)
-            await asyncio.wait_for(until_committed(made), 10)
+            read: bool = await auntil(partial(committed, made))
+            assert read
             assert made.engine.intakes.routes()["usage", 0].unmatched == 2
 
     asyncio.run(story())
