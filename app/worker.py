@@ -123,7 +123,7 @@ class Worker:
         """Creates what is missing of the product's own topics and of those that documents name."""
         for topic in self.topics.all():
             await self.log.ensure_topic(spec_of(topic))
-        for name in self.documents.inputs():
+        for name in self.documents.known_inputs():
             await self._make_input(name)
 
     async def _make_input(self, name: str) -> None:
@@ -158,7 +158,7 @@ class Worker:
         found = {self.names.topic("config")}
         if "aggregate" in self.roles:
             found.add(self.names.sessions_in)
-        for name in self.documents.inputs():
+        for name in self.documents.known_inputs():
             keyed = any(
                 rule.document.keyed_by
                 for rule in self.documents.aggregators()
@@ -178,12 +178,14 @@ class Worker:
                 await self._make_input(self.names.public(name))
         for name in wanted - self._subscribed.keys():
             topic = self.app.topic(name, schema=BatchSchema(), acks=True)
-            task = asyncio.create_task(self._pumps.run(self.app.stream(topic)))
+            stream = self.app.stream(topic)
+            task = asyncio.create_task(self._pumps.run(stream))
             task.add_done_callback(self._task_ended)
-            self._subscribed[name] = (topic, task)
+            # The channel of the stream, a copy of `topic`, is what the conductor delivers to.
+            self._subscribed[name] = (stream.channel, task)
         for name in self._subscribed.keys() - wanted:
-            topic, task = self._subscribed.pop(name)
-            self.app.topics.discard(topic)
+            channel, task = self._subscribed.pop(name)
+            self.app.topics.discard(channel)
             task.cancel()
 
     async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:

@@ -111,6 +111,12 @@ class Documents:
         """The public topics that aggregators in force take records from."""
         return {rule.document.input for rule in self.aggregators()}
 
+    def known_inputs(self) -> set[str]:
+        """Those, and the ones of documents that were changed or removed: what still comes there
+        is counted as unmatched.
+        """
+        return {rule.document.input for rule in self.rules.values()}
+
     def latest(self, kind: str, name: str) -> Version | None:
         """The newest version, a removal included."""
         versions = self.history.get((kind, name))

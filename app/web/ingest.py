@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from app.web import cloudevents
-from app.web.recordkeys import key_of
+from app.web.recordkeys import key_of, key_of_bytes
 from domain.aggregation.numbers import float_hook
 from domain.errors import Reject
 
@@ -89,8 +89,9 @@ def take(
                 raise Reject(
                     "too_large", f"{len(value):,} bytes; a record may have {limit_bytes:,}"
                 )
-            key = None
-            if form != "bytes":
+            if form == "bytes":
+                key = key_of_bytes(value, keys, topic)
+            else:
                 record = _record(value)
                 if events:
                     cloudevents.check(record)

@@ -8,7 +8,13 @@ from aiohttp import web
 from app.backend import BadCursor, IdempotencyConflict, Unavailable
 from app.web.wire import dumps
 from config.documents.base import DocumentError, Problem
-from connectors.streams.base import DiskFull, RecordTooLarge, StreamUnavailable, UnknownTopic
+from connectors.streams.base import (
+    DiskFull,
+    MissingKey,
+    RecordTooLarge,
+    StreamUnavailable,
+    UnknownTopic,
+)
 from domain.errors import SluiceError, Unreachable
 
 TYPE = "urn:sluice:problem:"
@@ -92,6 +98,8 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
         return ProblemError(404, "unknown-topic", _sentence(error))
     if isinstance(error, RecordTooLarge):
         return ProblemError(413, "too-large", _sentence(error))
+    if isinstance(error, MissingKey):
+        return ProblemError(422, "missing-key", _sentence(error), [{"path": "key"}])
     if isinstance(error, BadCursor):
         return ProblemError(400, "bad-cursor", _sentence(error), [{"path": "cursor"}])
     if isinstance(error, IdempotencyConflict):

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from config.topics import CONFIG
 from connectors.formats.json import resolve
 from domain.aggregation.extract import ABSENT
-from domain.aggregation.numbers import canonical, canonical_key
+from domain.aggregation.numbers import canonical, canonical_key, float_hook
 from domain.errors import Reject
+
+_decode = msgspec.json.Decoder(float_hook=float_hook).decode
 
 
 def key_of(record: Mapping[str, object], paths: Sequence[str], topic: str) -> bytes | None:
@@ -34,6 +38,15 @@ def key_of(record: Mapping[str, object], paths: Sequence[str], topic: str) -> by
         return canonical_key(values) if len(values) > 1 else canonical(values[0])
     except Reject:
         return None
+
+
+def key_of_bytes(value: bytes, paths: Sequence[str], topic: str) -> bytes | None:
+    """`key_of` for bytes that may be anything; what is no JSON object has no values in it."""
+    try:
+        record = _decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        record = None
+    return key_of(record if isinstance(record, dict) else {}, paths, topic)
 
 
 def _text(record: Mapping[str, object], name: str) -> str:

@@ -4,14 +4,22 @@ See `domain/aggregation/extract.py` for what a view is. Structured CloudEvents 1
 the view is that of their `data`, with `source` and `id` as event id.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
 from domain.aggregation.extract import ABSENT
-from domain.aggregation.numbers import UnusualNumber, float_hook, usual_float
+from domain.aggregation.numbers import (
+    NotANumber,
+    Number,
+    UnusualNumber,
+    float_hook,
+    number_from_text,
+    usual_float,
+)
 from domain.errors import Reject
 
 PathKinds = Mapping[str, Literal["any", "raw"]]
@@ -19,7 +27,15 @@ PathKinds = Mapping[str, Literal["any", "raw"]]
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 UNUSUAL = (*UNDECODABLE, UnusualNumber)
 _any = msgspec.json.Decoder(float_hook=float_hook)
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def _as_written(value: object) -> msgspec.Raw:
+    if isinstance(value, NotANumber):
+        return msgspec.Raw(value.text.encode())
+    raise TypeError(f"{type(value).__name__} in decoded JSON")
+
+
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=_as_written).encode
 
 
 def resolve(record: Mapping[str, Any], path: str) -> Any:
@@ -45,6 +61,8 @@ class JsonDecoder:
 
     def __init__(self, paths: PathKinds) -> None:
         self._kinds = dict(paths)
+        # What is taken as raw text is passed over by the decoder, its UTF-8 too.
+        self._checks_text = "raw" in self._kinds.values()
         self.attributes = {path: f"f{i}" for i, path in enumerate(self._kinds)}
         fields: dict[str, tuple[Any, Any]] = {}  # name in the record -> (attribute, type)
         namespace: dict[str, Any] = {}
@@ -86,18 +104,33 @@ class JsonDecoder:
 
     def decode(self, value: bytes | None) -> Any:
         """The view of one record; raises Reject `undecodable`."""
+        text = value or b""
         try:
-            view = self._decode(value or b"")
-        except UNDECODABLE as error:
+            if self._checks_text:
+                _utf8(text)
+            try:
+                view = self._decode(text)
+            except msgspec.ValidationError:
+                record = _whole(text)
+                if not isinstance(record, dict):
+                    raise
+                view = self.view_of(record)
+            if getattr(view, self._mark) is not ABSENT:
+                return self._event(view, _whole(text))
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # msgspec's errors, and UTF-8's, are ValueErrors
             raise Reject("undecodable", _why(value, error)) from None
-        if getattr(view, self._mark) is not ABSENT:
-            return self._event(view, value or b"")
         return view
 
     def decode_many(self, values: Sequence[bytes]) -> tuple[list[Any], bool]:
         """For each record its view, or the Reject that `decode` raises; and whether there are any
         of those."""
         try:
+            if self._checks_text:
+                for value in values:
+                    _utf8(value)
             views = list(map(self._decode_usual, values))
         except UNUSUAL:
             views = list(map(self._decode_or_refuse, values))
@@ -114,6 +147,8 @@ class JsonDecoder:
         """The views of all records in `text`, one after the other with nothing but blanks and line
         ends between; None when one can't be decoded or is a CloudEvent."""
         try:
+            if self._checks_text:
+                _utf8(text)
             views = self._decode_lines(text)
         except UNUSUAL:
             return None
@@ -126,9 +161,8 @@ class JsonDecoder:
         except Reject as refused:
             return refused
 
-    def _event(self, view: Any, value: bytes) -> Any:
+    def _event(self, view: Any, event: Any) -> Any:
         """The view of the data of a structured CloudEvent; the record's own when it is none."""
-        event = _any.decode(value)
         if not (
             isinstance(event.get("id"), str)
             and isinstance(event.get("source"), str)
@@ -166,6 +200,39 @@ def _nested(literal: str, head: str, rest: str) -> Any:
         return found
 
     return value
+
+
+def _utf8(text: bytes) -> None:
+    if not text.isascii():
+        text.decode()
+
+
+def _whole(text: bytes) -> Any:
+    """All of a record. Raises ValueError.
+
+    msgspec refuses a record for one integer that Python would not print; here that is a
+    `NotANumber`, which is rejected where it is asked for.
+    """
+    try:
+        return _any.decode(text)
+    except msgspec.ValidationError:
+        found = json.loads(
+            text.decode(),
+            parse_int=_integer,
+            parse_float=float_hook,
+            parse_constant=_no_number,
+        )
+        _encode(found)  # only to find halves of surrogate pairs, which no UTF-8 holds
+        return found
+
+
+def _integer(text: str) -> Number | NotANumber:
+    number = number_from_text(text)
+    return NotANumber(text) if number is None else number
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
 
 
 def _why(value: bytes | None, error: Exception) -> str:

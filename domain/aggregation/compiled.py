@@ -217,6 +217,7 @@ def _leaf(names: dict[str, Any], rule: Rule, compare: Compare) -> str:
     if slot.operation.field == "*":
         return f"{name}(count)"
     how = OPERATIONS[slot.operation.operation]
+    names[name] = predicate(compare, epoch=how.instant)
     if how.slots == 1 and (how.numeric or how.instant) and slot.operation.operation != "count":
         return f"{name}(a{slot.at})"
     names[f"result{slot.at}"] = lambda *held: how.result(list(held), slot.operation)

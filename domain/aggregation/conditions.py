@@ -22,8 +22,11 @@ def same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and bool(left == right)
 
 
-def predicate(compare: Compare) -> Predicate:
-    """The test that `compare` makes of one value; an absent or null value passes no test."""
+def predicate(compare: Compare, *, epoch: bool = False) -> Predicate:
+    """The test that `compare` makes of one value; an absent or null value passes no test.
+
+    `epoch`: the values are instants already, as epoch milliseconds. In a record a number is none.
+    """
     wanted: Any = compare.value
     if compare.op == "exists":
         return lambda value: value is not None
@@ -32,10 +35,8 @@ def predicate(compare: Compare) -> Predicate:
         if compare.kind == "instant":
 
             def instants(value: Any) -> bool:
-                found = parse_instant(value) if isinstance(value, str) else value
-                return (
-                    isinstance(found, int) and not isinstance(found, bool) and order(found, wanted)
-                )
+                found = value if epoch else parse_instant(value)
+                return found is not None and order(found, wanted)
 
             return instants
         return lambda value: (

@@ -15,10 +15,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from domain.aggregation.carried import take_carried
 from domain.aggregation.conditions import expression, fields, predicate
 from domain.aggregation.document import Aggregator, Compare
 from domain.aggregation.instants import parse_instant
-from domain.aggregation.numbers import canonical, canonical_key, number_of, plain
+from domain.aggregation.numbers import (
+    NotANumber,
+    canonical,
+    canonical_key,
+    number_of,
+    plain,
+)
 from domain.aggregation.operations import OPERATIONS, exact_json
 from domain.aggregation.periods import Calendar, known_zone
 from domain.errors import Reject
@@ -239,8 +246,13 @@ def _group_value(field: str, null_group: bool) -> Callable[[Any], Any]:
             return None
         if isinstance(found, Decimal):
             return int(found) if found == found.to_integral_value() else found
-        if isinstance(found, bool | int | str):
+        if isinstance(found, bool | str):
             return found
+        if isinstance(found, int | NotANumber):
+            try:
+                return number_of(found)
+            except Reject as error:
+                raise Reject(error.reason, f"{field}: {error.detail}") from None
         if found is ABSENT or found is None:
             raise Reject(
                 "missing_group_field", f"{field} is {'absent' if found is ABSENT else 'null'}"
@@ -295,18 +307,6 @@ def _take_number(field: str) -> Callable[[Any], Any]:
     return take
 
 
-def _take_raw(field: str) -> Callable[[Any], Any]:
-    encode = msgspec.json.Encoder(decimal_format="number").encode
-
-    def take(found: Any) -> bytes | None:
-        if found is ABSENT or found is None:
-            return None
-        text = bytes(found) if isinstance(found, msgspec.Raw | bytes) else encode(found)
-        return None if text == b"null" else text
-
-    return take
-
-
 def _take_instant(field: str) -> Callable[[Any], Any]:
     def take(found: Any) -> int | None:
         if found is ABSENT or found is None:
@@ -335,8 +335,8 @@ def _take_event_id(field: str) -> Callable[[Any, Any], bytes]:
 
 
 _TAKE: dict[str, Callable[[str], Callable[..., Any]]] = {
-    "number": _take_number, "raw": _take_raw, "instant": _take_instant, "event_time": _take_instant,
-    "due": _take_due, "event_id": _take_event_id,
+    "number": _take_number, "raw": take_carried, "instant": _take_instant,
+    "event_time": _take_instant, "due": _take_due, "event_id": _take_event_id,
 }  # fmt: skip
 
 

@@ -114,6 +114,31 @@ UnusualNumber for all others, which `float_hook` must then look at."""
 UnusualNumber = decimal.DecimalException
 
 
+def within_limits(value: object) -> bool:
+    """Whether every number in a decoded JSON value is within the limits."""
+    if isinstance(value, dict):
+        return all(map(within_limits, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(within_limits, value))
+    if isinstance(value, int):
+        return bool(-_INT_LIMIT < value < _INT_LIMIT)
+    return not isinstance(value, NotANumber)
+
+
+def depth(value: object) -> int:
+    """How many levels of arrays and objects a decoded JSON value has."""
+    found = 0
+    level = [value]
+    while level := [
+        inner
+        for outer in level
+        if isinstance(outer, dict | list | tuple)
+        for inner in (outer.values() if isinstance(outer, dict) else outer)
+    ]:
+        found += 1
+    return found
+
+
 def number_of(value: object) -> Number | None:
     """The number that a decoded value is; None for None.
 

@@ -150,3 +150,17 @@ def test_event_data_that_is_no_json_is_text_or_base64(media: str, member: str) -
 )
 def test_the_media_type_tells_the_form(media: str, headers: dict[str, str], form: Form) -> None:
     assert form_of(media, headers) == form
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"kind": "aggregator", "name": "a"}', b"aggregator/a"),
+        (b'{"kind": "aggregator"}', b"aggregator/?"),
+        (b"[1]", b"?/?"),
+        (b"\xff junk", b"?/?"),
+    ],
+)
+def test_bytes_for_topic_config_have_a_key_whatever_they_are(body: bytes, key: bytes) -> None:
+    assert [each.key for each in take(body, "bytes", {}, [], "config", 100).taken] == [key]
+    assert [each.key for each in take(body, "bytes", {}, [], "usage", 100).taken] == [None]
