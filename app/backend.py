@@ -13,6 +13,7 @@ None the end. A cursor that can't be read raises `BadCursor`.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from app.history_shapes import Explained, Preview, Whereabouts
 from app.shapes import (
     Appended,
     Change,
@@ -37,6 +38,7 @@ from app.shapes import (
     Trial,
     Worker,
 )
+from app.since import Since
 from config.documents.base import Problem
 from connectors.streams.base import Row
 from domain.errors import SluiceError
@@ -60,6 +62,16 @@ class BadCursor(SluiceError):
         super().__init__(
             f"cursor {cursor!r} is not one of this list's; leave it out to begin at the beginning"
         )
+
+
+class FlushNotFound(SluiceError):
+    """No flush with this id was found (404). `complete`: among all that are retained."""
+
+    def __init__(self, flush_id: str, looked: int, complete: bool) -> None:
+        self.flush_id, self.looked, self.complete = flush_id, looked, complete
+        among = "retained flushes" if complete else f"the latest {looked:,} flushes"
+        advice = "" if complete else "; give all group values, or about when it was flushed"
+        super().__init__(f"there is no flush {flush_id} among {among}{advice}")
 
 
 class IdempotencyConflict(SluiceError):
@@ -135,6 +147,22 @@ class Backend(Protocol):
         Raises DocumentError for a document that would be refused.
         """
 
+    async def start_preview(
+        self, document: Mapping[str, object], since: Since, text: str
+    ) -> Preview:
+        """Begins to run the retained records of the document's input topic through it, beside the
+        flushes that really happened; nothing of it is kept. `text` is `since` as it was given.
+
+        It goes on by itself; this worker tells of it by its id, for half an hour after its end.
+        Raises DocumentError for a document that would be refused, and Unavailable.
+        """
+
+    async def preview(self, preview_id: str, wait_s: float) -> Preview | None:
+        """A preview, when it is over or `wait_s` is; None for one that isn't known here."""
+
+    async def stop_preview(self, preview_id: str) -> Preview | None:
+        """Ends a preview that is at work; None for one that isn't known here."""
+
     # Sessions and totals
 
     async def sessions(
@@ -150,6 +178,18 @@ class Backend(Protocol):
 
     async def session(self, aggregator: str, key: str) -> SessionDetail | None:
         """One session by its key (`SessionRow.key`): open, or known by its flushes only."""
+
+    async def explain(
+        self,
+        aggregator: str,
+        flush_id: str,
+        where: Whereabouts,
+        limit: int,
+        cursor: str | None,
+    ) -> Explained | None:
+        """Where a flush, or with its key an open session, comes from: the records themselves, as
+        far as they are retained, a page of them. None for an aggregator nobody has heard of.
+        Raises FlushNotFound, BadCursor."""
 
     async def totals(self, aggregator: str | None) -> Sequence[Totals]:
         """Control totals of one or all aggregators, by name; empty if there is none such."""

@@ -45,10 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_change(remove)
     check = action("validate", "say what is wrong in documents, without a server", _validate)
     check.add_argument("files", metavar="FILE", nargs="+", help="YAML or JSON; - is stdin")
-    preview = action("preview", "run records against a document; nothing is kept", _preview)
+    preview = action(
+        "preview",
+        "run records, or a topic's history, against a document; nothing is kept",
+        _preview,
+    )
     preview.add_argument("document", metavar="FILE", help="YAML or JSON with one document")
+    preview.add_argument("records", metavar="RECORDS", nargs="?", help="JSON Lines; else stdin")
     preview.add_argument(
-        "records", metavar="RECORDS", nargs="?", default="-", help="JSON Lines; else stdin"
+        "--since",
+        metavar="WHEN",
+        help="instead run what its input topic still has since then, on the server, beside what "
+        "really happened: an instant, a time back (24h, 7d), an offset or `beginning`",
     )
 
 
@@ -97,6 +105,10 @@ def _validate(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _preview(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.since is not None:
+        from app.cli.config_history import preview as what_if
+
+        return what_if(arguments, context)
     from app.cli.config_preview import preview
 
     return preview(arguments, context)

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,21 +24,17 @@ READ_BYTES = 1 << 20
 
 def preview(arguments: argparse.Namespace, context: Context) -> int:
     """Exit 1 when a record would be rejected."""
-    if arguments.document == "-" == arguments.records:
+    given = arguments.records or "-"
+    if arguments.document == "-" == given:
         raise UsageError("the document and the records can't both come from stdin")
-    documents = valid([arguments.document], context.stdin)
-    if len(documents) != 1:
-        raise UsageError(f"{arguments.document} holds {len(documents)} documents; expected one")
-    document = load_document(documents[0].body)
-    if not isinstance(document, Aggregator):
-        raise UsageError(f"{documents[0].title} takes no records; expected an aggregator")
+    document = one_aggregator(arguments.document, context)[1]
     now_ms = context.clock.now_ms()
-    if arguments.records == "-":
+    if given == "-":
         if context.out.terminal and sys.stdin.isatty():
             context.out.note("records, one JSON object a line; Ctrl-D ends them")
         source, outcome = "stdin", Trial(document, now_ms, "stdin").run(_lines(context.stdin))
     else:
-        source = arguments.records
+        source = given
         with Path(source).open("rb") as file:
             outcome = Trial(document, now_ms, source).run(_lines(file))
     if context.out.json:
@@ -48,6 +44,17 @@ def preview(arguments: argparse.Namespace, context: Context) -> int:
     for refused in outcome.rejected:
         context.out.note(f"{source}:{refused.number}: {refused.reason}: {refused.detail}")
     return 1 if outcome.rejected else 0
+
+
+def one_aggregator(file: str, context: Context) -> tuple[Mapping[str, Any], Aggregator]:
+    """Body and document of the one aggregator in a file. Raises UsageError, DocumentError."""
+    documents = valid([file], context.stdin)
+    if len(documents) != 1:
+        raise UsageError(f"{file} holds {len(documents)} documents; expected one")
+    document = load_document(documents[0].body)
+    if not isinstance(document, Aggregator):
+        raise UsageError(f"{documents[0].title} takes no records; expected an aggregator")
+    return documents[0].body, document
 
 
 def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -39,7 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         return made
 
     add_paging(action("list", "list open sessions", _list))
-    action("show", "show one open session", _show)
+    one = action("show", "show one open session, or where a flush comes from", _show)
+    one.add_argument(
+        "--explain",
+        metavar="ID",
+        help="the source records of the flush (or open session) with this id; group values make "
+        "it quick to find",
+    )
+    add_paging(one)
 
 
 class Wanted(NamedTuple):
@@ -130,6 +137,10 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _show(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.explain is not None:
+        from app.cli.session_explained import show_explained
+
+        return show_explained(arguments, context)
     out = context.out
     page = find(context, arguments.aggregator, wanted(arguments.values), {"limit": 2})
     items = page["items"]

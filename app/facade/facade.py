@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from app import shapes
+from app import history_shapes, shapes
 from app.cluster.peers import Peers
 from app.facade.appends import Appends
 from app.facade.documents import DocumentsArea, loaded, problems_of
+from app.facade.explain import Explanations
 from app.facade.figures import Figures
 from app.facade.health import readiness
 from app.facade.letters import Letters
@@ -15,6 +16,7 @@ from app.facade.metrics import Metrics
 from app.facade.overview import Figured
 from app.facade.owners import Owners
 from app.facade.parts import Parts
+from app.facade.previews import Previews
 from app.facade.records import Records
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
@@ -23,6 +25,7 @@ from app.facade.tables import Tables
 from app.facade.topics import TopicsArea
 from app.facade.totals import ControlTotals
 from app.facade.trials import aggregator_of, tried
+from app.since import Since
 from config.documents.base import Problem
 from connectors.streams.base import Row, StreamError
 
@@ -53,6 +56,10 @@ class Facade:
         self._tables = Tables(parts, owners, self._routes)
         self._figured = Figured(parts, self._peers, owners, self._routes, self._letters)
         self._metrics = Metrics(parts, self._sampler, self._routes, self._totals, self._documents)
+        self._previews = Previews(parts)
+        self._explanations = Explanations(
+            parts, owners, self._routes, self._letters, self._sessions
+        )
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -68,6 +75,7 @@ class Facade:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._previews.stop()
         await self._peers.stop()
         await self._letters.stop()
         await self._appends.stop()
@@ -150,6 +158,17 @@ class Facade:
         aggregator = aggregator_of(loaded(document), document)
         return tried(aggregator, records, self._parts.clock.now_ms())
 
+    async def start_preview(
+        self, document: Mapping[str, object], since: Since, text: str
+    ) -> history_shapes.Preview:
+        return await self._previews.start(document, since, text)
+
+    async def preview(self, preview_id: str, wait_s: float) -> history_shapes.Preview | None:
+        return await self._previews.one(preview_id, wait_s)
+
+    async def stop_preview(self, preview_id: str) -> history_shapes.Preview | None:
+        return await self._previews.end(preview_id)
+
     # Sessions and totals
 
     async def sessions(
@@ -159,6 +178,16 @@ class Facade:
 
     async def session(self, aggregator: str, key: str) -> shapes.SessionDetail | None:
         return await self._sessions.one(aggregator, key)
+
+    async def explain(
+        self,
+        aggregator: str,
+        flush_id: str,
+        where: history_shapes.Whereabouts,
+        limit: int,
+        cursor: str | None,
+    ) -> history_shapes.Explained | None:
+        return await self._explanations.one(aggregator, flush_id, where, limit, cursor)
 
     async def totals(self, aggregator: str | None) -> Sequence[shapes.Totals]:
         return await self._totals.of(aggregator)

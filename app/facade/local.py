@@ -39,6 +39,7 @@ class Local:
         self.questions: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "totals": self.totals,
             "sessions": self.sessions,
+            "seen": self.seen,
             "rows": self.rows,
             "figures": figures,
         }
@@ -77,6 +78,20 @@ class Local:
             for first, end, tests in asked["searches"]
         ]
         return await self._scan(ranges, ROW, asked, take)
+
+    async def seen(self, asked: dict[str, Any]) -> Answers:
+        """First sights of event ids: `row_key`, `ids`; [[id, topic, partition, offset, timestamp,
+        forget at]] of those that are known."""
+        return {
+            number: {
+                "epoch": epoch_of(one.shard),
+                "seen": [
+                    [event_id, *sight]
+                    for event_id, sight in one.shard.seen(asked["row_key"], asked["ids"]).items()
+                ],
+            }
+            for number, one in self._open().items()
+        }
 
     async def rows(self, asked: dict[str, Any]) -> Answers:
         """Rows of a table: `table`, `prefix` or `exact` (key text), `after`, `limit`.

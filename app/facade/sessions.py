@@ -66,8 +66,16 @@ class Sessions:
         rules = self.rules(aggregator)
         if not rules:
             return None
+        opened = await self.opened(rules, key.encode())
+        flushes = await self._flushes.of(rules, key.encode())
+        if opened is None and not flushes:
+            return None
+        return SessionDetail(aggregator, key, opened, flushes)
+
+    async def opened(self, rules: Sequence[Rule], key: bytes) -> SessionRow | None:
+        """The open session of a key."""
         # the newest group specification first: the key may be open under an older one too
-        keys = dict.fromkeys(rule.prefix + key.encode() for rule in reversed(rules))
+        keys = dict.fromkeys(rule.prefix + key for rule in reversed(rules))
         asked = {
             "searches": [[row_key, row_key + b"\0", []] for row_key in sorted(keys)],
             "after": None,
@@ -75,11 +83,7 @@ class Sessions:
         }
         rows, _ = page(await self._owners.all("sessions", asked), len(keys))
         by_key = {row[0]: shown(number, worker, row) for number, worker, row in rows}
-        opened = next((by_key[row_key] for row_key in keys if row_key in by_key), None)
-        flushes = await self._flushes.of(rules, key.encode())
-        if opened is None and not flushes:
-            return None
-        return SessionDetail(aggregator, key, opened, flushes)
+        return next((by_key[row_key] for row_key in keys if row_key in by_key), None)
 
 
 def shown(number: int, worker: str, row: Sequence[Any]) -> SessionRow:

@@ -97,5 +97,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "rate": words.rate,
     "span": words.span,
     "number": words.number,
+    "signed": words.signed,
     "size": words.size,
 }

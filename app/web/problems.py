@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from app.backend import BadCursor, IdempotencyConflict, Unavailable
+from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Unavailable
 from app.web.wire import dumps
 from config.documents.base import DocumentError, Problem
 from connectors.streams.base import (
@@ -96,6 +96,8 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
         return refused_document(error.problems)
     if isinstance(error, UnknownTopic):
         return ProblemError(404, "unknown-topic", _sentence(error))
+    if isinstance(error, FlushNotFound):
+        return ProblemError(404, "not-found", _sentence(error))
     if isinstance(error, RecordTooLarge):
         return ProblemError(413, "too-large", _sentence(error))
     if isinstance(error, MissingKey):

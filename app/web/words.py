@@ -37,6 +37,12 @@ def number(value: object) -> str:
     return sign + ",".join(reversed(groups)) + point + fraction
 
 
+def signed(value: object) -> str:
+    """A difference: as `number`, with its sign."""
+    text = number(value)
+    return text if text in ("0", "") or text.startswith("-") else f"+{text}"
+
+
 def span(seconds: float) -> str:
     """A span in its two largest units: "1 h 5 min", "12 s"; below a second "under 1 s"."""
     left = int(seconds)

@@ -14,6 +14,8 @@ AXE = Path(app.web.__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 LISTS = ("/", "/sessions", "/configuration", "/configuration/apply", "/dead-letters")
 ONES = (
     "/sessions/one?aggregator=data-per-account&key=%5B%22acc-0000001%22%5D",
+    "/sessions/explain?aggregator=data-per-account&id=0000000100000001c0ffee",
+    "/configuration/preview/p-0",
     "/configuration/aggregator/data-per-account",
     "/configuration/aggregator/example-nightly",
     "/dead-letters/dl-000002",

@@ -1,5 +1,6 @@
 """Using the console: by keyboard, on a phone, without script, while figures change."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -172,3 +173,43 @@ def test_a_document_is_changed_tried_and_applied(open_page: Open) -> None:
         page.get_by_role("button", name="Apply version 4").click()
         expect(page.locator("#status")).to_have_text("Version 4 is in force on 1 worker.")
         expect(page.locator(".versions")).to_contain_text("kept shorter")
+
+
+def test_a_document_is_tried_against_history(open_page: Open) -> None:
+    with Console("little") as console:
+        page = open_page(console.url + "/configuration/apply?kind=aggregator&name=data-per-account")
+        page.locator("#since").fill("7d")
+        page.get_by_role("button", name="Try against history").click()
+        expect(page.locator("#answer")).to_contain_text("602,275 of 1,204,551")
+        page.evaluate("window.same = true")
+        console.backend.finish_preview()
+        expect(page.locator("#answer")).to_contain_text("3 groups of 123 would have been flushed")
+        expect(page.get_by_role("button", name="Stop")).not_to_be_visible()
+        expect(page.locator("#result")).to_contain_text("flushed otherwise")
+        assert page.evaluate("window.same") is True
+        page.get_by_role("button", name="Change or apply it").click()
+        expect(page.locator("#document")).to_have_value(re.compile("name: data-per-account"))
+        expect(page.locator("#since")).to_have_value("7d")
+
+
+def test_a_preview_is_stopped_without_script(open_page: Open) -> None:
+    with Console("little") as console:
+        address = "/configuration/apply?kind=aggregator&name=data-per-account"
+        page = open_page(console.url + address, 360, script=False)
+        page.get_by_role("button", name="Try against history").click()
+        page.get_by_role("button", name="Stop").click()
+        assert "It was stopped" in page.locator("#answer").inner_text()
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_a_flush_leads_to_the_records_it_was_made_of(
+    consoles: Consoles, open_page: Open, width: int
+) -> None:
+    page = open_page(consoles("little").url + "/sessions", width)
+    page.locator("table.rows a").first.click()
+    page.locator("#flushes a").first.click()
+    expect(page.locator("#answer")).to_contain_text("Made of")
+    expect(page.locator("table.rows")).to_contain_text("duplicate, not counted")
+    page.wait_for_load_state()  # keys work once the page's script has run
+    page.keyboard.press("Escape")
+    expect(page.locator("#flushes")).to_be_visible()

@@ -49,7 +49,7 @@ async def get_records(request: web.Request) -> web.StreamResponse:
     if "text/event-stream" in request.headers.get("Accept", ""):
         return await _follow(request, topic, start, limit)
     page = await request.app[BACKEND].read_records(topic, start, limit, params.wait_s(request))
-    return answer(RecordsOut([_shown(record) for record in page.records], page.next))
+    return answer(RecordsOut([record_shown(record) for record in page.records], page.next))
 
 
 async def _follow(request: web.Request, topic: str, start: str, limit: int) -> web.StreamResponse:
@@ -62,7 +62,7 @@ async def _follow(request: web.Request, topic: str, start: str, limit: int) -> w
         while True:
             for record in page.records:
                 last = record is page.records[-1]
-                data = dumps(_shown(record))
+                data = dumps(record_shown(record))
                 await write_event(response, data, event_id=page.next if last else None)
             if not page.records:
                 await response.write(b": still here\n\n")
@@ -71,7 +71,7 @@ async def _follow(request: web.Request, topic: str, start: str, limit: int) -> w
     return await stream(request, send)
 
 
-def _shown(record: Record) -> RecordOut:
+def record_shown(record: Record) -> RecordOut:
     return RecordOut(
         record.partition,
         record.offset,

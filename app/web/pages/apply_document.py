@@ -13,6 +13,7 @@ from app.web.bodies import one_document
 from app.web.context import BACKEND
 from app.web.documents_shown import yaml_of
 from app.web.marks import compact
+from app.web.pages import preview_history
 from app.web.pages.shell import Context, Page, render, see_other
 from app.web.people import actor_of
 from app.web.wire import loads
@@ -22,6 +23,7 @@ from config.documents.diff import diff
 
 WAIT_S = 5.0  # a change is in force within a second or two; then the page goes on anyway
 RECORDS_MAX = 200
+SINCE = "24h"
 EXAMPLE = """\
 kind: aggregator
 name: data-per-account
@@ -46,6 +48,7 @@ EMPTY: Context = {
     "checked": "",
     "trial": None,
     "records": "",
+    "since": "",
     "reason": "",
     "missing_reason": False,
 }
@@ -68,6 +71,7 @@ async def post(request: web.Request, page: Page) -> web.StreamResponse:
         "text": text,
         "given": None,
         "records": str(fields.get("records", "")).replace("\r\n", "\n"),
+        "since": str(fields.get("since", "")).strip(),
         "reason": str(fields.get("reason", "")).strip(),
         "do": str(fields.get("do", "check")),
     }
@@ -76,6 +80,8 @@ async def post(request: web.Request, page: Page) -> web.StreamResponse:
         await _check(request, context, body)
         if context["do"] == "try":
             await _try(request, context, body)
+        if context["do"] == "history":
+            return await preview_history.start(request, body, context["since"] or SINCE)
         if context["do"] == "apply" and fields.get("checked") == context["checked"]:
             if context["reason"]:
                 return await _apply(request, context, body)

@@ -10,7 +10,7 @@ from app.shapes import DocumentVersion
 from app.web.api.document_reads import no_document, path_of
 from app.web.context import BACKEND, CLOCK
 from app.web.documents_shown import fires_of, yaml_of
-from app.web.pages import apply_document, remove_document
+from app.web.pages import apply_document, preview_history, remove_document
 from app.web.pages.shell import Context, Page, View
 from app.web.problems import bad_parameter
 from config.documents.diff import diff
@@ -111,10 +111,18 @@ PAGE = Page(
             5,
         ),
         View("/configuration/apply", "apply.html", apply_document.build),
+        View(
+            "/configuration/preview/{id}",
+            "preview.html",
+            preview_history.build,
+            ("answer", "result"),
+            1,
+        ),
         View("/configuration/{kind}/{name}", "document.html", build_one, ("status",), 2),
     ),
     (
         ("/configuration/apply", post_apply),
+        ("/configuration/preview/{id}/stop", preview_history.stop),
         ("/configuration/{kind}/{name}/remove", post_remove),
     ),
 )

@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from app.shapes import AggregatorSummary, DocumentVersion, SessionRow
+from app.shapes import AggregatorSummary, DocumentVersion, Flush, SessionRow
 from app.web.api.aggregators import GROUP, group_filter
 from app.web.context import BACKEND, CLOCK
 from app.web.documents_shown import group_fields
 from app.web.look import LOOK
+from app.web.pages import explain_session
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found
@@ -106,7 +107,7 @@ async def build_one(request: web.Request) -> Context:
             f"session {key} of aggregator {name!r}",
             "Sessions that were flushed long ago are no longer known.",
         )
-    flushes = [{"at_ms": flush.at_ms, "record": loads(flush.record)} for flush in found.flushes]
+    flushes = [_flushed(flush, name, key) for flush in found.flushes]
     row = _row(found.open) if found.open is not None else None
     record = row["record"] if row else flushes[0]["record"] if flushes else None
     labels = {f: p["label"] for f, p in record["periods"].items()} if record else {}
@@ -114,9 +115,17 @@ async def build_one(request: web.Request) -> Context:
         "found": found,
         "row": row,
         "group": {**record["group"], **labels} if record else {},
+        "explain": explain_session.address(name, key, row["record"]["id"]) if row else "",
         "flushes": flushes,
         "due_now": bool(found.open and found.open.due_ms <= request.app[CLOCK].now_ms()),
     }
+
+
+def _flushed(flush: Flush, name: str, key: str) -> dict[str, Any]:
+    record = loads(flush.record)
+    record = record["data"] if "specversion" in record else record
+    link = explain_session.address(name, key, record["id"], flush.at_ms)
+    return {"at_ms": flush.at_ms, "record": record, "link": link}
 
 
 PAGE = Page(
@@ -124,6 +133,7 @@ PAGE = Page(
     "s",
     (
         View("/sessions", "sessions.html", build_list, ("answer", "rows", "totals")),
+        View("/sessions/explain", "explain.html", explain_session.build),
         View("/sessions/one", "session.html", build_one, ("answer", "session", "flushes")),
     ),
 )

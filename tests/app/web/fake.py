@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Literal
 
 from app import shapes
-from app.backend import BadCursor, IdempotencyConflict
+from app.backend import BadCursor, FlushNotFound, IdempotencyConflict
+from app.history_shapes import Explained, Preview, Whereabouts
+from app.since import Since
 from config.documents.base import DocumentError, Problem
 from config.documents.registry import load_document
 from connectors.streams.base import Row, UnknownTopic
 from domain.clock import FixedClock
-from tests.app.web import made
+from tests.app.web import made, past
 
 Size = Literal["none", "little", "big"]
 # size -> open sessions
@@ -37,8 +39,12 @@ class FakeBackend:
         self.seen: dict[str, tuple[str, int]] = {}
         # (kind, name) -> versions, oldest first
         self.history: dict[tuple[str, str], list[shapes.DocumentVersion]] = {}
+        self.previews: dict[str, Preview] = {}
         if size != "none":
             self._documents()
+            begun = past.running(made.DATA, "24h", made.NOW_MS)
+            found = past.result({"little": 3, "big": 120}[size], made.NOW_MS)
+            self.previews["p-0"] = replace(begun, id="p-0", state="done", result=found)
 
     def _documents(self) -> None:
         older = {**made.DATA, "aggregate": [{"field": "bytes", "operation": "sum"}]}
@@ -147,6 +153,44 @@ class FakeBackend:
             if text not in good
         ]
         return shapes.Trial([json.dumps(shown).encode()] if good else [], (), rejected, ())
+
+    async def start_preview(
+        self, document: Mapping[str, object], since: Since, text: str
+    ) -> Preview:
+        load_document(document)
+        self.previews["p-1"] = past.running(document, text, self._now())
+        return self.previews["p-1"]
+
+    async def preview(self, preview_id: str, wait_s: float) -> Preview | None:
+        found = self.previews.get(preview_id)
+        if found is not None and wait_s:
+            self.finish_preview()
+        return self.previews.get(preview_id)
+
+    def finish_preview(self) -> None:
+        """Brings the preview to its end."""
+        number = {"none": 0, "little": 3, "big": 120}[self.size]
+        found = past.result(number, self._now())
+        self.previews["p-1"] = replace(
+            self.previews["p-1"], state="done", read=self.previews["p-1"].records, result=found
+        )
+
+    async def stop_preview(self, preview_id: str) -> Preview | None:
+        found = self.previews.get(preview_id)
+        if found is not None and not found.over:
+            self.previews[preview_id] = replace(found, state="stopped")
+        return self.previews.get(preview_id)
+
+    async def explain(
+        self, aggregator: str, flush_id: str, where: Whereabouts, limit: int, cursor: str | None
+    ) -> Explained | None:
+        self.calls.append(f"explain {flush_id} {where}")
+        document = await self.document("aggregator", aggregator)
+        if document is None:
+            return None
+        if not flush_id.endswith("c0ffee"):
+            raise FlushNotFound(flush_id, 8_000, False)
+        return past.explained(int(flush_id[:8], 16), self._now(), document)
 
     async def sessions(
         self, aggregator: str, group: Mapping[str, str], limit: int, cursor: str | None

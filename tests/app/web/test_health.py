@@ -23,6 +23,8 @@ EXAMPLES = {
     "{table}": "sessions",
     "{key:.+}": "%5B%22acc-0000000%22,%22data-5g%22,%222025-11%22%5D",
     "{id}": "dl-000000",
+    "{preview}": "p-0",
+    "{flush}": "0000000100000001c0ffee",
 }
 
 

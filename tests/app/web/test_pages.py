@@ -161,7 +161,7 @@ async def first_pieces(client: Client, path: str, count: int) -> dict[str, str]:
 )
 def test_pieces_are_what_stands_in_the_page(view: shell.View) -> None:
     path = ONE if view.path == "/sessions/one" else view.path
-    path = path.replace("{kind}/{name}", "aggregator/data-per-account")
+    path = path.replace("{kind}/{name}", "aggregator/data-per-account").replace("{id}", "p-0")
 
     async def steps(client: Client) -> tuple[str, dict[str, str]]:
         html = await (await client.get(path, headers=PERSON)).text()
