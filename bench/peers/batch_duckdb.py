@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import duckdb
 
@@ -17,6 +18,6 @@ found = (
     )
     .fetchall()
 )
-with open(output, "w") as out:
+with Path(output).open("w") as out:
     for row in found:
         print(json.dumps({"sum_distance": row[2], "count": row[6]}), file=out)

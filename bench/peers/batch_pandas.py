@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ together = pd.concat(parts).groupby(level=[0, 1])
 found = together[["sum_distance", "sum_air_time", "n_air_time", "count"]].sum()
 found["max_distance"] = together["max_distance"].max()
 found["average_air_time"] = found["sum_air_time"] / found["n_air_time"]
-with open(output, "w") as out:
+with Path(output).open("w") as out:
     for row in found.itertuples():
         print(
             json.dumps({"sum_distance": int(row.sum_distance), "count": int(row.count)}), file=out

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import polars as pl
 
@@ -18,6 +19,6 @@ found = (
     )
     .collect(engine="streaming")
 )
-with open(output, "w") as out:
+with Path(output).open("w") as out:
     for row in found.iter_rows(named=True):
         print(json.dumps({k: row[k] for k in ("sum_distance", "count")}), file=out)
