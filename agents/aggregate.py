@@ -18,6 +18,7 @@ from domain.aggregation.fold import Fold
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import NEVER, Row
 from tables.layout import wake_key
+from tables.letters import KEPT_MS, is_letter
 from tables.shard import Changes, Shard
 
 DIRECT, ROUTED = 0, 1
@@ -54,7 +55,7 @@ class ShardProcessor:
     def __init__(self, shard: Shard, folds: Folds, source_name: SourceName = str) -> None:
         self.shard = shard
         self._folds = folds
-        self._source_name = source_name
+        self.source_name = source_name
         self._progress: dict[tuple[str, int], int] = {}
         self.records = 0
         self.flushes = 0
@@ -94,7 +95,7 @@ class ShardProcessor:
                 rows = self.shard.load(groups)
             ctx = Fold(
                 rule, chunk.topic, chunk.partition, self._folds.rule_of,
-                source_name=self._source_name,
+                source_name=self.source_name,
             )  # fmt: skip
             prefix = len(rule.prefix)
             kinds = [item.kind for item in rule.inputs]
@@ -129,7 +130,7 @@ class ShardProcessor:
         """Dead letters of the session itself travel with the row that counts them."""
         for refused in ctx.rejections:
             letter = Letter(
-                self._source_name(chunk.topic), chunk.partition, refused.offset, rule.name,
+                self.source_name(chunk.topic), chunk.partition, refused.offset, rule.name,
                 refused.reason, refused.detail, chunk.originals.get(refused.offset), rule.version,
                 refused.timestamp,
             )  # fmt: skip
@@ -181,6 +182,12 @@ class ShardProcessor:
         changes.dropped.append(wake_key(at, key))
         if row.wake != at or key in changes.rows:
             return
+        if is_letter(key):
+            if row.touched + KEPT_MS > now:
+                changes.rewoken[key] = (row, row.touched + KEPT_MS)
+            else:
+                changes.retire.append(key)
+            return
         name = split_row_key(key)[0]
         session = row.open
         rule = (
@@ -198,9 +205,7 @@ class ShardProcessor:
             return
         ctx = folds.get(name)
         if ctx is None:
-            ctx = folds[name] = Fold(
-                rule, "", 0, self._folds.rule_of, source_name=self._source_name
-            )
+            ctx = folds[name] = Fold(rule, "", 0, self._folds.rule_of, source_name=self.source_name)
         ctx.key = key[len(rule.prefix) :]
         ctx.close(row, "TIMEOUT" if session.due <= expires else "TTL_EXPIRED")
         row.wake = 0

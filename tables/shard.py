@@ -297,6 +297,7 @@ class Shard:
             marks.retiring.append([key, row.touched])
             deletes += [ROW + key, wake_key(row.wake, key)]
             self._cache.pop(key, None)
+        retired.pop("", None)  # letters of no one aggregator: of no account
         marks.retired = pack_totals(retired)
 
     def _repairs(self, changes: Changes) -> list[Change]:
