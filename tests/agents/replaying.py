@@ -21,6 +21,7 @@ class Told:
     replayed: bool
     tried: int
     times: int
+    first_reason: str
 
 
 def letters(world: World) -> dict[str, Told]:
@@ -32,7 +33,9 @@ def letters(world: World) -> dict[str, Told]:
         assert record["id"] == made.id
         known = found.get(made.id)
         if known is None:
-            found[made.id] = Told(made, "replayed_at" in record, int("tried_at" in record), 1)
+            found[made.id] = Told(
+                made, "replayed_at" in record, int("tried_at" in record), 1, made.reason
+            )
         else:
             assert made.original == known.letter.original
             known.times += 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents.letters import Letter
 from tests.agents.replaying import letters, replay
 from tests.agents.test_engine_histories import flush_all, settled
 from tests.agents.world import START_MS, World, aggregator
@@ -192,13 +193,11 @@ def test_a_letter_of_no_aggregator_goes_to_all_of_the_topic(
 def test_a_refused_document_is_put_on_config_again() -> None:
     world = world_of()
     letter = {"kind": "aggregator", "name": "late", "document": {**MENDED, "name": "late"}}
-    from agents.letters import Letter
-
     value = json.dumps(letter).encode()
     good = Letter("config", 0, 7, None, "refused_document", "", value, None, START_MS)
     bad = Letter("config", 0, 8, None, "refused_document", "", b"no JSON", None, START_MS)
-    world.run(world.log.append("dead-letters", 0, [(b"config", good.encode(), None, ()),
-                                                  (b"config", bad.encode(), None, ())]))  # fmt: skip
+    rows = [(b"config", each.encode(), None, ()) for each in (good, bad)]
+    world.run(world.log.append("dead-letters", 0, rows))
     before = len(world.log.rows["config", 0])
     replay(world, "one")
     replay(world, "two")
