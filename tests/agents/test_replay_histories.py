@@ -49,6 +49,7 @@ step = st.one_of(
     st.tuples(st.just("replay"), st.integers(0, 3), st.integers(0, 7)),
     st.tuples(st.just("advance"), st.integers(1, 5_000_000)),
     st.tuples(st.just("tick")),
+    st.tuples(st.just("settle")),
     st.tuples(st.just("kill at"), st.integers(1, 12)),
     st.tuples(
         st.just("cut append"),
@@ -86,6 +87,8 @@ def play(world: World, history: list[Any]) -> dict[tuple[int, int], dict[str, An
                 world.clock.advance(by)
             case ("tick",):
                 world.run(world.tick())
+            case ("settle",):
+                world.settle()
             case ("kill at", n):
                 world.kill_at = world.passed + n
             case ("cut append", left, where):
