@@ -12,9 +12,11 @@ from typing import Any
 from agents.chunks import Chunk, Progress
 from agents.letters import TOPIC as LETTERS
 from agents.letters import Letter
+from agents.limits import session_run
 from domain.aggregation.compiled import FoldFunction, compile_fold
 from domain.aggregation.flush import SourceName
-from domain.aggregation.fold import Fold
+from domain.aggregation.fold import Fold, Rejection
+from domain.aggregation.limit import NONE, Limit
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import NEVER, Row
 from tables.layout import wake_key
@@ -52,12 +54,16 @@ class ShardProcessor:
     `source_name` is the name of a topic that people see, in `explain.sources` and dead letters.
     """
 
-    def __init__(self, shard: Shard, folds: Folds, source_name: SourceName = str) -> None:
+    def __init__(
+        self, shard: Shard, folds: Folds, source_name: SourceName = str, limit: Limit = NONE
+    ) -> None:
         self.shard = shard
+        self._limit = limit
         self._folds = folds
         self.source_name = source_name
         self._progress: dict[tuple[str, int], int] = {}
         self.records = 0
+        self.refused: dict[str, int] = {}
         self.flushes = 0
         self.batches = 0
         self.busy_s = 0.0
@@ -100,6 +106,7 @@ class ShardProcessor:
             prefix = len(rule.prefix)
             kinds = [item.kind for item in rule.inputs]
             at = None if rule.document.event_id is None else kinds.index("event_id")
+            refused: list[Rejection] = []
             for key, entries in groups.items():
                 row = rows[key]
                 ctx.key = key[prefix:]
@@ -109,10 +116,15 @@ class ShardProcessor:
                 if fold(row, entries, ctx):
                     changes.rows[key] = (row, rule.ttl_ms)
                     if ctx.rejections:
+                        refused += ctx.rejections
                         self._letters(row, chunk, rule, ctx)
                 if ctx.full:
                     more, ctx.full = True, False
-            self.records += sum(map(len, groups.values()))
+            records = sum(map(len, groups.values()))
+            self.records += records
+            session_run(
+                self._limit, self.shard.marks.runs, chunk, refused, records, self._folds.latest
+            )
             totals = changes.totals.get(rule.name)
             if totals is None:
                 changes.totals[rule.name] = ctx.totals
@@ -135,6 +147,7 @@ class ShardProcessor:
                 refused.timestamp,
             )  # fmt: skip
             row.outputs = [*row.outputs, [LETTERS, chunk.topic.encode(), letter.encode()]]
+        self.refused[rule.name] = self.refused.get(rule.name, 0) + len(ctx.rejections)
         ctx.rejections.clear()
 
     def note(self, progress: Iterable[Progress]) -> None:

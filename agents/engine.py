@@ -18,6 +18,7 @@ from agents.shards import NotOwned, Shards
 from config.names import Names
 from connectors.streams.base import Log, Row
 from connectors.streams.murmur2 import partition_for
+from domain.aggregation.limit import DEFAULT, Limit
 from domain.aggregation.rule import Rule
 from domain.clock import Clock
 from tables.changelog import Changelog
@@ -56,12 +57,14 @@ class Engine:
         max_record_bytes: int,
         make_shard: Callable[[int, Folds], Shard],
         catch_up: Callable[[], Awaitable[bool]],
+        limit: Limit = DEFAULT,
     ) -> None:
         self.log, self.names, self.clock, self.documents = log, names, clock, documents
         self._worker, self._group = worker, group
         self._max_record_bytes = max_record_bytes
         self._make_shard = make_shard
         self._catch_up = catch_up
+        self._limit = limit
         self.folds = Folds(documents.rule, self._latest)
         self.shards = Shards(self._open_shard)
         self.intakes: Intakes
@@ -88,6 +91,7 @@ class Engine:
             send_parcel=self._send_parcel,
             send_letters=self.send_letters,
             revision_reached=self.revision_reached,
+            limit=self._limit,
         )
 
         shards = self.topics[self.names.sessions_in]
@@ -123,7 +127,7 @@ class Engine:
             raise
         finally:
             self.opening.pop(number, None)
-        return ShardProcessor(shard, self.folds)
+        return ShardProcessor(shard, self.folds, limit=self._limit)
 
     async def _open_route_log(self, topic: str, partition: int) -> RouteLog:
         changelog = self.names.changelog(f"routes-{topic}")

@@ -166,7 +166,7 @@ def test_kill_at_any_step_of_a_replay_loses_and_repeats_nothing(nth: int, lost: 
     world.kill_at = world.passed + nth
     for _ in range(3):
         world.run(world.work(2, commit=True))
-        if lost and world.kill_at is None:
+        if lost and world.engine is None:
             world.disks.clear()
     world.settle()
     assert all(told.replayed for told in letters(world).values())

@@ -198,3 +198,18 @@ def test_a_document_that_is_refused_again_stays_a_letter(tmp_path: Path) -> None
         assert (told.letters, told.refused) == (1, 1)
 
     tell(tmp_path, story)
+
+
+def test_what_is_remembered_of_letters_is_no_session(tmp_path: Path) -> None:
+    async def story(living: Living) -> None:
+        await refused(living)
+        await replay(living)
+        for table in ("sessions", "due"):
+            page = await living.facade.table_rows(table, "", 100, None)
+            assert page is not None
+            assert len(page.items) == 2
+        assert {one.name for one in (await living.facade.overview()).aggregators} == {"acc"}
+        assert all(sample.labels.get("aggregator") != "" for sample in await living.facade.metrics()
+                   if sample.name.startswith("sluice_control"))  # fmt: skip
+
+    tell(tmp_path, story)
