@@ -286,8 +286,7 @@ class Shard:
         durable.
         """
         marks = self.marks
-        for key, _ in marks.retiring:
-            log.append((ROW + key, None))
+        log += [(ROW + key, None) for key, _ in marks.retiring if key not in changes.rows]
         marks.retiring = []
         if not changes.retire:
             return
@@ -297,7 +296,6 @@ class Shard:
             marks.retiring.append([key, row.touched])
             deletes += [ROW + key, wake_key(row.wake, key)]
             self._cache.pop(key, None)
-        retired.pop("", None)  # letters of no one aggregator: of no account
         marks.retired = pack_totals(retired)
 
     def _repairs(self, changes: Changes) -> list[Change]:
