@@ -81,7 +81,7 @@ def seen_key(row_key: bytes, event_id: bytes) -> bytes:
 
 
 def pack_totals(totals: dict[str, Totals]) -> dict[str, Any]:
-    """Totals by aggregator as plain data, sums as text."""
+    """Totals by aggregator as plain data, sums as text; what is no aggregator's has none."""
     return {
         name: [
             [each.count[place] for place in PLACES],
@@ -92,6 +92,7 @@ def pack_totals(totals: dict[str, Totals]) -> dict[str, Any]:
             each.sessions,
         ]
         for name, each in totals.items()
+        if name
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agents.letters import Letter
+from tables.letters import KEPT_MS
 from tests.agents.replaying import letters, replay
 from tests.agents.test_engine_histories import flush_all, settled
 from tests.agents.world import START_MS, World, aggregator
@@ -219,3 +220,23 @@ def test_a_session_that_a_replay_opens_flushes_with_an_id_of_its_own() -> None:
     first, second = world.outputs()
     assert first["id"] != second["id"]
     assert (first["sequence"], second["sequence"]) == (1, 2)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_letter_is_forgotten_in_time_and_the_totals_stay(lost: bool) -> None:
+    world = world_of(BAD, b"no JSON".decode(), document={**STRICT, "ttl_days": 1})
+    world.run(world.apply({**MENDED, "ttl_days": 1}))
+    replay(world)
+    flush_all(world)
+    assert sum(key[:1] == b"s" for disk in world.disks.values() for key in disk._rows) == 3
+    before = counts(world)
+    world.clock.advance(KEPT_MS + 86_400_000)
+    world.run(world.tick())
+    world.run(world.produce("usage", 0, [GOOD]))
+    world.settle()
+    if lost:
+        world.disks.clear()
+    world.run(world.tick())
+    assert sum(key[:1] == b"s" for disk in world.disks.values() for key in disk._rows) == 1
+    flush_all(world)
+    assert counts(world) == {**before, "in": before.get("in", 0) + 1, "flushed": 2}
