@@ -16,7 +16,8 @@ from tests.faults.usage import BY_ACCOUNT, BY_PRODUCT, INPUT
 from tests.waiting import until
 
 BYTES = [{"field": "bytes", "operation": "sum"}, {"field": "*", "operation": "count"}]
-STRICT = [BY_PRODUCT, {**BY_ACCOUNT, "aggregate": [*BYTES, *BY_ACCOUNT["aggregate"][:1]]}]
+PRICE = {"field": "price", "operation": "sum"}
+STRICT: list[dict[str, Any]] = [BY_PRODUCT, {**BY_ACCOUNT, "aggregate": [*BYTES, PRICE]}]
 MENDED: list[dict[str, Any]] = [{**document, "aggregate": BYTES} for document in STRICT]
 SIZE = 200  # records of a batch, of which two or three are refused
 

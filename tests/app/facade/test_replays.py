@@ -38,10 +38,15 @@ async def refused(living: Living) -> None:
 
 
 async def replay(
-    living: Living, dry_run: bool = False, key: str | None = None, wait_s: float = 5.0, **where: str
+    living: Living,
+    where: dict[str, str] | None = None,
+    *,
+    dry_run: bool = False,
+    key: str | None = None,
+    wait_s: float = 5.0,
 ) -> Replay:
     change = Change("ada", "the document is mended", key)
-    return await living.facade.replay_dead_letters(where, change, dry_run, wait_s)
+    return await living.facade.replay_dead_letters(where or {}, change, dry_run, wait_s)
 
 
 async def still(living: Living) -> list[str]:
@@ -90,7 +95,7 @@ def test_letters_are_replayed_and_those_that_stay_say_so(tmp_path: Path) -> None
 def test_the_command_is_on_the_audit_topic(tmp_path: Path) -> None:
     async def story(living: Living) -> None:
         await refused(living)
-        told = await replay(living, aggregator="acc")
+        told = await replay(living, {"aggregator": "acc"})
         (audit,) = audits(living)
         assert audit["id"] == told.command
         assert (audit["actor"], audit["reason"]) == ("ada", "the document is mended")
@@ -112,8 +117,8 @@ def test_the_command_is_on_the_audit_topic(tmp_path: Path) -> None:
 def test_letters_are_chosen_by_filters(tmp_path: Path, where: dict[str, str], wanted: int) -> None:
     async def story(living: Living) -> None:
         await refused(living)
-        assert (await replay(living, dry_run=True, **where)).letters == wanted
-        assert (await replay(living, **where)).letters == wanted
+        assert (await replay(living, where, dry_run=True)).letters == wanted
+        assert (await replay(living, where)).letters == wanted
 
     tell(tmp_path, story)
 
@@ -122,7 +127,7 @@ def test_one_letter_is_replayed_by_its_id(tmp_path: Path) -> None:
     async def story(living: Living) -> None:
         await refused(living)
         page = await living.facade.dead_letters({"aggregator": "acc"}, 100, None)
-        told = await replay(living, id=page.items[0].id)
+        told = await replay(living, {"id": page.items[0].id})
         assert (told.letters, told.replayed) == (1, 1)
         shown = await living.facade.dead_letter(page.items[0].id)
         assert shown is not None
@@ -154,7 +159,7 @@ def test_the_same_key_asks_for_no_further_letters(tmp_path: Path) -> None:
         assert (again.repeated, again.replayed) == (True, 0)
         assert len(await still(living)) == 3
         with pytest.raises(IdempotencyConflict):
-            await replay(living, key="k", reason="undecodable")
+            await replay(living, {"reason": "undecodable"}, key="k")
 
     tell(tmp_path, story)
 
