@@ -12,12 +12,15 @@ from typing import Any
 from agents.chunks import Chunk, Progress
 from agents.letters import TOPIC as LETTERS
 from agents.letters import Letter
+from agents.limits import session_run
 from domain.aggregation.compiled import FoldFunction, compile_fold
 from domain.aggregation.flush import SourceName
-from domain.aggregation.fold import Fold
+from domain.aggregation.fold import Fold, Rejection
+from domain.aggregation.limit import NONE, Limit
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import NEVER, Row
 from tables.layout import wake_key
+from tables.letters import KEPT_MS, is_letter
 from tables.shard import Changes, Shard
 
 DIRECT, ROUTED = 0, 1
@@ -51,12 +54,16 @@ class ShardProcessor:
     `source_name` is the name of a topic that people see, in `explain.sources` and dead letters.
     """
 
-    def __init__(self, shard: Shard, folds: Folds, source_name: SourceName = str) -> None:
+    def __init__(
+        self, shard: Shard, folds: Folds, source_name: SourceName = str, limit: Limit = NONE
+    ) -> None:
         self.shard = shard
+        self._limit = limit
         self._folds = folds
-        self._source_name = source_name
+        self.source_name = source_name
         self._progress: dict[tuple[str, int], int] = {}
         self.records = 0
+        self.refused: dict[str, int] = {}
         self.flushes = 0
         self.batches = 0
         self.busy_s = 0.0
@@ -94,11 +101,12 @@ class ShardProcessor:
                 rows = self.shard.load(groups)
             ctx = Fold(
                 rule, chunk.topic, chunk.partition, self._folds.rule_of,
-                source_name=self._source_name,
+                source_name=self.source_name,
             )  # fmt: skip
             prefix = len(rule.prefix)
             kinds = [item.kind for item in rule.inputs]
             at = None if rule.document.event_id is None else kinds.index("event_id")
+            refused: list[Rejection] = []
             for key, entries in groups.items():
                 row = rows[key]
                 ctx.key = key[prefix:]
@@ -108,10 +116,15 @@ class ShardProcessor:
                 if fold(row, entries, ctx):
                     changes.rows[key] = (row, rule.ttl_ms)
                     if ctx.rejections:
+                        refused += ctx.rejections
                         self._letters(row, chunk, rule, ctx)
                 if ctx.full:
                     more, ctx.full = True, False
-            self.records += sum(map(len, groups.values()))
+            records = sum(map(len, groups.values()))
+            self.records += records
+            session_run(
+                self._limit, self.shard.marks.runs, chunk, refused, records, self._folds.latest
+            )
             totals = changes.totals.get(rule.name)
             if totals is None:
                 changes.totals[rule.name] = ctx.totals
@@ -129,11 +142,12 @@ class ShardProcessor:
         """Dead letters of the session itself travel with the row that counts them."""
         for refused in ctx.rejections:
             letter = Letter(
-                self._source_name(chunk.topic), chunk.partition, refused.offset, rule.name,
+                self.source_name(chunk.topic), chunk.partition, refused.offset, rule.name,
                 refused.reason, refused.detail, chunk.originals.get(refused.offset), rule.version,
                 refused.timestamp,
             )  # fmt: skip
             row.outputs = [*row.outputs, [LETTERS, chunk.topic.encode(), letter.encode()]]
+        self.refused[rule.name] = self.refused.get(rule.name, 0) + len(ctx.rejections)
         ctx.rejections.clear()
 
     def note(self, progress: Iterable[Progress]) -> None:
@@ -181,6 +195,12 @@ class ShardProcessor:
         changes.dropped.append(wake_key(at, key))
         if row.wake != at or key in changes.rows:
             return
+        if is_letter(key):
+            if row.touched + KEPT_MS > now:
+                changes.rewoken[key] = (row, row.touched + KEPT_MS)
+            else:
+                changes.retire.append(key)
+            return
         name = split_row_key(key)[0]
         session = row.open
         rule = (
@@ -198,9 +218,7 @@ class ShardProcessor:
             return
         ctx = folds.get(name)
         if ctx is None:
-            ctx = folds[name] = Fold(
-                rule, "", 0, self._folds.rule_of, source_name=self._source_name
-            )
+            ctx = folds[name] = Fold(rule, "", 0, self._folds.rule_of, source_name=self.source_name)
         ctx.key = key[len(rule.prefix) :]
         ctx.close(row, "TIMEOUT" if session.due <= expires else "TTL_EXPIRED")
         row.wake = 0

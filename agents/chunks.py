@@ -36,11 +36,14 @@ class Progress(msgspec.Struct, array_like=True):
 
 
 class Parcel(msgspec.Struct, array_like=True):
-    """One stream record on sessions-in. A reader needs the documents up to `revision`."""
+    """One stream record on sessions-in. A reader needs the documents up to `revision`. For
+    `replays` see `replay_messages.py`.
+    """
 
     revision: int
     chunks: list[Chunk]
     progress: list[Progress] = []
+    replays: list[bytes] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode

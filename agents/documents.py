@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from agents.letters import Letter
 from config.documents.aggregator import refuse_for_stream
@@ -71,6 +72,12 @@ def read_message(
     )
 
 
+def letter_of(value: bytes | None) -> str:
+    """The id of the dead letter that a (valid) control message is the replay of; else ""."""
+    letter = "" if value is None else _decode(value).get("letter", "")
+    return letter if isinstance(letter, str) else ""
+
+
 def validate(kind: str, name: str, document: Any) -> None:
     """Raises Refused with every path and reason unless the document may come into force on a
     stream.
@@ -122,7 +129,7 @@ class DocumentsAgent:
             try:
                 kind, name, document, actor, reason = read_message(key, value)
             except Refused as refused:
-                letter = Letter(
+                refused_letter = Letter(
                     "config",
                     partition,
                     offset,
@@ -133,10 +140,14 @@ class DocumentsAgent:
                     None,
                     timestamp,
                 )
-                await self._send_letters([letter])
+                await self._send_letters([refused_letter])
             else:
                 version = self._next(kind, name, document, actor, reason, (partition, offset))
-                if version is not None:
+                letter = letter_of(value)
+                if letter and letter in self._documents.letters:
+                    version = None  # a later version may stand: it is not put in force twice
+                elif version is not None:
+                    version = replace(version, letter=letter)
                     if document is not None:
                         await self._prepare(document)
                     changes.append(version_change(version))

@@ -11,10 +11,14 @@ from agents.aggregate import ROUTED, Folds, ShardProcessor
 from agents.chunks import Parcel, Progress, decode_parcel, encode_parcel
 from agents.intake import Intakes
 from agents.letters import Letter
+from agents.replay_decisions import Decider
+from agents.replay_messages import TO_SHARD
+from agents.replays import Replays
 from agents.shards import NotOwned, Shards
 from config.names import Names
 from connectors.streams.base import Log, Row
 from connectors.streams.murmur2 import partition_for
+from domain.aggregation.limit import DEFAULT, Limit
 from domain.aggregation.rule import Rule
 from domain.clock import Clock
 from tables.changelog import Changelog
@@ -53,15 +57,18 @@ class Engine:
         max_record_bytes: int,
         make_shard: Callable[[int, Folds], Shard],
         catch_up: Callable[[], Awaitable[bool]],
+        limit: Limit = DEFAULT,
     ) -> None:
         self.log, self.names, self.clock, self.documents = log, names, clock, documents
         self._worker, self._group = worker, group
         self._max_record_bytes = max_record_bytes
         self._make_shard = make_shard
         self._catch_up = catch_up
+        self._limit = limit
         self.folds = Folds(documents.rule, self._latest)
         self.shards = Shards(self._open_shard)
         self.intakes: Intakes
+        self.replays: Replays
         self.topics: dict[str, int] = {}
         self.assigned: set[TP] = set()
         self.read: dict[int, int] = {}
@@ -84,7 +91,12 @@ class Engine:
             send_parcel=self._send_parcel,
             send_letters=self.send_letters,
             revision_reached=self.revision_reached,
+            limit=self._limit,
         )
+
+        shards = self.topics[self.names.sessions_in]
+        decider = Decider(self.documents, shards, self._max_record_bytes)
+        self.replays = Replays(decider, self.folds, shards, self.clock.now_ms)
 
     async def refresh_topics(self) -> None:
         self.topics = await self.log.topics()
@@ -115,7 +127,7 @@ class Engine:
             raise
         finally:
             self.opening.pop(number, None)
-        return ShardProcessor(shard, self.folds)
+        return ShardProcessor(shard, self.folds, limit=self._limit)
 
     async def _open_route_log(self, topic: str, partition: int) -> RouteLog:
         changelog = self.names.changelog(f"routes-{topic}")
@@ -146,13 +158,17 @@ class Engine:
         async with self.shards.use(number, still) as processor:
             chunks = []
             progress: list[Progress] = []
-            for _, _, _, value, _ in items:
+            replays: list[tuple[int, bytes]] = []
+            for offset, _, _, value, _ in items:
                 parcel = decode_parcel(value or b"")
                 await self.revision_reached(parcel.revision)
                 chunks += parcel.chunks
                 progress += parcel.progress
+                replays += [(offset, message) for message in parcel.replays]
             if chunks:
                 await processor.apply(ROUTED, chunks)
+            if replays:
+                await self.replays.apply(processor, replays)
             processor.note(progress)
             self.read[number] = items[-1][0] + 1
 
@@ -162,6 +178,10 @@ class Engine:
         """Appends outputs to their topics by key; returns when all of them are durable."""
         rows: dict[TP, list[Row]] = {}
         for topic, key, value in outputs:
+            if topic.startswith(TO_SHARD):
+                at = (self.names.sessions_in, int(topic.removeprefix(TO_SHARD)))
+                rows.setdefault(at, []).append((None, value, None, ()))
+                continue
             physical = self.names.topic(topic)
             count = self.topics.get(physical)
             if count is None:
@@ -174,6 +194,8 @@ class Engine:
             *(self.log.append(topic, partition, part) for (topic, partition), part in rows.items())
         )
         for topic, _, _ in outputs:
+            if topic.startswith(TO_SHARD):
+                continue
             self.sent[topic] = self.sent.get(topic, 0) + 1
 
     async def send_letters(self, letters: list[Letter]) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from agents.aggregate import DIRECT
 from agents.chunks import parcels
 from agents.letters import Letter
+from agents.limits import runs_after
 from agents.route import Routed, Router
 from agents.shards import Shards
+from domain.aggregation.limit import Limit
 from domain.clock import Clock
 from tables.documents import Documents
 from tables.routes import RouteLog
@@ -35,6 +37,7 @@ class Intakes:
         send_parcel: SendParcel,
         send_letters: Callable[[list[Letter]], Awaitable[None]],
         revision_reached: Callable[[int], Awaitable[None]],
+        limit: Limit,
     ) -> None:
         self._documents = documents
         self._clock = clock
@@ -46,6 +49,7 @@ class Intakes:
         self._send_parcel = send_parcel
         self._send_letters = send_letters
         self._revision_reached = revision_reached
+        self._limit = limit
         self._logs: dict[tuple[str, int], RouteLog] = {}
         self._doubted: set[tuple[str, int]] = set()
         self._routers: dict[str, tuple[int, Router]] = {}
@@ -80,7 +84,9 @@ class Intakes:
     async def take(
         self, topic: str, partition: int, items: Sequence[Item], still: Callable[[], bool]
     ) -> None:
-        """Handles one batch; returns when everything that came of it is durable."""
+        """Handles one batch; returns when everything that came of it is durable. Raises
+        TooManyLetters before it decides.
+        """
         log = await self.route_log(topic, partition)
         end = items[-1][0] + 1
         for low, high, revision in log.revisions(items[0][0], end, self._documents.revision):
@@ -90,7 +96,10 @@ class Intakes:
                 continue
             routed = self._router(topic, revision).route(partition, part, self._clock.now_ms())
             if high > log.route.decided:
-                await log.decide(high, revision, **_counted(log, routed, len(part)))
+                runs = runs_after(self._limit, log.route, topic, partition, revision, part, routed)
+                counted = _counted(log, routed, len(part))
+                counted |= {"runs": runs, "runs_revision": revision}
+                await log.decide(high, revision, **counted)
             await self._send(partition, revision, routed, still)
         self.records += len(items)
         self.positions[topic, partition] = end

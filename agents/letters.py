@@ -14,6 +14,9 @@ TOPIC = "dead-letters"
 class Letter:
     """One record that one aggregator (None: every one) can't apply. `topic` is public; `at` epoch
     milliseconds.
+
+    A replay sends it again: `replayed_at` when it was applied, else `tried_at` when it was refused
+    once more, for the reason it then has; `command` asked for that replay.
     """
 
     topic: str
@@ -25,6 +28,9 @@ class Letter:
     original: bytes | None
     version: int | None
     at: int
+    replayed_at: int | None = None
+    tried_at: int | None = None
+    command: str = ""
 
     @property
     def id(self) -> str:
@@ -34,20 +40,24 @@ class Letter:
 
     def encode(self) -> bytes:
         """The value on topic `dead-letters`."""
-        return to_json(
-            {
-                "id": self.id,
-                "topic": self.topic,
-                "partition": self.partition,
-                "offset": self.offset,
-                "aggregator": self.aggregator,
-                "reason": self.reason,
-                "detail": self.detail,
-                "original": b64encode(self.original or b"").decode(),
-                "version": self.version,
-                "at": print_instant(self.at),
-            }
-        )
+        told = {
+            "id": self.id,
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "aggregator": self.aggregator,
+            "reason": self.reason,
+            "detail": self.detail,
+            "original": b64encode(self.original or b"").decode(),
+            "version": self.version,
+            "at": print_instant(self.at),
+        }
+        for name, at in (("replayed_at", self.replayed_at), ("tried_at", self.tried_at)):
+            if at is not None:
+                told[name] = print_instant(at)
+        if self.command:
+            told["command"] = self.command
+        return to_json(told)
 
     def output(self) -> tuple[str, bytes, bytes]:
         """(topic, key, value) to send."""

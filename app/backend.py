@@ -28,6 +28,7 @@ from app.shapes import (
     Page,
     Readiness,
     RecordPage,
+    Replay,
     Sample,
     SessionDetail,
     SessionRow,
@@ -207,6 +208,17 @@ class Backend(Protocol):
 
     async def dead_letter_counts(self) -> Sequence[DeadLetterCount]:
         """Letters by reason and aggregator, most first."""
+
+    async def replay_dead_letters(
+        self, where: Mapping[str, str], change: Change, dry_run: bool, wait_s: float
+    ) -> Replay:
+        """Has the letters applied again that were not replayed; each is applied at most once.
+
+        `where` may hold `id`, `reason`, `aggregator`, `topic`; empty, it is for all. Returns when
+        the command is durable on the audit topic and with each letter's shard, and all answered or
+        `wait_s` is over. The same `change.idempotency_key` asks for no further letters; it raises
+        IdempotencyConflict for other filters. With `dry_run` nothing is written.
+        """
 
     # Topics
 

@@ -174,7 +174,8 @@ class Totals:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A letter as on topic `dead-letters`; `original` are the record's bytes."""
+    """A letter as on topic `dead-letters`; `original` are the record's bytes. `tried_at_ms`: when a
+    replay was last refused, for the reason it has."""
 
     id: str
     topic: str
@@ -187,6 +188,27 @@ class DeadLetter:
     version: int | None
     at_ms: int
     replayed_at_ms: int | None = None
+    tried_at_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a replay of dead letters did, or with `dry_run` would do.
+
+    `letters` it is for; of those `replayed`, `refused` again (`reasons`: by reason) and `waiting`
+    when the answer was written. A dry run looks at the newest `examined` of them. `command` is the
+    id under which it stands on the audit topic, "" for a dry run.
+    """
+
+    command: str
+    dry_run: bool
+    letters: int
+    replayed: int
+    refused: int
+    waiting: int
+    examined: int
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    repeated: bool = False
 
 
 @dataclass(frozen=True)

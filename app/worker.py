@@ -26,6 +26,7 @@ from connectors.streams.base import Log
 from connectors.streams.faust_app import make_app
 from connectors.streams.faust_schema import BatchSchema
 from domain.aggregation.document import Aggregator
+from domain.aggregation.limit import Limit
 from domain.errors import SluiceError
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
@@ -87,6 +88,11 @@ class Worker:
             max_record_bytes=self.settings.max_record_bytes,
             make_shard=self._make_shard,
             catch_up=self._follower.catch_up,
+            limit=Limit(
+                self.settings.dead_letter_streak,
+                self.settings.dead_letter_share,
+                self.settings.dead_letter_window,
+            ),
         )
         await self.engine.start()
         self.app = make_app(

@@ -79,6 +79,19 @@ class Settings:
     max_record_bytes: int = _setting(
         1 << 20, readers.whole(1, 1 << 30), "largest record that is taken in"
     )
+    dead_letter_streak: int = _setting(
+        10_000,
+        readers.whole(0, 10**9),
+        "records refused in a row on a partition above which the worker stops; 0: never",
+    )
+    dead_letter_share: int = _setting(
+        50,
+        readers.whole(0, 100),
+        "percent of a partition's last records refused above which the worker stops; 0: never",
+    )
+    dead_letter_window: int = _setting(
+        10_000, readers.whole(1, 10**9), "how many last records that share is of, at least"
+    )
     outbound_allow: tuple[str, ...] = _setting(
         (), readers.listed, "hosts and networks to be reached besides public ones"
     )

@@ -25,7 +25,7 @@ READ = b"\0read/"
 
 class Version(msgspec.Struct, frozen=True):
     """One version; `document` is its JSON text, None a removal. `position` is that of its control
-    message.
+    message, `letter` the dead letter that was replayed as that message.
     """
 
     kind: str
@@ -37,6 +37,7 @@ class Version(msgspec.Struct, frozen=True):
     at: int
     position: tuple[int, int]
     revision: int
+    letter: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -52,6 +53,7 @@ class Documents:
     history: dict[tuple[str, str], list[Version]] = field(default_factory=dict)
     rules: dict[tuple[str, int], Rule] = field(default_factory=dict)
     placements: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    letters: set[str] = field(default_factory=set)
 
     def take(self, changes: list[Change]) -> None:
         """Changes of the log, in order; versions known already are passed over."""
@@ -66,6 +68,8 @@ class Documents:
             if versions and versions[-1].version >= version.version:
                 continue
             versions.append(version)
+            if version.letter:
+                self.letters.add(version.letter)
             if version.kind == "aggregator" and version.document is not None:
                 self._compile(version)
             partition, offset = version.position

@@ -26,7 +26,8 @@ class Marks(msgspec.Struct, array_like=True):
     """`floors`: [path, topic, partition, aggregator, offset] applied before the commit that wrote
     this, so that it holds whatever part of that commit survives. `sent`: outputs up to this number
     are out. `effective_now` never goes back. `retired`: the totals of rows that were forgotten, by
-    aggregator; `retiring`: [row key, touched] of those counted there in this record.
+    aggregator; `retiring`: [row key, touched] of those counted there in this record. `runs`: of
+    what sessions refused, see `agents/limits.py`.
     """
 
     floors: list[list[Any]] = []
@@ -34,6 +35,7 @@ class Marks(msgspec.Struct, array_like=True):
     effective_now: int = 0
     retired: dict[str, Any] = {}
     retiring: list[list[Any]] = []
+    runs: dict[str, list[int]] = {}
 
 
 class Local(msgspec.Struct, array_like=True):
@@ -79,7 +81,7 @@ def seen_key(row_key: bytes, event_id: bytes) -> bytes:
 
 
 def pack_totals(totals: dict[str, Totals]) -> dict[str, Any]:
-    """Totals by aggregator as plain data, sums as text."""
+    """Totals by aggregator as plain data, sums as text; what is no aggregator's has none."""
     return {
         name: [
             [each.count[place] for place in PLACES],
@@ -90,6 +92,7 @@ def pack_totals(totals: dict[str, Totals]) -> dict[str, Any]:
             each.sessions,
         ]
         for name, each in totals.items()
+        if name
     }
 
 

@@ -168,6 +168,8 @@ def _carried(shard: "Shard", row_key: bytes, row: Row) -> list[tuple[bytes, byte
 
 
 def _count(shard: "Shard", row_key: bytes, row: Row, sign: int) -> None:
+    if row.open is None and row.history is None:
+        return  # a letter's: of no account
     totals = shard.totals.setdefault(split_row_key(row_key)[0], Totals())
     totals.merge(contribution(row, shard.sums_of(row_key, row.open)), sign)
 

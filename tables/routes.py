@@ -19,7 +19,8 @@ MAX_SEGMENTS = 256  # changes of documents between two offset commits; a commit 
 
 class Route(msgspec.Struct, array_like=True):
     """`segments`: [first offset, revision of the documents]. `rejected`: by aggregator and reason.
-    Counts are of all time.
+    Counts are of all time. `runs`: by aggregator ("": no one in particular), see
+    `domain/aggregation/limit.py`, under the documents of `runs_revision`.
     """
 
     decided: int = 0
@@ -29,6 +30,8 @@ class Route(msgspec.Struct, array_like=True):
     unmatched: int = 0
     records: int = 0
     until: int = 0
+    runs: dict[str, list[int]] = {}
+    runs_revision: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode

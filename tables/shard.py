@@ -286,8 +286,7 @@ class Shard:
         durable.
         """
         marks = self.marks
-        for key, _ in marks.retiring:
-            log.append((ROW + key, None))
+        log += [(ROW + key, None) for key, _ in marks.retiring if key not in changes.rows]
         marks.retiring = []
         if not changes.retire:
             return

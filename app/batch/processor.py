@@ -83,7 +83,7 @@ class BatchProcessor(ShardProcessor):
                 "",
                 0,
                 self._folds.rule_of,
-                source_name=self._source_name,
+                source_name=self.source_name,
                 last_call=flush_type == "ALL_FILES",
             )
         return fold

@@ -5,6 +5,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from app.cli import dead_letter_replay
 from app.cli.command import Command, Context, Run, run_chosen
 from app.cli.http import segment
 from app.cli.output import printable
@@ -30,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listed.add_argument("--replayed", choices=["yes", "no"])
     add_paging(listed)
     action("show", "show a letter with its record", _show).add_argument("id", metavar="ID")
+    replayed = action("replay", "apply letters again, each at most once", dead_letter_replay.run)
+    replayed.add_argument("--reason", metavar="REASON", type=reason, help="letters of this reason")
+    dead_letter_replay.add_arguments(replayed)
 
 
 def reason(text: str) -> str:
@@ -86,6 +90,7 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
             "record": position(letter),
             "at": letter["at"],
             "replayed": letter.get("replayed_at") or "no",
+            "refused again": letter.get("tried_at"),
         }
     )
     out.text()

@@ -18,6 +18,7 @@ from app.facade.owners import Owners
 from app.facade.parts import Parts
 from app.facade.previews import Previews
 from app.facade.records import Records
+from app.facade.replays import Replays
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
@@ -48,6 +49,7 @@ class Facade:
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
         self._letters = Letters(parts)
+        self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
         self._sessions = Sessions(parts, owners)
         self._totals = ControlTotals(parts, owners, self._routes)
@@ -204,6 +206,13 @@ class Facade:
 
     async def dead_letter_counts(self) -> Sequence[shapes.DeadLetterCount]:
         return await self._letters.counts()
+
+    async def replay_dead_letters(
+        self, where: Mapping[str, str], change: shapes.Change, dry_run: bool, wait_s: float
+    ) -> shapes.Replay:
+        if dry_run:
+            return await self._replays.tried(where)
+        return await self._replays.replay(where, change, wait_s)
 
     # Topics
 

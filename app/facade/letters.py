@@ -20,7 +20,8 @@ SCHEMA = """
 CREATE TABLE letters (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, topic TEXT, partition INTEGER,
     offset INTEGER, aggregator TEXT, reason TEXT, detail TEXT, original BLOB, version INTEGER,
-    at INTEGER, replayed_at INTEGER, on_partition INTEGER, on_offset INTEGER
+    at INTEGER, replayed_at INTEGER, tried_at INTEGER, on_partition INTEGER, on_offset INTEGER,
+    first_offset INTEGER
 );
 CREATE INDEX letters_reason ON letters (reason, seq);
 CREATE INDEX letters_aggregator ON letters (aggregator, seq);
@@ -31,7 +32,8 @@ CREATE TABLE counts (
 )
 """
 COLUMNS = (
-    "id, topic, partition, offset, aggregator, reason, detail, original, version, at, replayed_at"
+    "id, topic, partition, offset, aggregator, reason, detail, original, version, at, replayed_at,"
+    " tried_at"
 )
 
 
@@ -49,6 +51,7 @@ class Told(msgspec.Struct):
     aggregator: str | None = None
     version: int | None = None
     replayed_at: str | None = None
+    tried_at: str | None = None
 
 
 _decode = msgspec.json.Decoder(Told).decode
@@ -61,15 +64,15 @@ class Letters:
         self._parts = parts
         path = parts.settings.data_dir / "views" / "dead-letters.sqlite"
         self._topic = parts.names.topic(TOPIC)
-        self._view = View(parts.log, self._topic, path, SCHEMA, apply)
+        self.view = View(parts.log, self._topic, path, SCHEMA, apply)
 
     async def stop(self) -> None:
         """Closes the view."""
-        await self._view.stop()
+        await self.view.stop()
 
     async def catch_up(self) -> None:
         """Takes in what is new on the topic."""
-        await self._view.catch_up()
+        await self.view.catch_up()
 
     async def prune(self) -> None:
         """Forgets letters that the topic no longer keeps."""
@@ -77,30 +80,30 @@ class Letters:
         tps = [(self._topic, partition) for partition in range(count or 0)]
         begins = await self._parts.log.begin_offsets(tps)
         for (_, partition), begin in begins.items():
-            await self._view.run(_prune, partition, begin)
+            await self.view.run(_prune, partition, begin)
 
     async def listed(
         self, where: Mapping[str, str], limit: int, cursor: str | None
     ) -> Page[DeadLetter]:
         """See `Backend.dead_letters`."""
         before = None if cursor is None else place_of(cursor, int)
-        await self._view.catch_up()
-        rows = await self._view.run(_list, where, limit + 1, before)
+        await self.view.catch_up()
+        rows = await self.view.run(_list, where, limit + 1, before)
         following = cursor_of(rows[limit - 1][0]) if len(rows) > limit else None
         return Page([DeadLetter(*row[1:]) for row in rows[:limit]], following)
 
     async def one(self, letter_id: str) -> DeadLetter | None:
         """See `Backend.dead_letter`."""
-        await self._view.catch_up()
-        row = await self._view.run(_one, letter_id)
+        await self.view.catch_up()
+        row = await self.view.run(_one, letter_id)
         return None if row is None else DeadLetter(*row)
 
     async def counts(self) -> list[DeadLetterCount]:
         """See `Backend.dead_letter_counts`."""
-        await self._view.catch_up()
+        await self.view.catch_up()
         return [
             DeadLetterCount(reason, aggregator or None, total, still_open, latest)
-            for reason, aggregator, total, still_open, latest in await self._view.run(_counts)
+            for reason, aggregator, total, still_open, latest in await self.view.run(_counts)
         ]
 
 
@@ -116,54 +119,72 @@ def apply(connection: sqlite3.Connection, partition: int, items: Sequence[Item])
             continue  # not written by this product: nothing to list or to replay
         at = parse_instant(letter.at) or 0
         replayed = parse_instant(letter.replayed_at)
+        tried = parse_instant(letter.tried_at)
         known = connection.execute(
-            "SELECT replayed_at FROM letters WHERE id = ?", (letter.id,)
+            "SELECT replayed_at, reason FROM letters WHERE id = ?", (letter.id,)
         ).fetchone()
         if known is None:
             row = (
                 *(letter.id, letter.topic, letter.partition, letter.offset, letter.aggregator),
-                *(letter.reason, letter.detail, original, letter.version, at, replayed),
+                *(letter.reason, letter.detail, original, letter.version, at, replayed, tried),
             )
             connection.execute(
-                f"INSERT INTO letters ({COLUMNS}, on_partition, on_offset)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*row, partition, offset),
+                f"INSERT INTO letters ({COLUMNS}, on_partition, on_offset,"
+                " first_offset)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*row, partition, offset, offset),
             )
-            _count(connection, letter, 1, int(replayed is None), at)
+            _count(connection, letter, letter.reason, 1, int(replayed is None), at)
             continue
         connection.execute(
             "UPDATE letters SET on_partition = ?, on_offset = ?,"
             " replayed_at = coalesce(?, replayed_at) WHERE id = ?",
             (partition, offset, replayed, letter.id),
         )
-        if known[0] is None and replayed is not None:
-            _count(connection, letter, 0, -1, at)
+        if known[0] is not None:
+            continue
+        if replayed is not None:
+            _count(connection, letter, known[1], 0, -1, at)
+        elif tried is not None:
+            connection.execute(
+                "UPDATE letters SET reason = ?, detail = ?, version = ?, tried_at = ? WHERE id = ?",
+                (letter.reason, letter.detail, letter.version, tried, letter.id),
+            )
+            _count(connection, letter, known[1], -1, -1, at)
+            _count(connection, letter, letter.reason, 1, 1, at)
 
 
-def _count(connection: sqlite3.Connection, letter: Told, total: int, still: int, at: int) -> None:
+def _count(
+    connection: sqlite3.Connection, letter: Told, reason: str, total: int, still: int, at: int
+) -> None:
     connection.execute(
         "INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " total = total + excluded.total, open = open + excluded.open,"
         " latest = max(latest, excluded.latest)",
-        (letter.reason, letter.aggregator or "", total, still, at),
+        (reason, letter.aggregator or "", total, still, at),
     )
 
 
 def _list(
     connection: sqlite3.Connection, where: Mapping[str, str], limit: int, before: int | None
 ) -> list[Any]:
-    tests, values = ["seq < ?"], [1 << 62 if before is None else before]
-    arguments: list[Any] = list(values)
-    for name in ("reason", "aggregator", "topic"):
+    tests, arguments = tests_of(where)
+    return connection.execute(
+        f"SELECT seq, {COLUMNS} FROM letters WHERE seq < ?{tests} ORDER BY seq DESC LIMIT ?",
+        (1 << 62 if before is None else before, *arguments, limit),
+    ).fetchall()
+
+
+def tests_of(where: Mapping[str, str]) -> tuple[str, list[str]]:
+    """SQL that follows a condition, and its arguments, for the filters of a list of letters."""
+    tests, arguments = "", []
+    for name in ("id", "reason", "aggregator", "topic"):
         if name in where:
-            tests.append(f"{name} = ?")
+            tests += f" AND {name} = ?"
             arguments.append(where[name])
     if "replayed" in where:
-        tests.append(f"replayed_at IS {'NOT ' if where['replayed'] == 'yes' else ''}NULL")
-    return connection.execute(
-        f"SELECT seq, {COLUMNS} FROM letters WHERE {' AND '.join(tests)} ORDER BY seq DESC LIMIT ?",
-        (*arguments, limit),
-    ).fetchall()
+        tests += f" AND replayed_at IS {'NOT ' if where['replayed'] == 'yes' else ''}NULL"
+    return tests, arguments
 
 
 def _one(connection: sqlite3.Connection, letter_id: str) -> Any:

@@ -16,6 +16,7 @@ from domain.aggregation.instants import parse_instant
 from domain.aggregation.rule import split_row_key
 from tables.codec import decode_row
 from tables.layout import ROW, WAKE, instant_bytes, pack_totals
+from tables.letters import is_letter
 from tables.shard import Shard
 
 PIECE = 500  # rows of one scan: some milliseconds in which nothing else runs
@@ -103,14 +104,18 @@ class Local:
             start, end = due_range(prefix)
 
             def take_due(key: bytes, _: bytes, __: Any) -> list[Any] | None:
+                if is_letter(key[9:]):
+                    return None
                 text, value = shown.due_text(key)
                 wanted = text == asked["exact"] if asked["exact"] else text.startswith(prefix)
                 return [key[1:], text, value] if wanted else None
 
             return await self._scan([(start, end, None)], WAKE, asked, take_due)
 
-        def take(key: bytes, value: bytes, _: Any) -> list[Any]:
+        def take(key: bytes, value: bytes, _: Any) -> list[Any] | None:
             row_key = key[1:]
+            if is_letter(row_key):
+                return None
             return [row_key, shown.row_key_text(row_key), shown.row_value(decode_row(value))]
 
         return await self._scan(list(self._row_ranges(asked)), ROW, asked, take)

@@ -78,10 +78,11 @@ class Metrics:
             for name, reasons in route.rejected.items():
                 for reason, number in reasons.items():
                     letters[name, reason] = letters.get((name, reason), 0) + number
-        for name, totals in self._own_totals().items():
-            if totals.count["rejected"]:
+        for processor in self._parts.engine.shards.open_ones().values():
+            for name, number in processor.refused.items():
                 # the session itself refuses for one reason only
-                letters[name, "no_timeout"] = totals.count["rejected"]
+                known = letters.get((name, "no_timeout"), 0)
+                letters[name, "no_timeout"] = known + number
         for topic, number in records.items():
             yield Sample("sluice_records_in_total", number, {"topic": topic})
         for topic, number in unmatched.items():

@@ -24,6 +24,14 @@ class ControlMessage(msgspec.Struct):
     reason: str = ""
 
 
+class Letter(DeadLetterOut):
+    """A letter, again when it was replayed or refused once more by `command` (an id on topic
+    `aggregates.audit`).
+    """
+
+    command: str = ""
+
+
 class UsageRecord(msgspec.Struct):
     """Any JSON object; the aggregators that read the topic say which fields they need."""
 
@@ -45,7 +53,7 @@ CHANNELS: Sequence[Channel] = (
     Channel(USAGE, "receive", "as the producer likes", "usage records", UsageRecord),
     Channel(AGGREGATES, "send", "session key", "flushed sessions for billing", SessionOut),
     Channel(AUDIT, "send", "session key", "expiries and operator actions", SessionOut),
-    Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", DeadLetterOut),
+    Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", Letter),
 )
 
 

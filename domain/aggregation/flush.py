@@ -13,6 +13,7 @@ from domain.aggregation.operations import exact_json
 from domain.aggregation.periods import Calendar
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import NEVER, Session
+from domain.aggregation.sources import input_partition
 
 SourceName = Callable[[str], str]
 """The name under which `explain.sources` shows the topic of a position (batch: the file)."""
@@ -42,7 +43,7 @@ def flush_id(rule: Rule, key: bytes, session: Session) -> str:
     record.
     """
     topic, partition, first = session.sources[0][:3]
-    position = canonical_key((rule.name, rule.spec, topic, partition, first))
+    position = canonical_key((rule.name, rule.spec, topic, input_partition(partition), first))
     return sha256(position + b"\0" + key).hexdigest()
 
 
@@ -125,7 +126,7 @@ def flushed_record(
             "sources": [
                 {
                     "topic": source_name(topic),
-                    "partition": partition,
+                    "partition": input_partition(partition),
                     "first": first,
                     "last": last,
                     "count": count,

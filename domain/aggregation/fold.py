@@ -120,6 +120,16 @@ class Fold:
                 row.history.accepted_sums = session_sums(session, sums)
         return row.history
 
+    def take_back(self, row: Row) -> None:
+        """A rejected record is given to the key once more: it is counted anew by what becomes of it
+        now.
+        """
+        history = self._history(row)
+        history.accepted -= 1
+        history.rejected -= 1
+        self.totals.add("in", -1)
+        self.totals.add("rejected", -1)
+
     def _reject(self, row: Row, offset: int, timestamp: int) -> None:
         self._looked_at(row, offset, timestamp)
         history = self._history(row)

@@ -206,6 +206,21 @@ def test_sessions_of_a_removed_document_run_out_under_its_last_version() -> None
     check(world, produced, "acc")
 
 
+def test_a_key_that_comes_back_when_it_was_just_forgotten_is_kept() -> None:
+    world = World()
+    world.run(world.apply(aggregator(ttl_days=1)))
+    produced = [{"account": "a", "product": "x", "bytes": i} for i in (1, 2)]
+    world.run(world.produce("usage", 0, produced[:1]))
+    settled(world)
+    world.clock.advance(3 * 86_400_000)
+    world.run(world.tick())
+    world.run(world.produce("usage", 0, produced[1:]))
+    world.settle()
+    world.disks.clear()
+    flush_all(world)
+    assert [record["values"]["sum_bytes"] for record in world.outputs()] == [1, 2]
+
+
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=st.lists(step, max_size=25))
 def test_any_history_counts_every_record_once(history: list[Any]) -> None:

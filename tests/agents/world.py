@@ -15,6 +15,7 @@ from agents.engine import Engine
 from config.names import Names
 from connectors.streams.base import Row
 from connectors.streams.memory import Killed, MemoryLog
+from domain.aggregation.limit import DEFAULT, Limit
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
@@ -46,6 +47,7 @@ class World:
     kill_on: int | None = None
     passed: int = 0
     engine: Engine | None = None
+    limit: Limit = DEFAULT
 
     def __post_init__(self) -> None:
         self.log = MemoryLog(self.clock)
@@ -99,6 +101,7 @@ class World:
             max_record_bytes=LIMIT,
             make_shard=self._make_shard,
             catch_up=follower.catch_up,
+            limit=self.limit,
         )
         self.engine = engine
         await engine.start()

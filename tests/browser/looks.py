@@ -19,6 +19,7 @@ ONES = (
     "/configuration/aggregator/data-per-account",
     "/configuration/aggregator/example-nightly",
     "/dead-letters/dl-000002",
+    "/dead-letters/replay",
 )
 RULES = {
     "type": "tag",

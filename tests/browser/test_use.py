@@ -213,3 +213,23 @@ def test_a_flush_leads_to_the_records_it_was_made_of(
     page.wait_for_load_state()  # keys work once the page's script has run
     page.keyboard.press("Escape")
     expect(page.locator("#flushes")).to_be_visible()
+
+
+def test_letters_are_replayed_after_a_dry_run(open_page: Open) -> None:
+    with Console("little") as console:
+        page = open_page(console.url + "/dead-letters?reason=not_a_number")
+        page.get_by_role("link", name="Replay these").click()
+        expect(page).to_have_title(re.compile("^Replay"))
+        expect(page.locator(".answer")).to_have_text("1 letter will be applied.")
+        page.get_by_role("link", name="Leave them").click()
+        page.get_by_role("link", name="Show all").click()
+        page.get_by_role("link", name="Replay all").click()
+        expect(page.locator(".answer")).to_contain_text("4 letters will be applied, 1 is refused")
+        expect(page.locator("#stays-undecodable")).to_contain_text("1")
+        assert console.backend.replays == []
+        page.get_by_label("Reason").fill("the document is mended")
+        page.get_by_role("button", name="Replay 5 letters").click()
+        expect(page.locator(".done")).to_contain_text("4 letters replayed, 1 refused again.")
+        expect(page.locator("#letters")).to_contain_text("replayed")
+        ((where, change),) = console.backend.replays
+        assert (where, change.reason) == ({}, "the document is mended")

@@ -14,6 +14,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from agents.chunks import Parcel, encode_parcel
+from agents.replay_messages import Ask, encode, home_of
 from app.testing import kill_switch
 from app.worker import Worker
 from config.settings import Settings, resolve
@@ -21,6 +23,7 @@ from connectors.streams.base import Row, StreamUnavailable
 from domain.aggregation.flush import to_json
 from domain.errors import Fenced, SluiceError
 from tables.layout import OUTBOX
+from tests.agents.replaying import letter
 
 STOP_S = 30.0  # a worker that takes longer to stop hangs
 AFRESH_S = 0.5  # before the stream is tried again
@@ -122,6 +125,25 @@ class Answers:
             *(worker.log.append(name, partition, part) for partition, part in by_partition.items())
         )
         return len(rows)
+
+    async def replay(self, command: str) -> int:
+        """Asks for a replay of every letter there is on the topic, replayed or not; how many."""
+        worker = self._worker()
+        asked = 0
+        for partition in range(worker.settings.partitions):
+            offset, end = 0, 1
+            while offset < end:
+                piece = await worker.log.read(worker.names.topic("dead-letters"), partition, offset)
+                offset, end = piece.next_offset, piece.end_offset
+                for item in piece.items:
+                    told = letter(json.loads(item[3] or b""))
+                    message = encode(Ask(told, command, worker.clock.now_ms()))
+                    parcel = encode_parcel(Parcel(0, [], [], replays=[message]))
+                    home = home_of(told.id, worker.settings.partitions)
+                    row: Row = (None, parcel, None, ())
+                    await worker.log.append(worker.names.sessions_in, home, [row])
+                    asked += 1
+        return asked
 
     async def failures(self) -> list[str]:
         """What ended the workers of this process so far."""

@@ -2,6 +2,7 @@
 
 from app.web.api import (
     aggregators,
+    dead_letter_replay,
     dead_letters,
     document_reads,
     documents,
@@ -27,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     *aggregators.ROUTES,
     *explanations.ROUTES,
     *dead_letters.ROUTES,
+    *dead_letter_replay.ROUTES,
     *tables.ROUTES,
     *overview.ROUTES,
     *health.ROUTES,

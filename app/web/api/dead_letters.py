@@ -16,7 +16,9 @@ FILTERS = ("reason", "aggregator", "topic", "replayed")
 
 
 class DeadLetterOut(msgspec.Struct, omit_defaults=True):
-    """A letter. Its position is that on the input topic; `original` is base64."""
+    """A letter. Its position is that on the input topic; `original` is base64. `tried_at` is when
+    a replay of it was last refused, for the reason that it has.
+    """
 
     id: str
     topic: str
@@ -29,6 +31,7 @@ class DeadLetterOut(msgspec.Struct, omit_defaults=True):
     version: int | None
     at: str
     replayed_at: str | None = None
+    tried_at: str | None = None
 
 
 class DeadLettersOut(msgspec.Struct):
@@ -52,6 +55,7 @@ def shown(letter: DeadLetter) -> DeadLetterOut:
         letter.version,
         instant(letter.at_ms) or "",
         instant(letter.replayed_at_ms),
+        instant(letter.tried_at_ms),
     )
 
 

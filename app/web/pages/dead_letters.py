@@ -12,6 +12,7 @@ from app.web.api.dead_letters import wanted
 from app.web.context import BACKEND
 from app.web.explanations import explanation
 from app.web.marks import pretty
+from app.web.pages import replay_letters
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found
@@ -47,6 +48,8 @@ async def build_list(request: web.Request) -> Context:
         "aggregators": sorted({item.aggregator for item in counts if item.aggregator}),
         "explain": explanation,
         "link": link,
+        "replay": replay_letters.address(where),
+        "done": replay_letters.result(request.query.get("done")),
     }
 
 
@@ -67,6 +70,7 @@ async def build_one(request: web.Request) -> Context:
         "letter": letter,
         "why": explanation(letter.reason),
         "link": link(letter),
+        "replay": replay_letters.address({"id": letter.id}),
         "text": _text(letter.original) if len(shown) == len(letter.original) else "",
         "dump": dump(shown),
         "hidden": len(letter.original) - len(shown),
@@ -116,12 +120,18 @@ def _file_name(letter_id: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in letter_id) or "letter"
 
 
+async def _replay(request: web.Request) -> web.StreamResponse:
+    return await replay_letters.post(request, PAGE)
+
+
 PAGE = Page(
     "Dead letters",
     "d",
     (
         View("/dead-letters", "dead_letters.html", build_list, ("answer", "reasons", "letters"), 5),
+        View(replay_letters.PATH, "replay.html", replay_letters.build),
         View("/dead-letters/{id}", "dead_letter.html", build_one),
     ),
+    actions=((replay_letters.PATH, _replay),),
     gets=(("/dead-letters/{id}/original", _original),),
 )

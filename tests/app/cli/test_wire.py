@@ -155,3 +155,27 @@ def test_pages_of_a_long_list_go_on_by_cursor() -> None:
         )  # fmt: skip
     accounts = [item["group"]["account"] for item in first.json["items"] + second.json["items"]]
     assert len(set(accounts)) == 4
+
+
+def test_dead_letters_are_replayed() -> None:
+    with little() as (backend, address):
+        trial = sluice("dead-letters", "replay", "--dry-run", server=address)
+        assert backend.replays == []
+        one = sluice("dead-letters", "replay", "--id", "dl-000001", server=address)
+        unknown = sluice("dead-letters", "replay", "--id", "nobody", server=address)
+        ran = sluice("dead-letters", "replay", "--json", "--why", "mended", server=address)
+        none = sluice("dead-letters", "replay", "--reason", "not_a_number", server=address)
+    assert (trial.code, trial.out.splitlines()) == (
+        0,
+        [
+            "4 letters would be replayed",
+            "1 letter would be refused again and stay: undecodable 1",
+        ],
+    )
+    assert one.out == "1 letter replayed\n"
+    assert (unknown.code, "nobody" in unknown.err) == (1, True)
+    assert (ran.json["letters"], ran.json["replayed"], ran.json["refused"]) == (4, 3, 1)
+    assert none.out == "no letter waits for a replay\n"
+    asked = [(where, change.reason) for where, change in backend.replays]
+    assert asked == [({"id": "dl-000001"}, ""), ({}, "mended"), ({"reason": "not_a_number"}, "")]
+    assert len({change.idempotency_key for _, change in backend.replays}) == 3

@@ -37,6 +37,9 @@ class FakeBackend:
         self.records: dict[str, list[shapes.Record]] = {"usage": [], "config": []}
         # Idempotency-Key -> (fingerprint, rows)
         self.seen: dict[str, tuple[str, int]] = {}
+        # ids of letters replayed since, and the commands that there were
+        self.replayed: set[str] = set()
+        self.replays: list[tuple[Mapping[str, str], shapes.Change]] = []
         # (kind, name) -> versions, oldest first
         self.history: dict[tuple[str, str], list[shapes.DocumentVersion]] = {}
         self.previews: dict[str, Preview] = {}
@@ -233,7 +236,7 @@ class FakeBackend:
         self, where: Mapping[str, str], limit: int, cursor: str | None
     ) -> shapes.Page[shapes.DeadLetter]:
         now, start = self._now(), int(cursor or 0)
-        found = [made.letter(i, now) for i in range(LETTERS[self.size])]
+        found = self._letters(now)
         for name in ("reason", "aggregator", "topic"):
             found = [one for one in found if where.get(name) in (None, getattr(one, name))]
         if "replayed" in where:
@@ -243,9 +246,35 @@ class FakeBackend:
         return shapes.Page(found[start:end], str(end) if end < len(found) else None)
 
     async def dead_letter(self, letter_id: str) -> shapes.DeadLetter | None:
-        now = self._now()
-        found = [made.letter(i, now) for i in range(LETTERS[self.size])]
+        found = self._letters(self._now())
         return next((one for one in found if one.id == letter_id), None)
+
+    def _letters(self, now: int) -> list[shapes.DeadLetter]:
+        found = [made.letter(i, now) for i in range(LETTERS[self.size])]
+        return [
+            replace(one, replayed_at_ms=now) if one.id in self.replayed else one for one in found
+        ]
+
+    async def replay_dead_letters(
+        self, where: Mapping[str, str], change: shapes.Change, dry_run: bool, wait_s: float
+    ) -> shapes.Replay:
+        """What can't be decoded is refused again."""
+        found = [
+            one
+            for one in self._letters(self._now())
+            if one.replayed_at_ms is None
+            and all(getattr(one, name) == value for name, value in where.items())
+        ]
+        good = [one.id for one in found if one.reason != "undecodable"]
+        if not dry_run:
+            self.replayed.update(good)
+            self.replays.append((dict(where), change))
+        refused = len(found) - len(good)
+        reasons = {"undecodable": refused} if refused else {}
+        command = "" if dry_run else f"command{len(self.replays)}"
+        return shapes.Replay(
+            command, dry_run, len(found), len(good), refused, 0, len(found), reasons
+        )
 
     async def dead_letter_counts(self) -> Sequence[shapes.DeadLetterCount]:
         count = LETTERS[self.size] // len(made.REASONS)
