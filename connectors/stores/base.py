@@ -18,6 +18,7 @@ DocumentKind = Literal["fdds", "campaigns"]
 NegativeKind = Literal["negative_numbers", "negative_uploads"]
 
 MAX_PAGE = 10_000
+MAX_ID = 255
 VERSION_END = 1 << 62  # versions are below
 
 
@@ -93,7 +94,7 @@ class FddFilter:
     """FDDs of one request. None takes all.
 
     `day`: YYYY-MM-DD. `slot`: HH:MM-HH:MM, "" for those without a slot. `states`: any of them
-    (`QUEUED`, …). `reasons`: those of FDDs that have one; others pass.
+    (`QUEUED`, …). `reasons`: of FDDs that are `FAILED`; others pass.
     """
 
     request_id: str
@@ -162,7 +163,7 @@ class Documents(Protocol):
         self, begin_ms: int, end_ms: int, request_id: str | None = None
     ) -> AsyncIterator[Started]:
         """The attempts that started at `begin_ms` or later and before `end_ms`, by start, then by
-        FDD; read bit by bit. Costs the attempts it gives, and a query a few minutes of the span."""
+        FDD; read bit by bit. Costs the attempts of that span, those of other requests too."""
 
     async def counts(self, request_id: str, day: str | None = None) -> list[FddCount]:
         """What is there, counted one by one: reads every FDD of the request (and day)."""
@@ -187,7 +188,7 @@ class Negatives(Protocol):
     A row of `negative_numbers` has `request_id`, and what it has of `upload_id`, `row` (from 1),
     `number` (E.164, null for an invalid one), `result` (`matched`, `unknown`, `invalid`) and
     `withdrawn_at` can be asked for. One of `negative_uploads` has `request_id` and `upload_id`,
-    and who, when, file and figures. Every method raises StoreUnavailable or StoreRefused.
+    `who`, `when`, `filename` and figures. Every method raises StoreUnavailable or StoreRefused.
     """
 
     async def write(self, writes: Sequence[Write]) -> None:
