@@ -25,15 +25,16 @@ SCHEMA = {
     "negative_numbers": (
         "CREATE TABLE IF NOT EXISTS negative_numbers (id VARCHAR(255) NOT NULL PRIMARY KEY,"
         " version BIGINT NOT NULL, request_id VARCHAR(150), place VARCHAR(255),"
-        " upload_id VARCHAR(200), row_no BIGINT, number VARCHAR(64), result VARCHAR(64),"
-        " withdrawn_at VARCHAR(64), value LONGTEXT,"
+        " upload_id VARCHAR(200), row_no BIGINT, number VARCHAR(64), result VARCHAR(255),"
+        " withdrawn_at VARCHAR(255), value LONGTEXT,"
         " KEY numbers_of_request (request_id, place, id),"
         f" KEY numbers_by_number (number, request_id, place){_END}"
     ),
     "negative_uploads": (
         "CREATE TABLE IF NOT EXISTS negative_uploads (id VARCHAR(255) NOT NULL PRIMARY KEY,"
         " version BIGINT NOT NULL, request_id VARCHAR(150), upload_id VARCHAR(200),"
-        " uploaded_by VARCHAR(255), uploaded_at VARCHAR(64), filename TEXT, value LONGTEXT,"
+        " uploaded_by VARCHAR(255), uploaded_at VARCHAR(255), filename VARCHAR(255),"
+        " value LONGTEXT,"
         f" KEY uploads_of_request (request_id, upload_id, id){_END}"
     ),
 }

@@ -16,11 +16,8 @@ PORT = 3306
 POOL = 5
 CONNECT_S = 3.0
 TRIES = 5  # of a transaction that the server gave up for another one's sake
-# A text too long for its column is an error, not cut; notes on tables that are there are not told.
-_INIT = (
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', sql_notes = 0,"
-    " SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-)
+# A text too long for its column is an error, not cut.
+MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
 _DEADLOCK, _LOCK_WAIT = 1213, 1205
 _FOR_GOOD = (
     pymysql.err.DataError,
@@ -118,12 +115,15 @@ class MysqlPool:
                     maxsize=POOL,
                     charset="utf8mb4",
                     connect_timeout=min(CONNECT_S, self._timeout_s),
-                    init_command=_INIT,
+                    sql_mode=f"'{MODE}'",  # goes into the statement as it is
+                    init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
                     autocommit=False,
                     **self._options,
                 )
                 try:
                     async with pool.acquire() as connection, connection.cursor() as cursor:
+                        # what is there already is no news for our log
+                        await cursor.execute("SET SESSION sql_notes = 0")
                         for statement in self._schema.values():
                             await cursor.execute(statement)
                 except BaseException:

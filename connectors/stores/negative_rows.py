@@ -13,6 +13,7 @@ NUMBERS = ("id", "version", "request_id", "place", "upload_id", "row_no", "numbe
            "withdrawn_at", "value")  # fmt: skip
 UPLOADS = ("id", "version", "request_id", "upload_id", "uploaded_by", "uploaded_at", "filename",
            "value")  # fmt: skip
+COLUMN = 255  # characters of a column that nothing is found by
 
 
 def number_row(write: Write) -> tuple[Any, ...]:
@@ -20,9 +21,9 @@ def number_row(write: Write) -> tuple[Any, ...]:
     row = write.value
     if row is None:
         return (write.id, write.version, *[None] * (len(NUMBERS) - 2))
-    names = ("upload_id", "row", "number", "result", "withdrawn_at")
-    found = (row.get(name) for name in names)
-    return (write.id, write.version, row["request_id"], row_place(row), *found, text(row))
+    found = (row.get(name) for name in ("upload_id", "row", "number"))
+    shown = (_cut(row.get(name)) for name in ("result", "withdrawn_at"))
+    return (write.id, write.version, row["request_id"], row_place(row), *found, *shown, text(row))
 
 
 def upload_row(write: Write) -> tuple[Any, ...]:
@@ -30,8 +31,13 @@ def upload_row(write: Write) -> tuple[Any, ...]:
     row = write.value
     if row is None:
         return (write.id, write.version, *[None] * (len(UPLOADS) - 2))
-    found = (row.get(name) for name in ("who", "when", "filename"))
-    return (write.id, write.version, row["request_id"], row["upload_id"], *found, text(row))
+    shown = (_cut(row.get(name)) for name in ("who", "when", "filename"))
+    return (write.id, write.version, row["request_id"], row["upload_id"], *shown, text(row))
+
+
+def _cut(shown: str | None) -> str | None:
+    """What a column holds that is only looked at; `value` has all of it."""
+    return None if shown is None else shown[:COLUMN]
 
 
 def text(value: Mapping[str, Any]) -> str:

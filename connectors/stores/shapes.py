@@ -29,6 +29,8 @@ _REQUIRED: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "negative_numbers": _NEGATIVE,
     "negative_uploads": {**_NEGATIVE, "upload_id": (str,)},
 }
+# Characters at most of what negatives are found by: MySQL has no index over more.
+_LONGEST = {"request_id": 150, "upload_id": 200, "number": 64}
 
 
 def newest(writes: Sequence[Write], kinds: Iterable[str]) -> dict[str, list[Write]]:
@@ -58,6 +60,9 @@ def _check(write: Write, kinds: Mapping[str, object]) -> None:
         if not isinstance(write.value.get(name, write), types):
             wanted = " or ".join("null" if t is type(None) else t.__name__ for t in types)
             raise BadValue(write.what, write.id, f"{name} must be there, and be {wanted}")
+    for name, most in _LONGEST.items() if write.what.startswith("negative") else ():
+        if len(write.value.get(name) or "") > most:
+            raise BadValue(write.what, write.id, f"{name} has more than {most} characters")
 
 
 def order_of(fdd: Mapping[str, Any]) -> str:
