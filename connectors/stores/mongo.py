@@ -164,23 +164,15 @@ class MongoDocuments:
     async def counts(self, request_id: str, day: str | None = None) -> list[FddCount]:
         """See `Documents`."""
         first, end = order_span(day, None)
-        names = ("date", "slot", "state", "reason")
-        group = {name: f"${name}" for name in names}
-        reached = {"$ne": ["$_starts", []]}
-        stages = [
+        group: Document = {name: f"${name}" for name in ("date", "slot", "state", "reason")}
+        group["reached"] = {"$ne": ["$_starts", []]}
+        stages: list[Document] = [
             {"$match": {"request_id": request_id, "_place": {"$gte": first, "$lt": end}}},
-            {"$group": {"_id": {**group, "reached": reached}, "count": {"$sum": 1}}},
+            {"$group": {"_id": group, "count": {"$sum": 1}}},
         ]
         async with self._client.collection("fdds", LONG_S) as collection:
             found = await collection.aggregate(stages, hint="of_request", allowDiskUse=True)
-            return [
-                FddCount(
-                    *(each["_id"].get(name) for name in names),
-                    each["_id"]["reached"],
-                    each["count"],
-                )
-                async for each in found
-            ]
+            return [FddCount(**each["_id"], count=each["count"]) async for each in found]
 
     async def erase(self, number: str) -> int:
         """See `Documents`. In steps, each durable by itself."""

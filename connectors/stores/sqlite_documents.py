@@ -172,7 +172,10 @@ class SqliteDocuments:
             " GROUP BY date, slot, state, reason, reached",
             (request_id, first, end),
         )
-        return [FddCount(*row[:4], bool(row[4]), row[5]) for row in rows]
+        return [
+            FddCount(date, slot, state, reason, bool(reached), count)
+            for date, slot, state, reason, reached, count in rows
+        ]
 
     async def erase(self, number: str) -> int:
         """See `Documents`."""

@@ -71,7 +71,7 @@ def request(flow: str = "reminder") -> str:
 
 def fdd(request_id: str, record_no: int = 1, **changes: Any) -> Value:
     """An FDD as the rules write it."""
-    found = {
+    found: Value = {
         "request_id": request_id,
         "record_no": record_no,
         "number": f"+9198{record_no:08d}",
@@ -84,7 +84,7 @@ def fdd(request_id: str, record_no: int = 1, **changes: Any) -> Value:
         "marks": [],
         "attempts": [],
     } | changes
-    slot = (found["slot"] or "-").replace(":", "").replace("-", "_") if found["slot"] else "-"
+    slot = found["slot"].replace(":", "").replace("-", "_") if found["slot"] else "-"
     day = found["date"].replace("-", "")
     return {"id": f"{request_id}.{day}.{slot}.{found['revision']}.{record_no}", **found}
 

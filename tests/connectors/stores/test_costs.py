@@ -89,7 +89,7 @@ def test_sqlite_walks_an_index_and_sorts_nothing(tmp_path: Path) -> None:
     real = sqlite3.connect
 
     def traced(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = real(*args, **options)
+        connection: sqlite3.Connection = real(*args, **options)
         connection.set_trace_callback(asked.append)
         return connection
 
