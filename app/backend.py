@@ -13,6 +13,7 @@ None the end. A cursor that can't be read raises `BadCursor`.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from app.day_shapes import Day, Resent
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.shapes import (
     Appended,
@@ -194,6 +195,15 @@ class Backend(Protocol):
 
     async def totals(self, aggregator: str | None) -> Sequence[Totals]:
         """Control totals of one or all aggregators, by name; empty if there is none such."""
+
+    async def day_totals(self, day: str, aggregator: str | None) -> Day:
+        """The daily reconciliation of a UTC day that is not in the future (`2024-09-03`), of one or
+        all aggregators."""
+
+    async def resend_flush(self, flush_id: str, change: Change) -> Resent | None:
+        """Appends a flush to its output topic again, byte for byte, and the reason to
+        `aggregates.audit`; returns when both are durable. None when no output topic has it (any
+        more). With `change.idempotency_key` it is sent once for that key."""
 
     # Dead letters
 

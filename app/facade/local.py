@@ -39,6 +39,7 @@ class Local:
         self._parts = parts
         self.questions: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "totals": self.totals,
+            "settled": self.settled,
             "sessions": self.sessions,
             "seen": self.seen,
             "rows": self.rows,
@@ -52,6 +53,17 @@ class Local:
         """Control totals by aggregator, packed."""
         return {
             number: {"epoch": epoch_of(one.shard), "totals": pack_totals(one.shard.totals)}
+            for number, one in self._open().items()
+        }
+
+    async def settled(self, _: dict[str, Any]) -> Answers:
+        """`effective_now`, and how many outputs are decided and not known to be out: `unsent`."""
+        return {
+            number: {
+                "epoch": epoch_of(one.shard),
+                "effective_now": one.shard.marks.effective_now,
+                "unsent": one.shard.numbered - one.shard.marks.sent,
+            }
             for number, one in self._open().items()
         }
 

@@ -82,14 +82,13 @@ Held = dict[int, None] | Sketch
 
 def noted(held: bytes | Held | None, hashed: int) -> Held:
     """The accumulator after a value: `held` itself when it was at work already."""
-    if held is None or held.__class__ is bytes:
-        held = _at_work(held)  # type: ignore[arg-type]
+    if held is None or isinstance(held, bytes):
+        held = _at_work(held)
     if isinstance(held, Sketch):
         held.add(hashed)
         return held
-    hashes: dict[int, None] = held  # type: ignore[assignment]
-    hashes[hashed] = None
-    return hashes if len(hashes) <= LIMIT else _estimated(hashes)
+    held[hashed] = None
+    return held if len(held) <= LIMIT else _estimated(held)
 
 
 def at_rest(held: bytes | Held | None) -> bytes | None:

@@ -30,8 +30,8 @@ def oracle(values: list[Decimal | int], scale: int) -> Decimal:
     with decimal.localcontext() as context:
         context.prec = 400
         exact = [Decimal(value) for value in values]
-        mean = sum(exact) / len(exact)
-        variance = sum((value - mean) ** 2 for value in exact) / len(exact)
+        mean = sum(exact, Decimal()) / len(exact)
+        variance = sum(((value - mean) ** 2 for value in exact), Decimal()) / len(exact)
         return variance.sqrt().quantize(Decimal(1).scaleb(-scale), decimal.ROUND_HALF_EVEN)
 
 
