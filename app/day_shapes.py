@@ -43,6 +43,18 @@ class Day:
 
 
 @dataclass(frozen=True)
+class Retracted:
+    """An event that was taken back by the flush `id`, out of the session `key`. `done` False: it
+    will be, durably. `repeated`: it had been before."""
+
+    id: str
+    aggregator: str
+    key: str
+    done: bool
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
 class Resent:
     """A flush that was sent again, and where its newest copy lies. `repeated`: there was such a
     call."""

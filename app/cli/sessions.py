@@ -51,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "it quick to find",
     )
     add_paging(one)
+    back = action("retract", "take one event back by its id", _retract)
+    back.add_argument("--event-id", required=True, metavar="ID", help="JSON literal or text")
+    back.add_argument("--event-source", metavar="SOURCE", help="of a CloudEvent")
+    back.add_argument("--reason", required=True, help="why, for the audit")
     again = "send a flush again: the same id, the same bytes"
     resend: argparse.ArgumentParser = commands.add_parser("resend", help=again, description=again)
     resend.set_defaults(chosen=_resend)
@@ -199,6 +203,28 @@ def _resend(arguments: argparse.Namespace, context: Context) -> int:
     else:
         place = f"{answered['topic']} partition {answered['partition']} offset {answered['offset']}"
         out.text(f"flush {answered['id']} is on {place} again")
+    return 0
+
+
+def _retract(arguments: argparse.Namespace, context: Context) -> int:
+    values = wanted(arguments.values)
+    body: dict[str, object] = {"reason": arguments.reason}
+    body["event_id"] = literal(arguments.event_id)
+    if arguments.event_source is not None:
+        body |= {"event_id": arguments.event_id, "event_source": arguments.event_source}
+    if values:
+        body["group"] = {value.field: value.value for value in values}
+    path = f"/api/aggregators/{segment(arguments.aggregator)}/events/retract"
+    answered = context.client.post(path, body)
+    out = context.out
+    if out.json:
+        out.document(answered)
+    elif answered["repeated"]:
+        out.text(f"it was taken back before, by flush {answered['id']}")
+    elif answered["state"] == "done":
+        out.text(f"taken back by flush {answered['id']}")
+    else:
+        out.text(f"accepted: flush {answered['id']} will take it back")
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from app import history_shapes, shapes
 from app.backend import Unavailable
 from app.cluster.peers import Peers
-from app.day_shapes import Day, Resent
+from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
 from app.facade.completeness import Completeness
 from app.facade.days import Days
@@ -25,6 +25,7 @@ from app.facade.previews import Previews
 from app.facade.records import Records
 from app.facade.replays import Replays
 from app.facade.resend import Resend
+from app.facade.retractions import Retractions
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
@@ -62,6 +63,7 @@ class Facade:
         self._ledger = Ledger(parts)
         self._days = Days(parts, self._totals, self._ledger)
         self._resend = Resend(parts, self._ledger)
+        self._retractions = Retractions(parts, owners)
         self._completeness = Completeness(
             parts, owners, self._ledger, self._sessions, self._letters, self._totals
         )
@@ -227,6 +229,15 @@ class Facade:
 
     async def resend_flush(self, flush_id: str, change: shapes.Change) -> Resent | None:
         return await self._resend.flush(flush_id, change)
+
+    async def retract_event(
+        self,
+        aggregator: str,
+        event_id: object,
+        group: Mapping[str, object],
+        change: shapes.Change,
+    ) -> Retracted | None:
+        return await self._retractions.event(aggregator, event_id, group, change)
 
     # Dead letters
 

@@ -69,6 +69,8 @@ class Rule:
     parts: Callable[[list[Any]], dict[str, Any]] | None = None
     estimate: Callable[[list[Any]], bool] | None = None
     """Whether the result is an estimate, if it can be."""
+    additive: bool = False
+    """Whether accumulators of opposite sign take a record back."""
     bulky: bool = False
     """Whether `parts` are too much for what only lists open sessions."""
 
@@ -112,7 +114,7 @@ NAMES: dict[str, Any] = {
 """What steps may call."""
 
 OPERATIONS: dict[str, Rule] = {
-    "sum": Rule("number", ADD, _first, compared=True),
+    "sum": Rule("number", ADD, _first, compared=True, additive=True),
     "max": Rule(
         "number",
         "if {a} is None or {v} > {a}: {a} = {v}\n",
@@ -131,8 +133,11 @@ OPERATIONS: dict[str, Rule] = {
         _average,
         slots=2,
         parts=_average_parts,
+        additive=True,
     ),
-    "count": Rule("present", "{a} = ({a} or 0) + 1\n", lambda slots, _: slots[0] or 0),
+    "count": Rule(
+        "present", "{a} = ({a} or 0) + 1\n", lambda slots, _: slots[0] or 0, additive=True
+    ),
     "carry_first": Rule("raw", "if {a} is None or {t} < {a}[0]: {a} = [{t}, {v}]\n", _carried),
     "carry_last": Rule("raw", "if {a} is None or {t} >= {a}[0]: {a} = [{t}, {v}]\n", _carried),
     "date_max": Rule(
@@ -155,6 +160,7 @@ OPERATIONS: dict[str, Rule] = {
         _stddev,
         slots=3,
         parts=deviation.parts_of,
+        additive=True,
     ),
     "unique_count": Rule(
         "distinct",

@@ -114,3 +114,16 @@ def test_a_flush_that_is_gone_is_exit_1_and_no_reason_exit_2() -> None:
     assert "no flush" in ran.err
     assert without.code == 2
     assert "--reason" in without.err
+
+
+def test_an_event_is_taken_back_by_its_id() -> None:
+    path = "/api/aggregators/usage-a/events/retract"
+    found = {"id": "f1", "aggregator": "usage-a", "key": ["X"], "state": "done", "repeated": False}
+    with serving({f"POST {path}": (200, found)}) as server:
+        told = ("--event-id", "5", "--reason", "charged twice")
+        ran = sluice("sessions", "retract", "usage-a", "account=X", *told, server=server.url)
+        (heard,) = server.requests("POST", path)
+        without = sluice("sessions", "retract", "usage-a", "--event-id", "5", server=server.url)
+    assert (ran.code, ran.out) == (0, "taken back by flush f1\n")
+    assert heard.json() == {"event_id": 5, "group": {"account": "X"}, "reason": "charged twice"}
+    assert without.code == 2

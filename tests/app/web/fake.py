@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Literal
 
 from app import shapes
-from app.backend import BadCursor, FlushNotFound, IdempotencyConflict
-from app.day_shapes import Day, DayFlushes, DayTotals, Resent
+from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, RetractionRefused
+from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
 from config.documents.base import DocumentError, Problem
@@ -35,6 +35,7 @@ class FakeBackend:
         self.trouble: list[shapes.Trouble] = [made.TROUBLE] if size == "big" else []
         self.failing: Exception | None = None
         self.calls: list[str] = []
+        self.retracted: list[tuple[str, object, dict[str, object], str]] = []
         self.resent: list[tuple[str, shapes.Change]] = []
         # topic -> its records
         self.records: dict[str, list[shapes.Record]] = {"usage": [], "config": []}
@@ -249,6 +250,18 @@ class FakeBackend:
         ]
         balanced = all(item.balanced for item in moved)
         return Day(day, self._now(), self._now(), moved, balanced)
+
+    async def retract_event(
+        self,
+        aggregator: str,
+        event_id: object,
+        group: Mapping[str, object],
+        change: shapes.Change,
+    ) -> Retracted | None:
+        self.retracted.append((aggregator, event_id, dict(group), change.reason))
+        if event_id == "max":
+            raise RetractionRefused("nothing negative can correct max_bytes")
+        return None if aggregator == "gone" else Retracted("f1", aggregator, '["a", 1.5]', True)
 
     async def resend_flush(self, flush_id: str, change: shapes.Change) -> Resent | None:
         self.resent.append((flush_id, change))

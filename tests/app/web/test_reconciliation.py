@@ -54,3 +54,36 @@ def test_a_flush_is_sent_again_with_a_reason_only() -> None:
     visit(steps, backend)
     flush_id, change = backend.resent[0]
     assert (flush_id, change.reason, change.idempotency_key) == ("5c0c", "billing lost it", "k-1")
+
+
+def test_an_event_is_taken_back_by_id_with_a_reason() -> None:
+    backend = FakeBackend()
+    path = "/api/aggregators/acc/events/retract"
+
+    async def steps(client: Client) -> None:
+        for body, wrong in (
+            ({"reason": "r"}, "event_id"),
+            ({"event_id": [1], "reason": "r"}, "event_id"),
+            ({"event_id": 1, "group": 5, "reason": "r"}, "group"),
+            ({"event_id": 1}, "reason"),
+        ):
+            response = await client.post(path, json=body)
+            assert response.status == 422
+            assert (await response.json())["errors"][0]["path"] == wrong
+        assert backend.retracted == []
+        body = {"event_id": 1, "group": {"account": "a"}, "reason": "charged twice"}
+        response = await client.post(path, json=body)
+        assert response.status == 200
+        assert await response.json() == {
+            "id": "f1", "aggregator": "acc", "key": ["a", 1.5], "state": "done", "repeated": False,
+        }  # fmt: skip
+        response = await client.post(path, json={"event_id": "max", "reason": "r"})
+        assert response.status == 422
+        assert "max_bytes" in (await response.json())["detail"]
+        gone = "/api/aggregators/gone/events/retract"
+        assert (await client.post(gone, json={"event_id": "1", "reason": "r"})).status == 404
+        await client.post(path, json={"event_id": "1", "event_source": "/s", "reason": "r"})
+
+    visit(steps, backend)
+    assert backend.retracted[0] == ("acc", 1, {"account": "a"}, "charged twice")
+    assert backend.retracted[-1][1] == "/s\x001"
