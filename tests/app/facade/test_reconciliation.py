@@ -128,6 +128,48 @@ def test_a_period_with_a_session_open_or_a_letter_waiting_is_not_complete(tmp_pa
     tell(tmp_path / "letter", with_letter)
 
 
+def test_a_flush_that_is_decided_and_not_yet_out_holds_its_period_back(tmp_path: Path) -> None:
+    async def story(living: Living) -> None:
+        await living.put(DAILY)
+        await living.send(usage("a", 1))
+        shards = [one.shard for one in living.engine.shards.open_ones().values()]
+        shards[0].numbered += 1  # as between the second and the third step of a commit
+        living.paused = True
+        living.clock.advance(2 * HOUR_MS)
+        await living.work()
+        shards[0].marks.sent = shards[0].numbered - 1
+        assert await reconciled(living, 0) == []
+        shards[0].marks.sent = shards[0].numbered
+        assert len(await reconciled(living, 1)) == 1
+
+    tell(tmp_path, story)
+
+
+def test_a_record_that_waits_on_the_input_holds_its_period_back(tmp_path: Path) -> None:
+    async def story(living: Living) -> None:
+        await living.put(DAILY)
+        await living.send(usage("a", 1))
+        await after(living, 1.1)
+        living.paused = True
+        late = json.dumps(usage("b", 2)).encode()
+        await living.facade.append_records("usage", [(None, late, None, ())], None)
+        living.clock.advance(HOUR_MS)
+        await living.engine.tick()  # time goes on, nothing is read
+        assert await _looked(living) == []
+        living.paused = False
+        await after(living, 0)
+        (signal,) = await reconciled(living, 1)
+        assert signal["totals"]["count"]["flushed"] == 2
+
+    tell(tmp_path, story)
+
+
+async def _looked(living: Living) -> list[dict[str, Any]]:
+    living.facade._completeness._wait.clear()
+    await living.facade.reconcile()
+    return audited(living.house, "period_complete")
+
+
 @pytest.mark.parametrize("left", [0, 1])
 def test_a_console_killed_when_it_signals_signals_once(tmp_path: Path, left: int) -> None:
     """Killed before the append, or behind it and before it knows."""
