@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from config.documents.aggregator import load_aggregator
 from connectors.formats.json import JsonDecoder
 from domain.aggregation.compiled import compile_fold
@@ -14,6 +16,11 @@ from domain.aggregation.session import Row
 from tables.codec import decode_row, encode_row
 
 START_MS = 1_711_839_590_000
+histories = settings(
+    deadline=None,  # each compiles its document
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 class Folding:

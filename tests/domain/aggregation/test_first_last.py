@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.aggregation.instants import print_instant
-from tests.domain.aggregation.folding import START_MS, Folding, cut
+from tests.domain.aggregation.folding import START_MS, Folding, cut, histories
 
 BOTH = [{"field": "cell", "operation": "first"}, {"field": "cell", "operation": "last"}]
 records = st.lists(
@@ -21,6 +21,7 @@ records = st.lists(
 )
 
 
+@histories
 @given(records, st.lists(st.integers(1, 4), max_size=5))
 def test_they_are_the_ends_in_the_order_of_event_time_then_arrival(
     found: list[dict[str, Any]], batches: list[int]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.aggregation.deviation import deviation
 from domain.errors import Reject
-from tests.domain.aggregation.folding import Folding, cut
+from tests.domain.aggregation.folding import Folding, cut, histories
 
 numbers = st.one_of(
     st.integers(-(2**70), 2**70),
@@ -35,6 +35,7 @@ def oracle(values: list[Decimal | int], scale: int) -> Decimal:
         return variance.sqrt().quantize(Decimal(1).scaleb(-scale), decimal.ROUND_HALF_EVEN)
 
 
+@histories
 @given(st.lists(numbers, min_size=1, max_size=12), sizes, st.integers(0, 20))
 def test_it_is_that_of_the_definition_in_any_batches(
     values: list[Decimal | int], batches: list[int], scale: int
@@ -43,6 +44,7 @@ def test_it_is_that_of_the_definition_in_any_batches(
     assert flush["values"]["stddev_x"] == oracle(values, scale)
 
 
+@histories
 @given(st.lists(numbers, min_size=1, max_size=6), st.lists(numbers, min_size=1, max_size=6))
 def test_parts_of_two_flushes_add_up_to_those_of_one(
     left: list[Decimal | int], right: list[Decimal | int]

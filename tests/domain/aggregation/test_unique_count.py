@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.aggregation import distinct
@@ -15,7 +15,7 @@ from domain.aggregation.distinct import LIMIT, STANDARD_ERROR, merged
 from domain.aggregation.flush import flushed_record
 from domain.errors import Reject
 from tables.codec import encode_row
-from tests.domain.aggregation.folding import Folding, cut
+from tests.domain.aggregation.folding import Folding, cut, histories
 
 UNIQUE = [{"field": "x", "operation": "unique_count"}]
 values = st.one_of(
@@ -49,6 +49,7 @@ def identity(value: Any) -> Any:
     return "number", Decimal(str(value))
 
 
+@histories
 @given(st.lists(values, max_size=60), sizes)
 def test_it_counts_what_differs_in_any_batches(found: list[Any], batches: list[int]) -> None:
     folding = Folding(UNIQUE).fold_in(cut(records([*found, None]), batches))
@@ -57,7 +58,7 @@ def test_it_counts_what_differs_in_any_batches(found: list[Any], batches: list[i
     assert "estimated" not in flush
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@histories
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60), sizes)
 def test_rows_and_flushes_are_the_same_in_any_batches(
     small: int, found: list[int], batches: list[int]
@@ -70,7 +71,7 @@ def test_rows_and_flushes_are_the_same_in_any_batches(
     assert ("estimated" in flush) == (len(set(found)) > small)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@histories
 @given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=4))
 def test_parts_merge_to_those_of_the_whole(small: int, flushes: list[list[int]]) -> None:
     def parts_of(found: list[int]) -> tuple[int, dict[str, Any]]:
