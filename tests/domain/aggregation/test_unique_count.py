@@ -110,6 +110,31 @@ def test_an_estimate_is_within_its_error(number: int) -> None:
     assert abs(sum(found)) / 4 < 2 * STANDARD_ERROR
 
 
+def test_a_count_that_was_asked_for_moves_on_with_the_values() -> None:
+    rnd = random.Random(7)
+    asked, silent = distinct.Sketch(), distinct.Sketch()
+    for _ in range(30_000):
+        hashed = rnd.getrandbits(64)
+        asked.add(hashed)
+        silent.add(hashed)
+        if hashed % 1_000 == 0:
+            asked.count()
+    before = asked.count()
+    for _ in range(30_000):
+        hashed = rnd.getrandbits(64)
+        asked.add(hashed)
+        silent.add(hashed)
+    assert asked.count() == silent.count() > 1.5 * before
+
+
+@pytest.mark.parametrize("x", [0.01, 0.3, 0.5, 0.9, 0.999])
+def test_sigma_and_tau_are_the_series_of_the_paper(x: float) -> None:
+    sigma = x + sum(x ** (2**k) * 2 ** (k - 1) for k in range(1, 30))
+    tau = (1 - x - sum((1 - x ** (2**-k)) ** 2 * 2**-k for k in range(1, 60))) / 3
+    assert distinct._sigma(x) == pytest.approx(sigma, rel=1e-12)
+    assert distinct._tau(x) == pytest.approx(tau, rel=1e-9)
+
+
 def test_registers_that_are_all_as_high_as_can_be_give_a_number() -> None:
     sketch = distinct.Sketch(bytes([distinct.REST_BITS + 1]) * distinct.REGISTERS)
     sketch.ranks[distinct.REST_BITS + 1] -= 1
