@@ -101,8 +101,8 @@ class Letters:
     async def waiting(self, aggregator: str, inputs: Collection[str], since_ms: int) -> bool:
         """Whether a letter of the aggregator, or of none in particular on one of these topics, from
         then on waits to be replayed."""
-        await self._view.catch_up()
-        return await self._view.run(_waiting, aggregator, inputs, since_ms)
+        await self.view.catch_up()
+        return await self.view.run(_waiting, aggregator, inputs, since_ms)
 
     async def counts(self) -> list[DeadLetterCount]:
         """See `Backend.dead_letter_counts`."""

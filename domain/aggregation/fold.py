@@ -124,7 +124,7 @@ class Fold:
         """A rejected record is given to the key once more: it is counted anew by what becomes of it
         now.
         """
-        history = self._history(row)
+        history = self.history_of(row)
         history.accepted -= 1
         history.rejected -= 1
         self.totals.add("in", -1)
