@@ -6,7 +6,9 @@ No Faust in here: the worker feeds batches and assignments, tests feed them by h
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
+from agents import retractions
 from agents.aggregate import ROUTED, Folds, ShardProcessor
 from agents.chunks import Parcel, Progress, decode_parcel, encode_parcel
 from agents.intake import Intakes
@@ -148,7 +150,9 @@ class Engine:
     ) -> None:
         """One batch of one partition; returns when all that came of it is durable."""
         if physical == self.names.sessions_in:
-            await self._take_routed(partition, items, still)
+            for retracts, part in groupby(items, lambda item: item[2] == retractions.KEY):
+                take = self._take_retractions if retracts else self._take_routed
+                await take(partition, list(part), still)
         else:
             await self.intakes.take(self.names.public(physical), partition, items, still)
 
@@ -171,6 +175,16 @@ class Engine:
                 await self.replays.apply(processor, replays)
             processor.note(progress)
             self.read[number] = items[-1][0] + 1
+
+    async def _take_retractions(
+        self, number: int, items: Sequence[Item], still: Callable[[], bool]
+    ) -> None:
+        for offset, _, _, value, _ in items:
+            asked = retractions.decode(value or b"")
+            await self.revision_reached(asked.revision)
+            async with self.shards.use(number, still) as processor:
+                await retractions.carry_out(processor.shard, self.folds, asked)
+                self.read[number] = offset + 1
 
     # What goes out
 

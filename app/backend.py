@@ -13,6 +13,7 @@ None the end. A cursor that can't be read raises `BadCursor`.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from app.day_shapes import Day, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.shapes import (
     Appended,
@@ -84,6 +85,14 @@ class IdempotencyConflict(SluiceError):
             f"Idempotency-Key {key!r} was used for a different request in the last 24 h; "
             "use a new key for a new request"
         )
+
+
+class RetractionRefused(SluiceError):
+    """An event that can't be taken back, and why (422)."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
 
 
 class Backend(Protocol):
@@ -194,6 +203,23 @@ class Backend(Protocol):
 
     async def totals(self, aggregator: str | None) -> Sequence[Totals]:
         """Control totals of one or all aggregators, by name; empty if there is none such."""
+
+    async def day_totals(self, day: str, aggregator: str | None) -> Day:
+        """The daily reconciliation of a UTC day that is not in the future (`2024-09-03`), of one or
+        all aggregators."""
+
+    async def resend_flush(self, flush_id: str, change: Change) -> Resent | None:
+        """Appends a flush to its output topic again, byte for byte, and the reason to
+        `aggregates.audit`; returns when both are durable. None when no output topic has it (any
+        more). With `change.idempotency_key` it is sent once for that key."""
+
+    async def retract_event(
+        self, aggregator: str, event_id: object, group: Mapping[str, object], change: Change
+    ) -> Retracted | None:
+        """Takes one event back that the aggregator counted: a flush of its own, flushType
+        `COMMAND`, everything negative, exactly once however often it is asked for. `group` narrows
+        where several sessions counted the id. None for an aggregator nobody has heard of. Raises
+        RetractionRefused."""
 
     # Dead letters
 

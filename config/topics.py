@@ -71,7 +71,7 @@ class Topics:
             self._public(CONFIG, "documents: the control messages", partitions=1, compact=True),
             self.usage_topic(USAGE),
             self.output_topic(AGGREGATES, "flushed records: the hand-off to billing"),
-            self.output_topic(AUDIT, "expiries and operator actions"),
+            self.output_topic(AUDIT, "expiries, operator actions, complete periods, days"),
             self.output_topic(DEAD_LETTERS, "what could not be applied"),
             self._own(names.sessions_in, shards, "records routed to their session's partition"),
             self.changelog("sessions", shards, "open sessions and flush decisions"),

@@ -62,8 +62,8 @@ async def recover(shard: "Shard") -> None:
     apply(shard, await changelog.claim())
     if cold:
         _derive(shard)
-    _finish_retiring(shard)
-    shard.store.write([(LOCAL, shard.local())])
+    deletes = _finish_retiring(shard)
+    shard.store.write([(LOCAL, shard.local())], deletes)
 
 
 def _put(shard: "Shard", changes: list[Change]) -> None:
@@ -122,7 +122,10 @@ def _derive(shard: "Shard") -> None:
 
 
 def _apply(shard: "Shard", changes: list[Change]) -> None:
-    """Changes newer than a warm store: what is derived follows each row."""
+    """Changes newer than a warm store: what is derived follows each row.
+
+    Totals go with the rows in one write: whoever comes after a kill finds them together.
+    """
     latest = dict(changes)
     _note_marks(shard, latest)
     puts: list[tuple[bytes, bytes]] = []
@@ -148,6 +151,7 @@ def _apply(shard: "Shard", changes: list[Change]) -> None:
             puts.append((key, body))
             if key[:1] == SEEN:
                 puts.append((FORGET + instant_bytes(decode_any(body)[4]) + key, b""))
+    puts.append((LOCAL, shard.local()))
     shard.store.write(puts, deletes)
 
 
@@ -174,9 +178,9 @@ def _count(shard: "Shard", row_key: bytes, row: Row, sign: int) -> None:
     totals.merge(contribution(row, shard.sums_of(row_key, row.open)), sign)
 
 
-def _finish_retiring(shard: "Shard") -> None:
-    """Deletes rows that are counted among the retired but whose tombstones may not have been
-    written.
+def _finish_retiring(shard: "Shard") -> list[bytes]:
+    """The keys to delete of rows that are counted among the retired but whose tombstones may not
+    have been written.
     """
     marks: Marks = shard.marks
     deletes: list[bytes] = []
@@ -189,4 +193,4 @@ def _finish_retiring(shard: "Shard") -> None:
         if row.open is None and row.touched == touched[key]:
             _count(shard, key, row, -1)
             deletes += [ROW + key, wake_key(row.wake, key)]
-    shard.store.write([], deletes)
+    return deletes

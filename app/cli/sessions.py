@@ -4,11 +4,15 @@ import argparse
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from app.cli.command import Command, Context, Run, run_chosen
 from app.cli.http import segment
+from app.cli.output import json_bytes
 from app.cli.paging import add_paging, page_query, say_more
 from domain.errors import SluiceError, UsageError
+
+RETRY_S = 10.0  # a server that is busy or restarts
 
 
 class NoSession(SluiceError):
@@ -47,6 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "it quick to find",
     )
     add_paging(one)
+    back = action("retract", "take one event back by its id", _retract)
+    back.add_argument("--event-id", required=True, metavar="ID", help="JSON literal or text")
+    back.add_argument("--event-source", metavar="SOURCE", help="of a CloudEvent")
+    back.add_argument("--reason", required=True, help="why, for the audit")
+    again = "send a flush again: the same id, the same bytes"
+    resend: argparse.ArgumentParser = commands.add_parser("resend", help=again, description=again)
+    resend.set_defaults(chosen=_resend)
+    resend.add_argument("id", metavar="ID", help="the flush's id")
+    resend.add_argument("--reason", required=True, help="why, for the audit")
 
 
 class Wanted(NamedTuple):
@@ -173,6 +186,45 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
         [s["topic"], s["partition"], s["first"], s["last"], s["count"]] for s in explain["sources"]
     ]
     out.table(["made of", "partition", "first", "last", "records"], sources)
+    return 0
+
+
+def _resend(arguments: argparse.Namespace, context: Context) -> int:
+    answered = context.client.request(
+        "POST",
+        f"/api/flushes/{segment(arguments.id)}/resend",
+        body=json_bytes({"reason": arguments.reason}),
+        headers={"Content-Type": "application/json", "Idempotency-Key": str(uuid4())},
+        retry_for_s=RETRY_S,
+    ).json()
+    out = context.out
+    if out.json:
+        out.document(answered)
+    else:
+        place = f"{answered['topic']} partition {answered['partition']} offset {answered['offset']}"
+        out.text(f"flush {answered['id']} is on {place} again")
+    return 0
+
+
+def _retract(arguments: argparse.Namespace, context: Context) -> int:
+    values = wanted(arguments.values)
+    body: dict[str, object] = {"reason": arguments.reason}
+    body["event_id"] = literal(arguments.event_id)
+    if arguments.event_source is not None:
+        body |= {"event_id": arguments.event_id, "event_source": arguments.event_source}
+    if values:
+        body["group"] = {value.field: value.value for value in values}
+    path = f"/api/aggregators/{segment(arguments.aggregator)}/events/retract"
+    answered = context.client.post(path, body)
+    out = context.out
+    if out.json:
+        out.document(answered)
+    elif answered["repeated"]:
+        out.text(f"it was taken back before, by flush {answered['id']}")
+    elif answered["state"] == "done":
+        out.text(f"taken back by flush {answered['id']}")
+    else:
+        out.text(f"accepted: flush {answered['id']} will take it back")
     return 0
 
 

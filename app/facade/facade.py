@@ -4,12 +4,17 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from app import history_shapes, shapes
+from app.backend import Unavailable
 from app.cluster.peers import Peers
+from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
+from app.facade.completeness import Completeness
+from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
 from app.facade.explain import Explanations
 from app.facade.figures import Figures
 from app.facade.health import readiness
+from app.facade.ledger import Ledger
 from app.facade.letters import Letters
 from app.facade.local import Local
 from app.facade.metrics import Metrics
@@ -19,6 +24,8 @@ from app.facade.parts import Parts
 from app.facade.previews import Previews
 from app.facade.records import Records
 from app.facade.replays import Replays
+from app.facade.resend import Resend
+from app.facade.retractions import Retractions
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
@@ -53,6 +60,13 @@ class Facade:
         self._documents = DocumentsArea(parts, self._appends)
         self._sessions = Sessions(parts, owners)
         self._totals = ControlTotals(parts, owners, self._routes)
+        self._ledger = Ledger(parts)
+        self._days = Days(parts, self._totals, self._ledger)
+        self._resend = Resend(parts, self._ledger)
+        self._retractions = Retractions(parts, owners)
+        self._completeness = Completeness(
+            parts, owners, self._ledger, self._sessions, self._letters, self._totals
+        )
         self._records = Records(parts)
         self._topics = TopicsArea(parts)
         self._tables = Tables(parts, owners, self._routes)
@@ -63,6 +77,7 @@ class Facade:
             parts, owners, self._routes, self._letters, self._sessions
         )
         self._task: asyncio.Task[None] | None = None
+        self._one_reconciler = asyncio.Lock()
 
     async def start(self) -> None:
         """Begins to sample and to follow."""
@@ -80,6 +95,7 @@ class Facade:
         await self._previews.stop()
         await self._peers.stop()
         await self._letters.stop()
+        await self._ledger.stop()
         await self._appends.stop()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -94,13 +110,27 @@ class Facade:
         while True:
             try:
                 await self._letters.catch_up()
+                await self.reconcile()
                 if clock() - tidied > TIDY_S:
                     tidied = clock()
                     await self._letters.prune()
+                    await self._ledger.prune(self._parts.clock.now_ms())
                     await self._appends.forget()
-            except StreamError:
+            except (StreamError, Unavailable):
                 pass  # whoever looks is told; here the next round tries again
             await asyncio.sleep(VIEWS_S)
+
+    async def reconcile(self) -> None:
+        """Opens the day and tells of complete periods; one console of all does it."""
+        async with self._one_reconciler:
+            await self._reconcile()
+
+    async def _reconcile(self) -> None:
+        await self._ledger.catch_up()
+        consoles = [beat.id for beat in self._parts.members.live() if "console" in beat.roles]
+        if min(consoles, default="") == self._parts.worker:
+            await self._days.open_day()
+            await self._completeness.look()
 
     # Health
 
@@ -193,6 +223,21 @@ class Facade:
 
     async def totals(self, aggregator: str | None) -> Sequence[shapes.Totals]:
         return await self._totals.of(aggregator)
+
+    async def day_totals(self, day: str, aggregator: str | None) -> Day:
+        return await self._days.of(day, aggregator)
+
+    async def resend_flush(self, flush_id: str, change: shapes.Change) -> Resent | None:
+        return await self._resend.flush(flush_id, change)
+
+    async def retract_event(
+        self,
+        aggregator: str,
+        event_id: object,
+        group: Mapping[str, object],
+        change: shapes.Change,
+    ) -> Retracted | None:
+        return await self._retractions.event(aggregator, event_id, group, change)
 
     # Dead letters
 

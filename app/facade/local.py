@@ -15,7 +15,7 @@ from app.facade.parts import Parts
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.rule import split_row_key
 from tables.codec import decode_row
-from tables.layout import ROW, WAKE, instant_bytes, pack_totals
+from tables.layout import ROW, SEEN, WAKE, decode_any, instant_bytes, pack_totals
 from tables.letters import is_letter
 from tables.shard import Shard
 
@@ -25,6 +25,7 @@ _FIRST = "0001-01-01T00:00:00.000Z"
 _LASTS = [f"9999-12-{day}T23:59:59.999Z" for day in (31, 30, 29, 28)]
 _WHOLE = (4, 7, 10, 13, 16, 19, 23, 24)  # characters after which a part of an instant ends
 _ROWS_END = bytes([ROW[0] + 1])
+_SIGHTS_END = bytes([SEEN[0] + 1])
 
 ROWS_TABLES = ("sessions", "due")
 
@@ -39,6 +40,8 @@ class Local:
         self._parts = parts
         self.questions: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "totals": self.totals,
+            "settled": self.settled,
+            "sights": self.sights,
             "sessions": self.sessions,
             "seen": self.seen,
             "rows": self.rows,
@@ -54,6 +57,28 @@ class Local:
             number: {"epoch": epoch_of(one.shard), "totals": pack_totals(one.shard.totals)}
             for number, one in self._open().items()
         }
+
+    async def settled(self, _: dict[str, Any]) -> Answers:
+        """`effective_now`, and how many outputs are decided and not known to be out: `unsent`."""
+        return {
+            number: {
+                "epoch": epoch_of(one.shard),
+                "effective_now": one.shard.marks.effective_now,
+                "unsent": one.shard.numbered - one.shard.marks.sent,
+            }
+            for number, one in self._open().items()
+        }
+
+    async def sights(self, asked: dict[str, Any]) -> Answers:
+        """First sights of an event id: `event_id`, `exact` (a key of the store) or None for under
+        whatever session, `after`, `limit`. Rows are [key behind SEEN, sight]."""
+        event_id, exact = asked["event_id"], asked["exact"]
+
+        def take(key: bytes, value: bytes, _: Any) -> list[Any] | None:
+            return [key[1:], decode_any(value)] if key.endswith(event_id) else None
+
+        first, end = (SEEN, _SIGHTS_END) if exact is None else (exact, exact + b"\0")
+        return await self._scan([(first, end, None)], SEEN, asked, take)
 
     async def sessions(self, asked: dict[str, Any]) -> Answers:
         """Open sessions: `searches` [[first, end, tests]], `after` a row key, `limit`.

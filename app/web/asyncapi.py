@@ -52,7 +52,13 @@ CHANNELS: Sequence[Channel] = (
     Channel(CONFIG, "receive", "kind/name", "documents: the control messages", ControlMessage),
     Channel(USAGE, "receive", "as the producer likes", "usage records", UsageRecord),
     Channel(AGGREGATES, "send", "session key", "flushed sessions for billing", SessionOut),
-    Channel(AUDIT, "send", "session key", "expiries and operator actions", SessionOut),
+    Channel(
+        AUDIT,
+        "send",
+        "session key",
+        "expiries, operator actions, complete periods, days",
+        SessionOut,
+    ),
     Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", Letter),
 )
 

@@ -9,7 +9,7 @@ import msgspec
 
 from domain.aggregation.instants import print_instant
 from domain.aggregation.numbers import canonical_key, plain
-from domain.aggregation.operations import exact_json
+from domain.aggregation.operations import OPERATIONS, exact_json
 from domain.aggregation.periods import Calendar
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import NEVER, Session
@@ -92,15 +92,19 @@ def flushed_record(
     group, periods = group_of(rule, key)
     values: dict[str, Any] = {}
     parts: dict[str, Any] = {}
+    estimated: list[str] = []
     for slot in rule.slots:
         operation = slot.operation
         if operation.field == "*":
             values[operation.name] = session.count
             continue
         values[operation.name] = rule.result(slot, session.accumulators)
-        if operation.operation == "average":
-            total, n = session.accumulators[slot.at : slot.at + 2]
-            parts[operation.name] = {"sum": total, "n": n or 0}
+        how = OPERATIONS[operation.operation]
+        held = session.accumulators[slot.at : slot.at + how.slots]
+        if how.parts is not None and (flush_type or not how.bulky):
+            parts[operation.name] = how.parts(held)
+        if how.estimate is not None and how.estimate(held):
+            estimated.append(operation.name)
     record: dict[str, Any] = {
         "id": flush_id(rule, key, session),
         "aggregator": rule.name,
@@ -137,6 +141,8 @@ def flushed_record(
     }
     if late:
         record["late"] = True
+    if estimated:
+        record["estimated"] = estimated
     return record
 
 

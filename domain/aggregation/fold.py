@@ -109,7 +109,7 @@ class Fold:
         session.sources.append(self.source)
         return session
 
-    def _history(self, row: Row) -> History:
+    def history_of(self, row: Row) -> History:
         """The row's history, begun now if it had nothing but its open session to tell of."""
         if row.history is None:
             row.history = History()
@@ -124,7 +124,7 @@ class Fold:
         """A rejected record is given to the key once more: it is counted anew by what becomes of it
         now.
         """
-        history = self._history(row)
+        history = self.history_of(row)
         history.accepted -= 1
         history.rejected -= 1
         self.totals.add("in", -1)
@@ -132,7 +132,7 @@ class Fold:
 
     def _reject(self, row: Row, offset: int, timestamp: int) -> None:
         self._looked_at(row, offset, timestamp)
-        history = self._history(row)
+        history = self.history_of(row)
         history.accepted += 1
         history.rejected += 1
         self.totals.add("in", 1)
@@ -151,7 +151,7 @@ class Fold:
             if known[:3] == [self.topic, self.partition, offset]:
                 return False
             self._looked_at(row, offset, timestamp)
-            history = self._history(row)
+            history = self.history_of(row)
             history.accepted += 1
             history.duplicates += 1
             self.totals.add("in", 1)
@@ -186,7 +186,7 @@ class Fold:
         if session is None:
             return
         rule = self.rule_of(self.rule.name, session.version)
-        history = self._history(row)
+        history = self.history_of(row)
         flushed = flush_type != "TTL_EXPIRED"
         late = flushed and bool(rule.document.group.periods) and row.sequence > 0
         record = flushed_record(

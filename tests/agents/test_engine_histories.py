@@ -22,6 +22,9 @@ MORE = aggregator(
     aggregate=[
         {"field": "bytes", "operation": "sum"},
         {"field": "bytes", "operation": "max"},
+        {"field": "bytes", "operation": "stddev"},
+        {"field": "product", "operation": "unique_count"},
+        {"field": "product", "operation": "last"},
         {"field": "*", "operation": "count"},
     ]
 )
@@ -219,6 +222,21 @@ def test_a_key_that_comes_back_when_it_was_just_forgotten_is_kept() -> None:
     world.disks.clear()
     flush_all(world)
     assert [record["values"]["sum_bytes"] for record in world.outputs()] == [1, 2]
+
+
+def test_a_kill_while_it_recovers_counts_nothing_twice() -> None:
+    world = World()
+    world.run(world.apply(KEYED))
+    produced = [{"account": "a", "product": "x", "bytes": 1}] * 6
+    world.run(world.produce("usage", 0, produced, key="a"))
+    world.arm(1)  # in the changelog, not on the disk
+    world.run(world.work(4, commit=False))
+    cut_append(world, 0, "changelog")
+    world.run(world.tick())  # reads it, and is killed when it claims
+    world.log.survives = lambda _topic, n: n
+    world.settle()
+    flush_all(world)
+    check(world, produced, "keyed")
 
 
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))

@@ -58,6 +58,7 @@ class SessionOut(msgspec.Struct):
     meta: Meta
     explain: Explain
     late: bool = False
+    estimated: list[str] = []
 
 
 class SessionsOut(msgspec.Struct):

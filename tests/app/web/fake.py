@@ -4,10 +4,12 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Literal
 
 from app import shapes
-from app.backend import BadCursor, FlushNotFound, IdempotencyConflict
+from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, RetractionRefused
+from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
 from config.documents.base import DocumentError, Problem
@@ -33,6 +35,8 @@ class FakeBackend:
         self.trouble: list[shapes.Trouble] = [made.TROUBLE] if size == "big" else []
         self.failing: Exception | None = None
         self.calls: list[str] = []
+        self.retracted: list[tuple[str, object, dict[str, object], str]] = []
+        self.resent: list[tuple[str, shapes.Change]] = []
         # topic -> its records
         self.records: dict[str, list[shapes.Record]] = {"usage": [], "config": []}
         # Idempotency-Key -> (fingerprint, rows)
@@ -231,6 +235,37 @@ class FakeBackend:
                               "expired": 0, "deleted": 0}}  # fmt: skip
         wanted = [name for name in names if aggregator in (None, name)]
         return [shapes.Totals(name, parts, sums, True) for name in wanted]
+
+    async def day_totals(self, day: str, aggregator: str | None) -> Day:
+        found = await self.totals(aggregator)
+        moved = [
+            DayTotals(
+                each.aggregator,
+                {"opening": 0, **each.count},
+                {name: {"opening": 0, **of} for name, of in each.sums.items()},
+                [DayFlushes("TIMEOUT", 2, 5, {"sum_bytes": Decimal("2.5")})],
+                each.balanced,
+            )
+            for each in found
+        ]
+        balanced = all(item.balanced for item in moved)
+        return Day(day, self._now(), self._now(), moved, balanced)
+
+    async def retract_event(
+        self,
+        aggregator: str,
+        event_id: object,
+        group: Mapping[str, object],
+        change: shapes.Change,
+    ) -> Retracted | None:
+        self.retracted.append((aggregator, event_id, dict(group), change.reason))
+        if event_id == "max":
+            raise RetractionRefused("nothing negative can correct max_bytes")
+        return None if aggregator == "gone" else Retracted("f1", aggregator, '["a", 1.5]', True)
+
+    async def resend_flush(self, flush_id: str, change: shapes.Change) -> Resent | None:
+        self.resent.append((flush_id, change))
+        return None if flush_id == "gone" else Resent(flush_id, "aggregates", 1, 7)
 
     async def dead_letters(
         self, where: Mapping[str, str], limit: int, cursor: str | None
