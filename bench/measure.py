@@ -38,7 +38,7 @@ class NotMeasured(Exception):
 
     def __init__(self, why: str, log: Path) -> None:
         self.log = log
-        super().__init__(f"{why}; see {log}")
+        super().__init__(f"{why}; see {log.parent.name}/{log.name} in the work folder")
 
 
 def cpu_s(pid: int) -> float:
