@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app import history_shapes, shapes
 from app.cluster.peers import Peers
+from app.command_shapes import Commanded
 from app.facade.appends import Appends
+from app.facade.commands import Commands
 from app.facade.documents import DocumentsArea, loaded, problems_of
 from app.facade.explain import Explanations
 from app.facade.figures import Figures
@@ -52,6 +54,7 @@ class Facade:
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
         self._sessions = Sessions(parts, owners)
+        self._commands = Commands(parts, owners, self._appends)
         self._totals = ControlTotals(parts, owners, self._routes)
         self._records = Records(parts)
         self._topics = TopicsArea(parts)
@@ -193,6 +196,26 @@ class Facade:
 
     async def totals(self, aggregator: str | None) -> Sequence[shapes.Totals]:
         return await self._totals.of(aggregator)
+
+    # Commands
+
+    async def count_command(
+        self, aggregator: str, action: str, asked: Mapping[str, object], change: shapes.Change
+    ) -> Commanded | None:
+        return await self._commands.count(aggregator, action, asked, change)
+
+    async def give_command(
+        self,
+        aggregator: str,
+        action: str,
+        asked: Mapping[str, object],
+        change: shapes.Change,
+        wait_s: float,
+    ) -> Commanded | None:
+        return await self._commands.give(aggregator, action, asked, change, wait_s)
+
+    async def command(self, aggregator: str, command_id: str) -> Commanded | None:
+        return await self._commands.outcome(aggregator, command_id)
 
     # Dead letters
 

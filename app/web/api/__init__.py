@@ -2,6 +2,7 @@
 
 from app.web.api import (
     aggregators,
+    commands,
     dead_letter_replay,
     dead_letters,
     document_reads,
@@ -27,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     *documents.ROUTES,
     *aggregators.ROUTES,
     *explanations.ROUTES,
+    *commands.ROUTES,
     *dead_letters.ROUTES,
     *dead_letter_replay.ROUTES,
     *tables.ROUTES,

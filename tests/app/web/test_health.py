@@ -25,6 +25,7 @@ EXAMPLES = {
     "{id}": "dl-000000",
     "{preview}": "p-0",
     "{flush}": "0000000100000001c0ffee",
+    "{command}": "command-0",
 }
 
 
