@@ -8,17 +8,14 @@ from typing import Literal
 
 from app import shapes
 from app.backend import BadCursor, FlushNotFound, IdempotencyConflict
-from app.command_shapes import Commanded
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
-from config.commands import read_command
 from config.documents.base import DocumentError, Problem
 from config.documents.registry import load_document
 from connectors.streams.base import Row, UnknownTopic
-from domain.aggregation.document import Aggregator
-from domain.aggregation.rule import compile_rule
 from domain.clock import FixedClock
 from tests.app.web import made, past
+from tests.app.web.fake_commands import FakeCommands
 
 Size = Literal["none", "little", "big"]
 # size -> open sessions
@@ -26,7 +23,7 @@ OPEN = {"none": 0, "little": 3, "big": 10_204_551}
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
-class FakeBackend:
+class FakeBackend(FakeCommands):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
     def __init__(self, size: Size = "little", clock: FixedClock | None = None) -> None:
@@ -37,8 +34,7 @@ class FakeBackend:
         self.trouble: list[shapes.Trouble] = [made.TROUBLE] if size == "big" else []
         self.failing: Exception | None = None
         self.calls: list[str] = []
-        self.commands: list[tuple[str, str, dict[str, object], shapes.Change]] = []
-        self.prompt = True  # commands are carried out while one waits
+        super().__init__()
         # topic -> its records
         self.records: dict[str, list[shapes.Record]] = {"usage": [], "config": []}
         # Idempotency-Key -> (fingerprint, rows)
@@ -54,6 +50,10 @@ class FakeBackend:
             begun = past.running(made.DATA, "24h", made.NOW_MS)
             found = past.result({"little": 3, "big": 120}[size], made.NOW_MS)
             self.previews["p-0"] = replace(begun, id="p-0", state="done", result=found)
+
+    @property
+    def open_sessions(self) -> int:
+        return OPEN[self.size]
 
     def _documents(self) -> None:
         older = {**made.DATA, "aggregate": [{"field": "bytes", "operation": "sum"}]}
@@ -237,47 +237,6 @@ class FakeBackend:
                               "expired": 0, "deleted": 0}}  # fmt: skip
         wanted = [name for name in names if aggregator in (None, name)]
         return [shapes.Totals(name, parts, sums, True) for name in wanted]
-
-    async def count_command(
-        self, aggregator: str, action: str, asked: Mapping[str, object], change: shapes.Change
-    ) -> Commanded | None:
-        if ("aggregator", aggregator) not in self.history:
-            return None
-        rule = compile_rule(self._aggregator(aggregator), 1)
-        message = {"id": "dry", "action": action, "aggregator": aggregator, **asked}
-        read_command({**message, "reason": change.reason}, [rule], dry=True)
-        touched = 1 if "group" in asked else OPEN[self.size]
-        return Commanded("", action, aggregator, True, True, touched, touched * 40)
-
-    async def give_command(
-        self,
-        aggregator: str,
-        action: str,
-        asked: Mapping[str, object],
-        change: shapes.Change,
-        wait_s: float,
-    ) -> Commanded | None:
-        counted = await self.count_command(aggregator, action, asked, change)
-        if counted is None:
-            return None
-        if not change.reason.strip():
-            raise DocumentError([Problem("reason", change.reason, "text: why")])
-        name = f"command-{len(self.commands)}"
-        self.commands.append((aggregator, action, dict(asked), change))
-        position = None if self.prompt else (0, len(self.commands))
-        return replace(counted, id=name, dry_run=False, done=self.prompt, position=position)
-
-    async def command(self, aggregator: str, command_id: str) -> Commanded | None:
-        if not self.prompt or command_id != "command-0":
-            return None
-        return Commanded(command_id, "flush", aggregator, False, True, 1, 40)
-
-    def _aggregator(self, name: str) -> Aggregator:
-        body = self.history["aggregator", name][-1].body
-        found = load_document(body or {})
-        if not isinstance(found, Aggregator):
-            raise TypeError(name)
-        return found
 
     async def dead_letters(
         self, where: Mapping[str, str], limit: int, cursor: str | None
