@@ -13,6 +13,7 @@ None the end. A cursor that can't be read raises `BadCursor`.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.shapes import (
@@ -220,6 +221,35 @@ class Backend(Protocol):
         `COMMAND`, everything negative, exactly once however often it is asked for. `group` narrows
         where several sessions counted the id. None for an aggregator nobody has heard of. Raises
         RetractionRefused."""
+
+    # Commands
+
+    async def count_command(
+        self, aggregator: str, action: str, asked: Mapping[str, object], change: Change
+    ) -> Commanded | None:
+        """How many open sessions a command would touch; nothing changes, and it needs no reason.
+
+        `action` is flush, delete or set-timeout; `asked` has `group` or `filter` and, with
+        set-timeout, `due`. None for an aggregator nobody has heard of. Raises DocumentError.
+        `done` is False when there were too many to count in some seconds: then at least so many.
+        """
+
+    async def give_command(
+        self,
+        aggregator: str,
+        action: str,
+        asked: Mapping[str, object],
+        change: Change,
+        wait_s: float,
+    ) -> Commanded | None:
+        """Gives a command: durable when it returns, and carried out once whatever is killed.
+
+        Waits up to `wait_s` until it is carried out (`done`). Arguments and errors as those of
+        `count_command`, and a reason is needed; IdempotencyConflict.
+        """
+
+    async def command(self, aggregator: str, command_id: str) -> Commanded | None:
+        """What has come of a command so far; None while nothing has, or when it is forgotten."""
 
     # Dead letters
 

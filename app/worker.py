@@ -216,8 +216,9 @@ class Worker:
             if control is None:
                 changelog = Changelog(self.log, self.names.changelog("documents"), 0, self.id)
                 control = DocumentsAgent(
-                    changelog, self.clock.now_ms, self.engine.send_letters, self.prepare
-                )
+                    changelog, self.clock.now_ms, self.engine.send_letters, self.prepare,
+                    self.engine.command_desk(),
+                )  # fmt: skip
                 await control.open()
                 self._control = control
             await control.apply(partition, items)

@@ -68,7 +68,9 @@ class Topics:
         """Every topic the product itself names."""
         names, shards = self._names, self._settings.partitions
         return (
-            self._public(CONFIG, "documents: the control messages", partitions=1, compact=True),
+            self._public(
+                CONFIG, "control messages: documents and commands", partitions=1, compact=True
+            ),
             self.usage_topic(USAGE),
             self.output_topic(AGGREGATES, "flushed records: the hand-off to billing"),
             self.output_topic(AUDIT, "expiries, operator actions, complete periods, days"),

@@ -8,6 +8,7 @@ l                      Local: what only this disk knows
 w <due ms><row key>    due index: look at this row then
 x <due ms><e key>      when an event id may be forgotten
 o <number>             [topic, key, value] decided, not yet known to be sent
+c <position>           what came of an operator's command, JSON  also in the changelog
 """
 
 from hashlib import blake2b
@@ -19,7 +20,22 @@ from domain.aggregation.totals import PLACES, SUM_PLACES, Totals, exact_sum
 
 ROW, SEEN, MARKS, LOCAL, WAKE, FORGET, OUTBOX = b"s", b"e", b"m", b"l", b"w", b"x", b"o"
 OUTBOX_END = b"p"
+COMMAND, COMMAND_END = b"c", b"d"
 _EPOCH_SHIFT = 1 << 63  # instants before 1970 sort before those after it
+
+
+class Underway(msgspec.Struct, array_like=True):
+    """An operator's command at work on the shard (see `agents/operators.py`).
+
+    `order`: as it came. Rows up to the key `after` are done with; those behind it up to `upto` are
+    decided: `sessions` with `records` are touched in all so far, the decided ones included.
+    """
+
+    order: bytes
+    after: bytes = b""
+    upto: bytes = b""
+    sessions: int = 0
+    records: int = 0
 
 
 class Marks(msgspec.Struct, array_like=True):
@@ -27,7 +43,8 @@ class Marks(msgspec.Struct, array_like=True):
     this, so that it holds whatever part of that commit survives. `sent`: outputs up to this number
     are out. `effective_now` never goes back. `retired`: the totals of rows that were forgotten, by
     aggregator; `retiring`: [row key, touched] of those counted there in this record. `runs`: of
-    what sessions refused, see `agents/limits.py`.
+    what sessions refused, see `agents/limits.py`. `commands`: by partition of `config`, the offset
+    of the last operator's command carried out here.
     """
 
     floors: list[list[Any]] = []
@@ -36,6 +53,8 @@ class Marks(msgspec.Struct, array_like=True):
     retired: dict[str, Any] = {}
     retiring: list[list[Any]] = []
     runs: dict[str, list[int]] = {}
+    commands: dict[int, int] = {}
+    underway: Underway | None = None
 
 
 class Local(msgspec.Struct, array_like=True):
@@ -73,6 +92,11 @@ def instant_of(index_key: bytes) -> int:
 
 def outbox_key(number: int) -> bytes:
     return OUTBOX + number.to_bytes(8, "big")
+
+
+def command_key(partition: int, offset: int) -> bytes:
+    """Where what came of the command at that position of `config` is kept: in their order."""
+    return COMMAND + partition.to_bytes(4, "big") + offset.to_bytes(8, "big")
 
 
 def seen_key(row_key: bytes, event_id: bytes) -> bytes:

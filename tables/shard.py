@@ -71,7 +71,7 @@ class Changes:
     dropped: list[bytes] = field(default_factory=list)
     """Index keys that were looked at and are no longer wanted."""
     forget: list[bytes] = field(default_factory=list)
-    """Event ids (their keys in the store) no longer to be remembered."""
+    """Keys of records no longer to be remembered: event ids, answers to commands."""
     wake_up_to: bytes = b""
     forget_up_to: bytes = b""
     """All keys of the due and of the forget index up to these are among `dropped`."""
@@ -79,9 +79,9 @@ class Changes:
     lowest_forget: bytes = b"\xff"
     """The first keys that are added to these indexes: found out by the commit."""
     outputs: list["Output"] = field(default_factory=list)
-    """Outputs of no row, and"""
+    """Outputs of no row: for a shard without a changelog only."""
     kept: dict[bytes, bytes] = field(default_factory=dict)
-    """further records of the same write batch: both for a shard without a changelog only."""
+    """Further records of the same write batch, in the changelog too."""
     rewoken: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
     """Rows whose only change is when to look at them again: (row, instant)."""
 
@@ -265,6 +265,7 @@ class Shard:
             self.numbered += 1
             outputs.append(unrelated)
             puts.append((outbox_key(self.numbered), encode(unrelated)))
+        log += changes.kept.items()
         puts += changes.kept.items()
         for key, (row, wake) in changes.rewoken.items():
             row.wake = wake
@@ -282,8 +283,7 @@ class Shard:
     def _retire(self, changes: Changes, log: list[Change], deletes: list[bytes]) -> None:
         """Forgets rows: their totals move to `retired` in the same record that names them.
 
-        The tombstones follow with the commit after (`_repairs`), when that record is known to be
-        durable.
+        The tombstones follow with the next commit, when that record is known to be durable.
         """
         marks = self.marks
         log += [(ROW + key, None) for key, _ in marks.retiring if key not in changes.rows]

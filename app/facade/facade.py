@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from app import history_shapes, shapes
 from app.backend import Unavailable
 from app.cluster.peers import Peers
+from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
+from app.facade.commands import Commands
 from app.facade.completeness import Completeness
 from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
@@ -59,6 +61,7 @@ class Facade:
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
         self._sessions = Sessions(parts, owners)
+        self._commands = Commands(parts, owners, self._appends)
         self._totals = ControlTotals(parts, owners, self._routes)
         self._ledger = Ledger(parts)
         self._days = Days(parts, self._totals, self._ledger)
@@ -238,6 +241,26 @@ class Facade:
         change: shapes.Change,
     ) -> Retracted | None:
         return await self._retractions.event(aggregator, event_id, group, change)
+
+    # Commands
+
+    async def count_command(
+        self, aggregator: str, action: str, asked: Mapping[str, object], change: shapes.Change
+    ) -> Commanded | None:
+        return await self._commands.count(aggregator, action, asked, change)
+
+    async def give_command(
+        self,
+        aggregator: str,
+        action: str,
+        asked: Mapping[str, object],
+        change: shapes.Change,
+        wait_s: float,
+    ) -> Commanded | None:
+        return await self._commands.give(aggregator, action, asked, change, wait_s)
+
+    async def command(self, aggregator: str, command_id: str) -> Commanded | None:
+        return await self._commands.outcome(aggregator, command_id)
 
     # Dead letters
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from agents.aggregate import ShardProcessor
 from app.facade import shown
-from app.facade.keys import matches, within
+from app.facade.commanded import Commanded
 from app.facade.parts import Parts
 from domain.aggregation.instants import parse_instant
+from domain.aggregation.keys import matches, within
 from domain.aggregation.rule import split_row_key
 from tables.codec import decode_row
 from tables.layout import ROW, SEEN, WAKE, decode_any, instant_bytes, pack_totals
@@ -38,6 +39,7 @@ class Local:
 
     def __init__(self, parts: Parts, figures: Callable[[dict[str, Any]], Awaitable[Any]]) -> None:
         self._parts = parts
+        commanded = Commanded(parts)
         self.questions: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "totals": self.totals,
             "settled": self.settled,
@@ -46,6 +48,8 @@ class Local:
             "seen": self.seen,
             "rows": self.rows,
             "figures": figures,
+            "count": commanded.count,
+            "commands": commanded.commands,
         }
 
     def _open(self) -> dict[int, ShardProcessor]:

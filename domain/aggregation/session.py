@@ -20,7 +20,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     `sources` holds a [topic, partition, first offset, last offset, count] for each input partition
     that fed it, the one of the first record first. `accumulators` is laid out as the rule of
     `version` says; `dropped` keeps, by "operation:field", what a later version no longer
-    aggregates. Which version set the due time is `due_version`.
+    aggregates. Which version set the due time is `due_version`; negative when an operator changed
+    it since.
     """
 
     version: int

@@ -2,6 +2,7 @@
 
 from app.web.api import (
     aggregators,
+    commands,
     dead_letter_replay,
     dead_letters,
     document_reads,
@@ -29,6 +30,7 @@ ROUTES: tuple[Route, ...] = (
     *aggregators.ROUTES,
     *explanations.ROUTES,
     *reconciliation.ROUTES,
+    *commands.ROUTES,
     *dead_letters.ROUTES,
     *dead_letter_replay.ROUTES,
     *tables.ROUTES,

@@ -152,8 +152,9 @@ class Living:
         await self.engine.assign(tps)
         changelog = Changelog(self.log, NAMES.changelog("documents"), 0, self.worker)
         self._control = DocumentsAgent(
-            changelog, self.clock.now_ms, self.engine.send_letters, _nothing
-        )
+            changelog, self.clock.now_ms, self.engine.send_letters, _nothing,
+            self.engine.command_desk(),
+        )  # fmt: skip
         await self._control.open()
         await self.facade.start()
         self._work = asyncio.create_task(self._forever())

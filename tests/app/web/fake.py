@@ -17,6 +17,7 @@ from config.documents.registry import load_document
 from connectors.streams.base import Row, UnknownTopic
 from domain.clock import FixedClock
 from tests.app.web import made, past
+from tests.app.web.fake_commands import FakeCommands
 
 Size = Literal["none", "little", "big"]
 # size -> open sessions
@@ -24,7 +25,7 @@ OPEN = {"none": 0, "little": 3, "big": 10_204_551}
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
-class FakeBackend:
+class FakeBackend(FakeCommands):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
     def __init__(self, size: Size = "little", clock: FixedClock | None = None) -> None:
@@ -37,6 +38,7 @@ class FakeBackend:
         self.calls: list[str] = []
         self.retracted: list[tuple[str, object, dict[str, object], str]] = []
         self.resent: list[tuple[str, shapes.Change]] = []
+        super().__init__()
         # topic -> its records
         self.records: dict[str, list[shapes.Record]] = {"usage": [], "config": []}
         # Idempotency-Key -> (fingerprint, rows)
@@ -52,6 +54,10 @@ class FakeBackend:
             begun = past.running(made.DATA, "24h", made.NOW_MS)
             found = past.result({"little": 3, "big": 120}[size], made.NOW_MS)
             self.previews["p-0"] = replace(begun, id="p-0", state="done", result=found)
+
+    @property
+    def open_sessions(self) -> int:
+        return OPEN[self.size]
 
     def _documents(self) -> None:
         older = {**made.DATA, "aggregate": [{"field": "bytes", "operation": "sum"}]}

@@ -26,6 +26,7 @@ EXAMPLES = {
     "{preview}": "p-0",
     "{flush}": "0000000100000001c0ffee",
     "{day}": "2024-09-03",
+    "{command}": "command-0",
 }
 
 
