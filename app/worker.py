@@ -16,7 +16,7 @@ from agents.documents import DocumentsAgent
 from agents.engine import Engine
 from agents.pumps import Pumps
 from app.topic_specs import spec_of
-from config.clock import Clock, clock_from
+from config.clock import Clock, clock_from, system_ms
 from config.documents.registry import load_document
 from config.names import Names
 from config.settings import Settings
@@ -30,6 +30,7 @@ from domain.aggregation.limit import Limit
 from domain.errors import SluiceError
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
+from tables.formats import SHARD
 from tables.shard import Shard
 from tables.store import RocksStore
 
@@ -151,10 +152,13 @@ class Worker:
             logger.warning(
                 "state of shard %d was damaged: moved to %s, rebuilding", number, store.moved_aside
             )
-        changelog = Changelog(self.log, self.names.changelog("sessions"), number, self.id)
+        name = self.names.changelog("sessions")
+        changelog = Changelog(self.log, name, number, self.id, SHARD)
         return Shard(
             number, store, changelog, folds.rule_of, self.engine.send,
             cache_rows=self.settings.cache_rows, on_step=self._on_step,
+            # a broker keeps tombstones by its own time, also under a trial clock
+            now_ms=system_ms if self.settings.brokers else self.clock.now_ms,
         )  # fmt: skip
 
     # Faust

@@ -9,6 +9,7 @@ w <due ms><row key>    due index: look at this row then
 x <due ms><e key>      when an event id may be forgotten
 o <number>             [topic, key, value] decided, not yet known to be sent
 c <position>           what came of an operator's command, JSON  also in the changelog
+v                      the format of all of this (see formats.py)
 """
 
 from hashlib import blake2b
@@ -19,6 +20,7 @@ import msgspec
 from domain.aggregation.totals import PLACES, SUM_PLACES, Totals, exact_sum
 
 ROW, SEEN, MARKS, LOCAL, WAKE, FORGET, OUTBOX = b"s", b"e", b"m", b"l", b"w", b"x", b"o"
+FORMAT = b"v"
 OUTBOX_END = b"p"
 COMMAND, COMMAND_END = b"c", b"d"
 _EPOCH_SHIFT = 1 << 63  # instants before 1970 sort before those after it
@@ -59,7 +61,8 @@ class Marks(msgspec.Struct, array_like=True):
 
 class Local(msgspec.Struct, array_like=True):
     """`changelog_next`: the state has everything before this offset. `totals` by aggregator.
-    `numbered`: last output number.
+    `numbered`: last output number. `written`: when, in epoch ms by the clock that the changelog's
+    tombstones live by; 0 when that was not told.
     """
 
     changelog_next: int = 0
@@ -67,6 +70,7 @@ class Local(msgspec.Struct, array_like=True):
     totals: dict[str, Any] = {}
     floors: list[list[Any]] = []
     epoch: int = 0
+    written: int = 0
 
 
 encode = msgspec.msgpack.Encoder().encode

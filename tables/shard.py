@@ -101,6 +101,7 @@ class Shard:
         send: Send | None,
         *,
         cache_rows: int = 20_000,
+        now_ms: Callable[[], int] = lambda: 0,
         on_step: Callable[[int], None] = lambda _step: None,
     ) -> None:
         self.number = number
@@ -118,6 +119,7 @@ class Shard:
         # would step over all that was deleted there and is not yet gone from the disk.
         self._wake_from, self._forget_from = WAKE, FORGET
         self._on_step = on_step
+        self.now_ms = now_ms
 
     async def open(self) -> None:
         """Brings the state up to the changelog's end, claims it, and sends what was decided and
@@ -208,12 +210,14 @@ class Shard:
         self._wake_from = min(changes.wake_up_to or self._wake_from, changes.lowest_wake)
         self._forget_from = min(changes.forget_up_to or self._forget_from, changes.lowest_forget)
 
-    def local(self) -> bytes:
+    def local(self, written: int | None = None) -> bytes:
         """What only this disk knows, as it is after the write batch that it is part of."""
         following = 0 if self.changelog is None else self.changelog.next_offset
         floors = [[*source, offset] for source, offset in self.applied.items()]
         epoch = 0 if self.changelog is None else self.changelog.epoch
-        return encode(Local(following, self.numbered, pack_totals(self.totals), floors, epoch))
+        totals = pack_totals(self.totals)
+        written = self.now_ms() if written is None else written
+        return encode(Local(following, self.numbered, totals, floors, epoch, written))
 
     def _encode(
         self, changes: Changes

@@ -25,6 +25,7 @@ from connectors.streams.memory import MemoryLog
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
+from tables.formats import SHARD
 from tables.shard import Shard
 from tables.store import MemoryStore
 from tests.waiting import auntil
@@ -139,7 +140,8 @@ class Living:
         self.failure = error
 
     def _make_shard(self, number: int, folds: Folds) -> Shard:
-        changelog = Changelog(self.log, NAMES.changelog("sessions"), number, self.worker)
+        name = NAMES.changelog("sessions")
+        changelog = Changelog(self.log, name, number, self.worker, SHARD)
         return Shard(number, MemoryStore(), changelog, folds.rule_of, self.engine.send)
 
     async def start(self) -> None:
