@@ -18,6 +18,7 @@ from app.day_shapes import Day, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.shapes import (
     Appended,
+    BackedUp,
     Change,
     Changed,
     ClockInfo,
@@ -311,3 +312,7 @@ class Backend(Protocol):
         self, table: str, prefix: str, limit: int, cursor: str | None
     ) -> Page[TableRow] | None:
         """Rows whose key text begins with `prefix`, in key order; None for no such table."""
+
+    async def back_up(self, *, stream: bool) -> BackedUp:
+        """Backs this worker's state up below its data directory, and the embedded stream with
+        it if `stream`. Returns when that is durable: as long as copying the stream takes."""

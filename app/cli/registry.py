@@ -22,6 +22,7 @@ MODULES: dict[str, str] = {
     "totals": "app.cli.totals",
     "doctor": "app.cli.doctor",
     "topics": "app.cli.topics",
+    "state": "app.cli.state",
     "clock": "app.cli.clock",
     "bench": "app.cli.bench",
 }

@@ -9,6 +9,7 @@ from app.cluster.peers import Peers
 from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
+from app.facade.backups import Backups
 from app.facade.commands import Commands
 from app.facade.completeness import Completeness
 from app.facade.days import Days
@@ -72,6 +73,7 @@ class Facade:
         )
         self._records = Records(parts)
         self._topics = TopicsArea(parts)
+        self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
         self._figured = Figured(parts, self._peers, owners, self._routes, self._letters)
         self._metrics = Metrics(parts, self._sampler, self._routes, self._totals, self._documents)
@@ -310,3 +312,6 @@ class Facade:
         self, table: str, prefix: str, limit: int, cursor: str | None
     ) -> shapes.Page[shapes.TableRow] | None:
         return await self._tables.rows(table, prefix, limit, cursor)
+
+    async def back_up(self, *, stream: bool) -> shapes.BackedUp:
+        return await self._backups.make(stream=stream)

@@ -15,6 +15,7 @@ from app.web.api import (
     records_in,
     records_out,
     reference,
+    state,
     tables,
     topics,
 )
@@ -34,6 +35,7 @@ ROUTES: tuple[Route, ...] = (
     *dead_letters.ROUTES,
     *dead_letter_replay.ROUTES,
     *tables.ROUTES,
+    *state.ROUTES,
     *overview.ROUTES,
     *health.ROUTES,
     *reference.ROUTES,

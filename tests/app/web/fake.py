@@ -387,6 +387,11 @@ class FakeBackend(FakeCommands):
         versions = self.history["aggregator", name]
         versions[-1] = replace(versions[-1], at_ms=versions[-1].at_ms - days * 24 * made.HOUR_MS)
 
+    async def back_up(self, *, stream: bool) -> shapes.BackedUp:
+        self.calls.append(f"back up, stream {stream}")
+        self._now()
+        return shapes.BackedUp("/data/backups/b1", (0, 1), 4096)
+
 
 class StreamOver(ConnectionResetError):
     """Ends a followed stream as a client that went away would."""
