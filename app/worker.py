@@ -15,6 +15,7 @@ from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
 from agents.pumps import Pumps
+from app.membership import Membership
 from app.topic_specs import spec_of
 from config.clock import Clock, clock_from, system_ms
 from config.documents.registry import load_document
@@ -65,7 +66,10 @@ class Worker:
         self.app: Any = None
         self.engine: Engine
         self.assigned = False
-        self._instance_id = instance_id
+        self._membership: Membership | None = None
+        if instance_id is not None:
+            name = f"{instance_id}-{'-'.join(self.roles)}"
+            self._membership = Membership(settings.data_dir, name)
         self._on_step = on_step
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribed: dict[str, tuple[Any, asyncio.Task[None]]] = {}
@@ -101,7 +105,7 @@ class Worker:
             self.log,
             self.clock,
             group=self.names.group,
-            instance_id=self._member(),
+            instance_id=self._membership and self._membership.begin(self.wanted()),
         )
         self.app.on_partitions_assigned.connect(self._on_assigned, weak=False)
         self._pumps = Pumps(self._take, self.fail, self._still)
@@ -111,16 +115,6 @@ class Worker:
         self._spawn(self._follow())
         self._spawn(self._tick())
         self._spawn(self._watch())
-
-    def _member(self) -> str | None:
-        """The static member of the group that this worker is, if it is one.
-
-        A broker gives a member that is back what it had, whatever it subscribes to now. So a
-        worker is the same member only with the documents and roles of before.
-        """
-        if self._instance_id is None:
-            return None
-        return f"{self._instance_id}-{'-'.join(self.roles)}-{self.documents.revision}"
 
     async def catch_up(self) -> bool:
         """Reads the documents up to the newest version; whether there was any."""
@@ -180,6 +174,8 @@ class Worker:
 
     async def _subscribe(self) -> None:
         wanted = self.wanted()
+        if self._membership is not None and self._subscribed and wanted != self._subscribed.keys():
+            self._membership.changes()
         if wanted - self._subscribed.keys():
             await self.engine.refresh_topics()
             for name in wanted - self._subscribed.keys():
@@ -236,7 +232,13 @@ class Worker:
         while True:
             await self._follower.catch_up()
             await self._subscribe()
+            self._note_membership()
             await asyncio.sleep(FOLLOW_S)
+
+    def _note_membership(self) -> None:
+        joined = self.app.consumer.joined_topics
+        if self._membership is not None and joined == self._subscribed.keys():
+            self._membership.joined(joined)
 
     async def _tick(self) -> None:
         while True:

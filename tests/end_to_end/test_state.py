@@ -27,7 +27,7 @@ def one(tmp_path: Path) -> Iterator[Sluice]:
 
 def state(action: str, *words: str | Path, at: Sluice, data: Path | None = None) -> Ran:
     """Runs `sluice state` on the process's folder."""
-    where = ["--data-dir", data or at.folder / "data", "--server", at.url]
+    where: list[str | Path] = ["--data-dir", data or at.folder / "data", "--server", at.url]
     return sluice_process("state", action, *words, *where)
 
 
@@ -35,8 +35,8 @@ def send(to: Sluice, count: int, first: int = 0) -> None:
     assert to.send([{"account": f"a{n % 7}", "bytes": n} for n in range(first, first + count)])
 
 
-def applied(at: Sluice, count: int) -> dict[str, Any]:
-    return until(lambda: at.totals() == {"in": count, "open": count} and at.totals())
+def applied(at: Sluice, count: int) -> None:
+    until(lambda: at.totals() == {"in": count, "open": count})
 
 
 def test_a_process_at_work_is_backed_up_and_goes_on_from_there_in_another_folder(
