@@ -100,12 +100,13 @@ class Worker:
             ),
         )
         await self.engine.start()
+        membership = self._membership
         self.app = make_app(
             self.settings,
             self.log,
             self.clock,
             group=self.names.group,
-            instance_id=self._membership and self._membership.begin(self.wanted()),
+            instance_id=None if membership is None else membership.begin(self.wanted()),
         )
         self.app.on_partitions_assigned.connect(self._on_assigned, weak=False)
         self._pumps = Pumps(self._take, self.fail, self._still)

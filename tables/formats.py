@@ -4,8 +4,8 @@ from each format to the next.
 Format 1 has no mark: everything that was written before there were marks is of it. A change of
 the layout of rows, marks, sights or the outbox is a new number here with a step that turns the
 bytes of the format before into it. Older state is brought up when it is read; newer state is
-refused by name, for nothing good comes of guessing. The way back is an entry of the changelog
-topic in the older format: see docs/operations.md.
+refused by name, for nothing good comes of guessing. The way back writes every record of the
+changelog once more in the older format (`Formats.writing`), or is a backup of before.
 """
 
 from collections.abc import Callable, Mapping

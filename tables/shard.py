@@ -21,9 +21,8 @@ from typing import Any
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import Row, Session
 from domain.aggregation.totals import Totals, contribution
-from domain.errors import Invariant
 from tables.changelog import Change, Changelog
-from tables.codec import decode_row, decode_rows, encode_row
+from tables.codec import decode_rows, encode_row
 from tables.layout import (
     FORGET,
     LOCAL,
@@ -364,26 +363,9 @@ class Shard:
         """Raises Invariant unless the totals kept are those that the rows add up to (reads every
         row).
         """
-        found = unpack_totals(self.marks.retired)
-        for key, data in self.store.scan(ROW, b"t"):
-            row = decode_row(data)
-            found.setdefault(split_row_key(key[1:])[0], Totals()).merge(
-                contribution(row, self.sums_of(key[1:], row.open))
-            )
-        for name in found.keys() | self.totals.keys():
-            kept, derived = self.totals.get(name, Totals()), found.get(name, Totals())
-            kept_sums = {
-                place: {k: v for k, v in values.items() if v} for place, values in kept.sums.items()
-            }
-            derived_sums = {
-                place: {k: v for k, v in values.items() if v}
-                for place, values in derived.sums.items()
-            }
-            if kept.count != derived.count or kept_sums != derived_sums:
-                raise Invariant(
-                    "control totals are those of the rows",
-                    f"shard {self.number}, {name}: {kept} {derived}",
-                )
+        from tables.balance import check
+
+        check(self)
 
     def sums_of(self, row_key: bytes, session: Session | None) -> tuple[tuple[int, str], ...]:
         """The sums that the session's version keeps."""

@@ -49,7 +49,6 @@ def four(kafka: str, tmp_path: Path, unique: Callable[[str], str]) -> Iterator[S
         "SLUICE_CLUSTER_SECRET": "between us",
         "SLUICE_SESSION_TIMEOUT_S": "30",
         "SLUICE_COMMIT_INTERVAL_S": "0.5",
-        "SLUICE_LOG_LEVEL": "info",
     }
     made = Sluice(tmp_path, ("worker", "--role", "all", "--processes", "4"), environ)
     try:
@@ -96,6 +95,16 @@ def latencies(
             sent, stop_at, begun = 0, 0.0, time.monotonic()
             found: dict[int, list[int]] = {p: [] for p in range(PARTITIONS)}
             looking: asyncio.Task[bool] | None = None
+
+            async def take() -> None:
+                for tp in tps:
+                    piece = await log.read(*tp, at[tp], wait_s=0.02)
+                    at[tp] = piece.next_offset
+                    for _, stamp, _, body, _ in piece.items:
+                        record: dict[str, Any] = json.loads(body or b"")
+                        source = record["explain"]["sources"][0]["partition"]
+                        found[source].append(stamp - millis(record["meta"]["firstEvent"]))
+
             await asyncio.to_thread(disturbed)
             while not stop_at or time.monotonic() < stop_at:
                 assert time.monotonic() < begun + BACK_S
@@ -109,16 +118,10 @@ def latencies(
                 elif looking.done() and not stop_at:
                     stop_at = time.monotonic() + AFTER_S if looking.result() else 0.0
                     looking = None
-                await asyncio.sleep(0.05)  # a steady stream of records, not a wait for something
+                await take()
             while min(map(len, found.values())) < sent:
                 assert time.monotonic() < begun + BACK_S, {p: len(f) for p, f in found.items()}
-                for tp in tps:
-                    piece = await log.read(*tp, at[tp], wait_s=0.1)
-                    at[tp] = piece.next_offset
-                    for _, stamp, _, body, _ in piece.items:
-                        record: dict[str, Any] = json.loads(body or b"")
-                        source = record["explain"]["sources"][0]["partition"]
-                        found[source].append(stamp - millis(record["meta"]["firstEvent"]))
+                await take()
             return found
         finally:
             await log.stop()
@@ -142,8 +145,7 @@ def test_one_of_four_processes_killed_is_back_as_the_member_it_was_and_the_other
     until(lambda: joined(four) == PARTITIONS, BACK_S, "the group has the new topic")
     before = until(lambda: owners(four), BACK_S)
     mine = pid_of(four.get("/api/overview").body["workers"][0]["id"])
-    urls = {pid for pid in map(pid_of, before.values())}
-    assert mine in urls
+    assert mine in set(map(pid_of, before.values()))
     victim = next(worker for worker in before.values() if pid_of(worker) != mine)
     (lost,) = (number for number, worker in before.items() if worker == victim)
     killed = [0.0, 0.0]
