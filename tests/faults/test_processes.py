@@ -62,7 +62,9 @@ def four(kafka: str, tmp_path: Path, unique: Callable[[str], str]) -> Iterator[S
 
 def owners(at: Sluice) -> dict[int, str]:
     """partition -> the worker that has it, once each has one."""
-    workers = at.get("/api/overview").body["workers"]
+    answer = at.get("/api/overview")
+    assert answer.status == 200, answer
+    workers = answer.body["workers"]
     found = {number: w["id"] for w in workers if w["state"] == "ready" for number in w["shards"]}
     assert len(found) == PARTITIONS == len(set(found.values())), workers
     return found
