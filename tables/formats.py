@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from domain.errors import Fatal
-from tables.layout import FORMAT, LOCAL, MARKS, OUTBOX, ROW, SEEN, decode_any, encode
+from tables.layout import COMMAND, FORMAT, GONE, LOCAL, MARKS, OUTBOX, ROW, SEEN, decode_any, encode
 from tables.store import KeyedStore
 
 Step = Callable[[bytes, bytes], bytes]
 """(key in the store, bytes of one format) -> bytes of the next."""
-KINDS = sorted((SEEN, LOCAL, MARKS, OUTBOX, ROW))  # keys with something in them, in key order
+KINDS = sorted(
+    (COMMAND, GONE, SEEN, LOCAL, MARKS, OUTBOX, ROW)
+)  # keys with something in them, in key order
 PIECE = 5_000  # records of one write batch while a store is brought up
 
 

@@ -25,6 +25,8 @@ from tables.changelog import Change, Changelog
 from tables.codec import decode_rows, encode_row
 from tables.layout import (
     FORGET,
+    GONE,
+    GONE_END,
     LOCAL,
     MARKS,
     OUTBOX,
@@ -35,6 +37,7 @@ from tables.layout import (
     Marks,
     decode_any,
     encode,
+    gone_key,
     instant_bytes,
     instant_of,
     outbox_key,
@@ -118,6 +121,7 @@ class Shard:
         # would step over all that was deleted there and is not yet gone from the disk.
         self._wake_from, self._forget_from = WAKE, FORGET
         self._on_step = on_step
+        self.gone: dict[bytes, list[Any]] = {}
         self.now_ms = now_ms
 
     async def open(self) -> None:
@@ -127,6 +131,7 @@ class Shard:
         from tables.recovery import recover
 
         await recover(self)
+        self.gone = {key: decode_any(body) for key, body in self.store.scan(GONE, GONE_END)}
         if self._send is not None:
             await self._send_outbox(self._send)
 
@@ -140,7 +145,18 @@ class Shard:
         if missing:
             found = self.store.get_many([ROW + key for key in missing])
             rows.update(zip(missing, decode_rows(found), strict=True))
+            if self.gone:
+                self._know(missing, found, rows)
         return rows
+
+    def _know(
+        self, keys: Iterable[bytes], found: Iterable[bytes | None], rows: dict[bytes, Row]
+    ) -> None:
+        """A new row in the place of one that was erased knows what that had applied."""
+        for key, data in zip(keys, found, strict=True):
+            gone = self.gone.get(gone_key(key)) if data is None else None
+            if gone is not None:
+                rows[key].applied = [list(position) for position in gone[1]]
 
     def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
         """First sights [topic, partition, offset, timestamp, forget at] of those event ids that are

@@ -19,6 +19,7 @@ MODULES: dict[str, str] = {
     "consume": "app.cli.consume",
     "sessions": "app.cli.sessions",
     "dead-letters": "app.cli.dead_letters",
+    "erase": "app.cli.erase",
     "totals": "app.cli.totals",
     "doctor": "app.cli.doctor",
     "topics": "app.cli.topics",

@@ -191,3 +191,21 @@ def test_a_restore_killed_anywhere_leaves_what_is_right_and_is_finished_by_anoth
     restore.restore(folder, manifest, settings, replace=True)
     one.start()
     applied(one, 20)
+
+
+def test_an_account_is_erased_and_its_records_stay_counted(one: Sluice) -> None:
+    send(one, 14)
+    applied(one, 14)
+    words = ("erase", "acc", "account=a1", "--server", one.url)
+    ran = sluice_process(*words, "--dry-run")
+    assert (ran.code, ran.out) == (
+        0, "1 session with 2 records would be erased; nothing was changed\n",
+    )  # fmt: skip
+    ran = sluice_process(*words, "--reason", "asked by the customer")
+    assert ran.code == 0, ran.err
+    until(lambda: one.totals() == {"in": 14, "open": 12, "deleted": 2})
+    rows = one.get("/api/tables/sessions").body["items"]
+    assert len(rows) == 6
+    assert not any("a1" in row["key"] for row in rows)
+    assert sluice_process(*words, "--dry-run").code == 1
+    assert state("verify", at=one).code == 0
