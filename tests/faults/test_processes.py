@@ -21,9 +21,9 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
 PARTITIONS = 4
-BACK_S = 60.0  # two cores for all that runs here
+BACK_S = 150.0  # two cores for all that runs here
 AFTER_S = 2.0  # records that come once all are back
-REBALANCE_MS = 3_000  # what Kafka's own rebalance takes on such a machine, and no session timeout
+REBALANCE_MS = 10_000  # Kafka's own rebalance on a machine that busy; far from a session timeout
 AT_ONCE = aggregator(
     keyed_by=["account"],
     flush={
@@ -47,7 +47,7 @@ def four(kafka: str, tmp_path: Path, unique: Callable[[str], str]) -> Iterator[S
         "SLUICE_APP_ID": app,
         "SLUICE_TOPIC_PREFIX": f"{app}.",
         "SLUICE_CLUSTER_SECRET": "between us",
-        "SLUICE_SESSION_TIMEOUT_S": "30",
+        "SLUICE_SESSION_TIMEOUT_S": "90",
         "SLUICE_COMMIT_INTERVAL_S": "0.5",
     }
     made = Sluice(tmp_path, ("worker", "--role", "all", "--processes", "4"), environ)
@@ -152,6 +152,8 @@ def test_one_of_four_processes_killed_is_back_as_the_member_it_was_and_the_other
     (lost,) = (number for number, worker in before.items() if worker == victim)
     killed = [0.0, 0.0]
 
+    said = len(four.err)
+
     def kill() -> None:
         killed[0] = time.monotonic()
         os.kill(pid_of(victim), signal.SIGKILL)
@@ -176,6 +178,7 @@ def test_one_of_four_processes_killed_is_back_as_the_member_it_was_and_the_other
         n: w for n, w in before.items() if n != lost
     }, "no partition of the others moved"
     assert pid_of(after[lost]) != pid_of(victim)
+    assert "rebalancing" not in four.err[said:]
     assert others < REBALANCE_MS
     assert len(URL.findall(four.out)) == 5, "one of them was started again"
     assert re.search(r"worker \d ended with -9, again in 1 s", four.err)
