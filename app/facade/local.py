@@ -33,9 +33,15 @@ Answers = dict[int, dict[str, Any]]
 
 
 class Local:
-    """The questions (see `app/cluster/peers.py`). `figures` comes from the sampler."""
+    """The questions (see `app/cluster/peers.py`). `figures` comes from the sampler, `more` from
+    other areas."""
 
-    def __init__(self, parts: Parts, figures: Callable[[dict[str, Any]], Awaitable[Any]]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        figures: Callable[[dict[str, Any]], Awaitable[Any]],
+        more: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]],
+    ) -> None:
         self._parts = parts
         self.questions: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "totals": self.totals,
@@ -43,6 +49,7 @@ class Local:
             "seen": self.seen,
             "rows": self.rows,
             "figures": figures,
+            **more,
         }
 
     def _open(self) -> dict[int, ShardProcessor]:

@@ -8,8 +8,9 @@ import msgspec
 
 from app.web.api.aggregators import SessionOut
 from app.web.api.dead_letters import DeadLetterOut
+from app.web.api.sinks import SinkLetterOut
 from config.names import Names
-from config.topics import AGGREGATES, AUDIT, CONFIG, DEAD_LETTERS, USAGE
+from config.topics import AGGREGATES, AUDIT, CONFIG, DEAD_LETTERS, SINK_LETTERS, USAGE
 
 REF = "#/components/schemas/{name}"
 
@@ -54,6 +55,7 @@ CHANNELS: Sequence[Channel] = (
     Channel(AGGREGATES, "send", "session key", "flushed sessions for billing", SessionOut),
     Channel(AUDIT, "send", "session key", "expiries and operator actions", SessionOut),
     Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", Letter),
+    Channel(SINK_LETTERS, "send", "sink", "what targets refused for good", SinkLetterOut),
 )
 
 

@@ -13,6 +13,7 @@ from app.web.api import (
     records_in,
     records_out,
     reference,
+    sinks,
     tables,
     topics,
 )
@@ -29,6 +30,7 @@ ROUTES: tuple[Route, ...] = (
     *explanations.ROUTES,
     *dead_letters.ROUTES,
     *dead_letter_replay.ROUTES,
+    *sinks.ROUTES,
     *tables.ROUTES,
     *overview.ROUTES,
     *health.ROUTES,
