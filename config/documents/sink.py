@@ -71,7 +71,8 @@ def _aggregators(value: object, at: At) -> tuple[str, ...] | None:
 
 
 def _variable(value: object, at: At) -> str | None:
-    if isinstance(value, str) and _VARIABLE.fullmatch(value):
+    secret = isinstance(value, str) and value.startswith("whsec_")
+    if isinstance(value, str) and _VARIABLE.fullmatch(value) and not secret:
         return value
     at.refuse("…", "the name of an environment variable that holds it, like BILLING_SECRET")
     return None

@@ -179,12 +179,12 @@ class MySqlTarget:
             db=unquote(url.path.strip("/")),
             charset="utf8mb4",
             autocommit=False,
-            sql_mode=f"'{MODE}'",
             connect_timeout=document.timeout_ms / 1000,
             init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         )
         try:
             async with connection.cursor() as cursor:
+                await cursor.execute(f"SET SESSION sql_mode = '{MODE}', sql_notes = 0")
                 for statement in (
                     sql.create_table(document.table, document.columns),
                     sql.create_positions(),

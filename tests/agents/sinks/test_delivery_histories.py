@@ -46,7 +46,7 @@ def records(partition: int, fates: list[str]) -> list[dict[str, Any] | bytes]:
     return found
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(histories())
 def test_every_record_gets_there_and_the_counts_are_exact(history: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
