@@ -210,7 +210,7 @@ class World:
     def letters(self) -> list[dict[str, Any]]:
         """The sinks' dead letters, each once."""
         rows = self.log.rows.get(("sink-dead-letters", 0), [])
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         for row in rows:
             letter = json.loads(row[3] or b"")
             assert found.setdefault(letter["id"], letter)["original"] == letter["original"]

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -191,7 +191,7 @@ def test_a_secret_that_is_not_there_is_told_and_never_shown(
     assert billing.calls == []
 
 
-def _redirects(to: Callable[[str], str]) -> Awaitable[tuple[Outcome, Billing, Billing]]:
+def _redirected(to: Callable[[str], str]) -> tuple[Outcome, Billing, Billing]:
     async def run() -> tuple[Outcome, Billing, Billing]:
         other = Billing()
         async with other.serve():
@@ -207,15 +207,15 @@ def _redirects(to: Callable[[str], str]) -> Awaitable[tuple[Outcome, Billing, Bi
                 await target.close()
                 return outcome, billing, other
 
-    return run()
+    return asyncio.run(run())
 
 
 def test_a_redirect_to_another_host_is_not_followed_one_on_the_same_is() -> None:
-    outcome, _, other = asyncio.run(_redirects(lambda url: url))  # type: ignore[arg-type]  # a coroutine
+    outcome, _, other = _redirected(lambda url: url)
     assert outcome.later is not None
     assert "not followed" in outcome.later.detail
     assert other.calls == []
-    outcome, billing, _ = asyncio.run(_redirects(lambda _url: "/hooks?again"))  # type: ignore[arg-type]  # a coroutine
+    outcome, billing, _ = _redirected(lambda _url: "/hooks?again")
     assert outcome.taken == {0}
     assert len(billing.calls) == 2
 
