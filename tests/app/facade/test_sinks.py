@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,26 @@ def sink(url: str) -> dict[str, Any]:
     return {"kind": "sink", "name": "hook", "http": http, "retry": retry}
 
 
-async def told(living: Living) -> SinkStatus | None:
-    found = await living.facade.sinks()
-    return found[0] if found else None
+async def until_told(living: Living, wanted: Callable[[SinkStatus], bool]) -> SinkStatus:
+    """The sink's status, once it is as wanted."""
+    seen: list[SinkStatus] = []
+
+    async def look() -> list[SinkStatus]:
+        found = await living.facade.sinks()
+        seen[:] = [one for one in found if wanted(one)]
+        return seen
+
+    await auntil(look)  # type: ignore[arg-type]  # mypy takes the coroutine for T itself
+    return seen[0]
+
+
+def _has(number: int, sink: SinkStatus) -> bool:
+    return sink.total("accepted") == number
+
+
+def failing(sink: SinkStatus) -> bool:
+    """Whether it has tried a few times."""
+    return sink.trouble is not None and sink.trouble.attempts >= 3
 
 
 def test_totals_troubles_and_what_was_taken(tmp_path: Path) -> None:
@@ -33,14 +52,7 @@ def test_totals_troubles_and_what_was_taken(tmp_path: Path) -> None:
             rows = [(b"k", json.dumps(value).encode(), None, ()) for value in values]
             await living.log.append("aggregates", 0, rows)
 
-            async def failing() -> bool:
-                found = await told(living)
-                trouble = None if found is None else found.trouble
-                return trouble is not None and trouble.attempts >= 3
-
-            await auntil(failing)
-            found = await told(living)
-            assert found is not None
+            found = await until_told(living, failing)
             assert (found.state, found.target) == ("failing", billing.url)
             assert found.trouble is not None
             assert "503" in found.trouble.detail
@@ -50,13 +62,7 @@ def test_totals_troubles_and_what_was_taken(tmp_path: Path) -> None:
             ]
             answers.pop("late")
 
-            async def done() -> bool:
-                found = await told(living)
-                return found is not None and found.state == "caught up"
-
-            await auntil(done)
-            found = await told(living)
-            assert found is not None
+            found = await until_told(living, lambda one: one.state == "caught up")
             counts = {
                 name: found.total(name) for name in ("sent", "accepted", "refused", "waiting")
             }
@@ -90,12 +96,8 @@ def test_counts_go_on_through_a_restart(tmp_path: Path) -> None:
                     await living.facade.put_document("sink", "hook", sink(billing.url), ME, 5.0)
                     row = (b"k", json.dumps({"id": str(life)}).encode(), None, ())
                     await living.log.append("aggregates", 0, [row])
-
-                    async def done(living: Living = living, life: int = life) -> bool:
-                        found = await told(living)
-                        return found is not None and found.total("accepted") == life + 1
-
-                    await auntil(done)
+                    number = life + 1
+                    await until_told(living, partial(_has, number))
         assert [call.id for call in billing.calls] == ["0", "1"]
 
     asyncio.run(run())
