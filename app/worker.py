@@ -108,6 +108,7 @@ class Worker:
             instance_id=self._member(),
         )
         self.app.on_partitions_assigned.connect(self._on_assigned, weak=False)
+        self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         self._pumps = Pumps(self._take, self.fail, self._still)
         self.app.finalize()
         await self._subscribe()
@@ -227,6 +228,9 @@ class Worker:
         await self.sinks.assign({tp.partition for tp in assigned if tp.topic == lanes})
         self.assigned = True
 
+    async def _on_revoked(self, _app: Any, _revoked: set[Any], **_: Any) -> None:
+        await self.sinks.pause()
+
     def _still(self, message: Any) -> bool:
         """Whether the assignment under which the batch came is in force; False while partitions are
         being revoked.
@@ -309,6 +313,8 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "sinks"):
+            await self.sinks.close()  # before another worker gets what was ours
         if self.app is not None:
             if self.failure is not None:
                 await self._pumps.stop()
@@ -316,8 +322,6 @@ class Worker:
             await self._pumps.stop()
         for _, task in self._subscribed.values():
             task.cancel()
-        if hasattr(self, "sinks"):
-            await self.sinks.close()
         if hasattr(self, "engine"):
             await self.engine.stop()
         await self.log.stop()

@@ -99,6 +99,12 @@ class SinkLog:
             await self._append(changes)
 
     async def _append(self, changes: list[Change]) -> None:
+        """Goes on when its caller is cancelled: what the log has must be known here, too."""
+        writing = asyncio.create_task(self._write(changes))
+        writing.add_done_callback(_seen)
+        await asyncio.shield(writing)
+
+    async def _write(self, changes: list[Change]) -> None:
         async with self._one_writer:
             await self.changelog.append(changes)
             self._take(changes)
@@ -127,6 +133,12 @@ class SinkLog:
                 self.refused.get(at, {}).pop(int(parts[3]), None)
             elif kind == REFUSED and body is not None:
                 self.refused.setdefault(at, {})[int(parts[3])] = body.decode()
+
+
+def _seen(writing: asyncio.Task[None]) -> None:
+    """Whoever waits for it gets what it raised; nobody may."""
+    if not writing.cancelled():
+        writing.exception()
 
 
 def _place_change(key: Key, place: Place) -> Change:

@@ -77,6 +77,7 @@ class SinkLanes:
         self._lanes: dict[int, Lane] = {}
         self._sinks: dict[tuple[str, int], Sink] = {}
         self._one_change = asyncio.Lock()
+        self._paused = False
         self._count = 0
         self._tidied_s = 0.0
         self._known: dict[tuple[str, int], Version] = {}
@@ -87,8 +88,18 @@ class SinkLanes:
         """The lanes that are open here."""
         return dict(sorted(self._lanes.items()))
 
+    async def pause(self) -> None:
+        """Ends all lines until the next `assign`: partitions are being given out anew, and another
+        worker may have ours at any moment."""
+        self._paused = True
+        tasks = [entry[2] for lane in self._lanes.values() for entry in lane.lines.values()]
+        for lane in self._lanes.values():
+            lane.lines.clear()
+        await asyncio.gather(*map(_end, tasks))
+
     async def assign(self, numbers: set[int]) -> None:
         """Makes exactly these this worker's. Lanes kept go on, unless somebody else had them."""
+        self._paused = False
         async with self._one_change:
             for number, lane in list(self._lanes.items()):
                 if number not in numbers or not await lane.log.still_ours():
@@ -114,7 +125,7 @@ class SinkLanes:
                 for at in [at for at in lane.lines if mine.get(at) != lane.lines[at][0]]:
                     await _end(lane.lines.pop(at)[2])
                 for at, version in mine.items():
-                    if at not in lane.lines:
+                    if at not in lane.lines and not self._paused:
                         self._start(lane, at, version)
             await self._tidy()
 

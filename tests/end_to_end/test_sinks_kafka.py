@@ -60,6 +60,38 @@ def test_another_worker_goes_on_where_a_killed_one_was(
                 worker.close()
 
 
+def test_a_worker_that_joins_takes_lanes_and_stops_nobody(
+    kafka: str, tmp_path: Path, unique: Callable[[str], str]
+) -> None:
+    app = unique("app")
+    environ = {
+        "SLUICE_STREAM": kafka,
+        "SLUICE_APP_ID": app,
+        "SLUICE_TOPIC_PREFIX": f"{app}.",
+        "SLUICE_CLUSTER_SECRET": "between us",
+        "SLUICE_SESSION_TIMEOUT_S": "5",
+        "HOOK": SECRET,
+    }
+    billing = Billing()
+    one = Sluice(tmp_path / "one", ("worker", "--role", "all"), environ)
+    two = Sluice(tmp_path / "two", ("worker", "--role", "sinks"), environ)
+    with serving(billing):
+        try:
+            one.start()
+            http = {"url": billing.url, "secret": "HOOK", "concurrency": 1}
+            one.apply({"kind": "sink", "name": "hook", "http": http})
+            records = [{"id": f"r{n}"} for n in range(1500)]
+            assert one.send(records, "aggregates").status < 300
+            until(lambda: len(billing.took) > 50, PATIENCE_S)
+            two.start()  # while records are on their way
+            until(lambda: len(set(billing.took)) == len(records), PATIENCE_S)
+            until(lambda: totals(two) == {"accepted": len(records), "waiting": 0}, PATIENCE_S)
+            assert "starts afresh" not in one.err + two.err
+        finally:
+            one.close()
+            two.close()
+
+
 def _has(billing: Billing, number: int) -> bool:
     return len(delivered(billing)) == number
 
