@@ -225,7 +225,7 @@ class Worker:
         self._control = None
         await self.engine.assign({(tp.topic, tp.partition) for tp in assigned})
         lanes = self.names.changelog("sinks")
-        await self.sinks.assign({tp.partition for tp in assigned if tp.topic == lanes})
+        self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         self.assigned = True
 
     async def _on_revoked(self, _app: Any, _revoked: set[Any], **_: Any) -> None:

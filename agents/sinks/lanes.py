@@ -78,6 +78,8 @@ class SinkLanes:
         self._sinks: dict[tuple[str, int], Sink] = {}
         self._one_change = asyncio.Lock()
         self._paused = False
+        self._numbers: set[int] = set()
+        self._doubted = False
         self._count = 0
         self._tidied_s = 0.0
         self._known: dict[tuple[str, int], Version] = {}
@@ -97,37 +99,47 @@ class SinkLanes:
             lane.lines.clear()
         await asyncio.gather(*map(_end, tasks))
 
+    def assigned(self, numbers: set[int]) -> None:
+        """Exactly these lanes are this worker's from now on; the next `reconcile` opens them."""
+        self._numbers, self._doubted, self._paused = set(numbers), True, False
+
     async def assign(self, numbers: set[int]) -> None:
-        """Makes exactly these this worker's. Lanes kept go on, unless somebody else had them."""
-        self._paused = False
-        async with self._one_change:
-            for number, lane in list(self._lanes.items()):
-                if number not in numbers or not await lane.log.still_ours():
-                    await self._release(number)
-            for number in sorted(numbers - self._lanes.keys()):
-                changelog = Changelog(
-                    self._means.log, self._means.names.changelog("sinks"), number,
-                    self._means.worker,
-                )  # fmt: skip
-                log = SinkLog(changelog)
-                await log.open()
-                self._lanes[number] = Lane(number, log)
+        """`assigned`, and opened when it returns."""
+        self.assigned(numbers)
         await self.reconcile()
 
     async def reconcile(self) -> None:
-        """Starts and stops lines as the documents in force and the topics want it."""
-        if not self._lanes:
-            return
+        """Opens the lanes assigned; starts and stops lines as the documents in force and the topics
+        want it."""
         async with self._one_change:
+            if self._doubted and not self._paused:
+                await self._open()
+            if not self._lanes:
+                return
             wanted = await self._wanted()
             for lane in self._lanes.values():
                 mine = {at: version for at, version in wanted.items() if self._is_in(lane, at[1])}
                 for at in [at for at in lane.lines if mine.get(at) != lane.lines[at][0]]:
                     await _end(lane.lines.pop(at)[2])
                 for at, version in mine.items():
-                    if at not in lane.lines and not self._paused:
+                    if at not in lane.lines and not (self._paused or self._doubted):
                         self._start(lane, at, version)
             await self._tidy()
+
+    async def _open(self) -> None:
+        """Lanes that are no longer ours are closed; those kept go on, unless somebody else had
+        them."""
+        numbers, self._doubted = self._numbers, False
+        for number, lane in list(self._lanes.items()):
+            if number not in numbers or not await lane.log.still_ours():
+                await self._release(number)
+        for number in sorted(numbers - self._lanes.keys()):
+            changelog = Changelog(
+                self._means.log, self._means.names.changelog("sinks"), number, self._means.worker
+            )
+            log = SinkLog(changelog)
+            await log.open()
+            self._lanes[number] = Lane(number, log)
 
     def _is_in(self, lane: Lane, partition: int) -> bool:
         return partition % self._count == lane.number

@@ -183,7 +183,7 @@ class World:
             await lanes.assign(set(range(PARTITIONS)))
             while not failed and not until(lanes):
                 assert asyncio.get_running_loop().time() < deadline, lanes.lines()
-                await asyncio.sleep(0.001)
+                await _breath()
                 await lanes.reconcile()
         except Killed as killed:
             failed.append(killed)
@@ -215,6 +215,14 @@ class World:
             letter = json.loads(row[3] or b"")
             assert found.setdefault(letter["id"], letter)["original"] == letter["original"]
         return list(found.values())
+
+
+async def _breath() -> None:
+    """Lets the lines run for a moment."""
+    loop = asyncio.get_running_loop()
+    woken = loop.create_future()
+    loop.call_later(0.001, woken.cancel)
+    await asyncio.gather(woken, return_exceptions=True)
 
 
 def totals(lanes: Lanes, name: str) -> Counts:
