@@ -43,6 +43,7 @@ from app.shapes import (
     Worker,
 )
 from app.since import Since
+from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
 from connectors.streams.base import Row
 from domain.errors import SluiceError
@@ -276,6 +277,14 @@ class Backend(Protocol):
         `wait_s` is over. The same `change.idempotency_key` asks for no further letters; it raises
         IdempotencyConflict for other filters. With `dry_run` nothing is written.
         """
+
+    # Sinks
+
+    async def sinks(self) -> Sequence[SinkStatus]:
+        """The sinks in force, by name."""
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        """What became of each id, in order; None when there is no such sink."""
 
     # Topics
 

@@ -15,6 +15,8 @@ from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
 from agents.pumps import Pumps
+from agents.sinks.lanes import Means, SinkLanes
+from app import listening
 from app.membership import Membership
 from app.topic_specs import spec_of
 from config.clock import Clock, clock_from, system_ms
@@ -22,6 +24,7 @@ from config.documents.registry import load_document
 from config.names import Names
 from config.settings import Settings
 from config.topics import Topics
+from connectors.outbound import Outbound
 from connectors.streams import open_log
 from connectors.streams.base import Log
 from connectors.streams.faust_app import make_app
@@ -29,6 +32,7 @@ from connectors.streams.faust_schema import BatchSchema
 from domain.aggregation.document import Aggregator
 from domain.aggregation.limit import Limit
 from domain.errors import SluiceError
+from domain.sinks.document import Sink
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
 from tables.formats import SHARD
@@ -36,7 +40,7 @@ from tables.shard import Shard
 from tables.store import RocksStore
 
 logger = logging.getLogger(__name__)
-ROLES = ("route", "aggregate", "console")
+ROLES = ("route", "aggregate", "sinks", "console")
 FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
 
@@ -101,6 +105,7 @@ class Worker:
         )
         await self.engine.start()
         membership = self._membership
+        self.sinks = self._make_sinks()
         self.app = make_app(
             self.settings,
             self.log,
@@ -109,6 +114,7 @@ class Worker:
             instance_id=None if membership is None else membership.begin(self.wanted()),
         )
         self.app.on_partitions_assigned.connect(self._on_assigned, weak=False)
+        self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         self._pumps = Pumps(self._take, self.fail, self._still)
         self.app.finalize()
         await self._subscribe()
@@ -139,6 +145,25 @@ class Worker:
         if isinstance(loaded, Aggregator):
             await self._make_input(loaded.input)
             await self.log.ensure_topic(spec_of(self.topics.output_topic(loaded.output.topic)))
+        if isinstance(loaded, Sink):
+            await self.log.ensure_topic(spec_of(self.topics.output_topic(loaded.input)))
+
+    def _make_sinks(self) -> SinkLanes:
+        settings = self.settings
+        local = listening.is_loopback(listening.place(settings).host)
+        means = Means(
+            log=self.log,
+            names=self.names,
+            clock=self.clock,
+            documents=self.documents,
+            worker=self.id,
+            outbound=Outbound(settings.outbound_allow, loopback=local),
+            environ=os.environ,
+            folder=settings.data_dir / "tables" / settings.app_id,
+            send=self.engine.send,
+            fail=self._fail_now,
+        )
+        return SinkLanes(means)
 
     def _make_shard(self, number: int, folds: Folds) -> Shard:
         path = self.settings.data_dir / "tables" / self.settings.app_id / f"sessions-{number}"
@@ -163,6 +188,8 @@ class Worker:
         found = {self.names.topic("config")}
         if "aggregate" in self.roles:
             found.add(self.names.sessions_in)
+        if "sinks" in self.roles:
+            found.add(self.names.changelog("sinks"))
         for name in self.documents.known_inputs():
             keyed = any(
                 rule.document.keyed_by
@@ -180,7 +207,7 @@ class Worker:
         if wanted - self._subscribed.keys():
             await self.engine.refresh_topics()
             for name in wanted - self._subscribed.keys():
-                if name == self.names.topic("config") or name == self.names.sessions_in:
+                if name == self.names.topic("config") or self.names.is_internal(name):
                     continue
                 await self._make_input(self.names.public(name))
         for name in wanted - self._subscribed.keys():
@@ -198,7 +225,12 @@ class Worker:
     async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
         self._control = None
         await self.engine.assign({(tp.topic, tp.partition) for tp in assigned})
+        lanes = self.names.changelog("sinks")
+        self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         self.assigned = True
+
+    async def _on_revoked(self, _app: Any, _revoked: set[Any], **_: Any) -> None:
+        await self.sinks.pause()
 
     def _still(self, message: Any) -> bool:
         """Whether the assignment under which the batch came is in force; False while partitions are
@@ -225,6 +257,8 @@ class Worker:
             await control.apply(partition, items)
             await self._follower.catch_up()
             return
+        if topic == self.names.changelog("sinks"):
+            return  # being assigned its partitions is all that it is consumed for
         await self.engine.take(topic, partition, items, still)
 
     # Timers
@@ -234,6 +268,7 @@ class Worker:
             await self._follower.catch_up()
             await self._subscribe()
             self._note_membership()
+            await self.sinks.reconcile()
             await asyncio.sleep(FOLLOW_S)
 
     def _note_membership(self) -> None:
@@ -286,6 +321,8 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "sinks"):
+            await self.sinks.close()  # before another worker gets what was ours
         if self.app is not None:
             if self.failure is not None:
                 await self._pumps.stop()

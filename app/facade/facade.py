@@ -32,11 +32,13 @@ from app.facade.retractions import Retractions
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
+from app.facade.sinks import Sinks
 from app.facade.tables import Tables
 from app.facade.topics import TopicsArea
 from app.facade.totals import ControlTotals
 from app.facade.trials import aggregator_of, tried
 from app.since import Since
+from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
 from connectors.streams.base import Row, StreamError
 
@@ -54,7 +56,8 @@ class Facade:
         self._parts = parts
         self._crash = crash
         self._sampler = Sampler(parts, crash)
-        self.local = Local(parts, Figures(parts, self._sampler).tell)
+        self._sinks = Sinks(parts)
+        self.local = Local(parts, Figures(parts, self._sampler).tell, self._sinks.questions)
         self._peers = Peers(parts.members, self.local.questions, secret)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
@@ -75,8 +78,12 @@ class Facade:
         self._topics = TopicsArea(parts)
         self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
-        self._figured = Figured(parts, self._peers, owners, self._routes, self._letters)
-        self._metrics = Metrics(parts, self._sampler, self._routes, self._totals, self._documents)
+        self._figured = Figured(
+            parts, self._peers, owners, self._routes, self._letters, self._sinks
+        )
+        self._metrics = Metrics(
+            parts, self._sampler, self._routes, self._totals, self._documents, self._sinks
+        )
         self._previews = Previews(parts)
         self._explanations = Explanations(
             parts, owners, self._routes, self._letters, self._sessions
@@ -283,6 +290,14 @@ class Facade:
         if dry_run:
             return await self._replays.tried(where)
         return await self._replays.replay(where, change, wait_s)
+
+    # Sinks
+
+    async def sinks(self) -> Sequence[SinkStatus]:
+        return await self._sinks.all(self._peers)
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        return await self._sinks.taken(self._peers, name, ids)
 
     # Topics
 

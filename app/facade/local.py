@@ -35,9 +35,15 @@ Answers = dict[int, dict[str, Any]]
 
 
 class Local:
-    """The questions (see `app/cluster/peers.py`). `figures` comes from the sampler."""
+    """The questions (see `app/cluster/peers.py`). `figures` comes from the sampler, `more` from
+    other areas."""
 
-    def __init__(self, parts: Parts, figures: Callable[[dict[str, Any]], Awaitable[Any]]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        figures: Callable[[dict[str, Any]], Awaitable[Any]],
+        more: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]],
+    ) -> None:
         self._parts = parts
         commanded = Commanded(parts)
         self.questions: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
@@ -50,6 +56,7 @@ class Local:
             "figures": figures,
             "count": commanded.count,
             "commands": commanded.commands,
+            **more,
         }
 
     def _open(self) -> dict[int, ShardProcessor]:

@@ -80,11 +80,15 @@ def said(pattern: str, paths: Iterable[str]) -> bool:
     return False
 
 
+# server -> the fixture that gives its address, where that has another name
+FIXTURES = {"mysql": "mysql_url"}
+
+
 def bring_up(tests: Sequence[str]) -> tuple[list[str], list[str]]:
     """Starts what `tests` need: the servers started here, and why others can't be had."""
     started, missing = [], []
     for name in servers.SERVERS:
-        if asked_for(name, tests):
+        if asked_for(FIXTURES.get(name, name), tests):
             try:
                 if servers.start(name, fresh=True):
                     started.append(name)

@@ -12,6 +12,7 @@ from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Retractio
 from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
+from app.sink_shapes import SinkPart, SinkStatus, Taken
 from config.documents.base import DocumentError, Problem
 from config.documents.registry import load_document
 from connectors.streams.base import Row, UnknownTopic
@@ -22,6 +23,7 @@ from tests.app.web.fake_commands import FakeCommands
 Size = Literal["none", "little", "big"]
 # size -> open sessions
 OPEN = {"none": 0, "little": 3, "big": 10_204_551}
+SINK = "data-per-account"  # named as the aggregator is that it takes records of
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
@@ -327,6 +329,23 @@ class FakeBackend(FakeCommands):
                                    count, count - 1 if n == 0 else count, now - 60_000 * (n + 1))
             for n, reason in enumerate(made.REASONS)
         ]  # fmt: skip
+
+    async def sinks(self) -> Sequence[SinkStatus]:
+        if self.size == "none":
+            return []
+        parts = [
+            SinkPart(0, 1_204, 1_204, 1_200, 4, 0, 12),
+            SinkPart(1, 990, 991, 990, 0, 17, 3, detail="answered 503", attempts=4, since_ms=0),
+        ]
+        to = "https://billing.example/hooks"
+        return [SinkStatus(SINK, 2, "http", to, "aggregates", parts)]
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        if name != SINK:
+            return None
+        return [Taken(i, "taken", 0, 7) if i == "known" else Taken(i, "unknown") for i in ids]
+
+    # Topics
 
     async def topics(self) -> Sequence[shapes.TopicInfo]:
         return [shapes.TopicInfo(name, 4, "records") for name in self.records]
