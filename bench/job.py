@@ -81,7 +81,7 @@ async def fill(
     return topic, expected
 
 
-def document(topic: str, keyed: bool) -> dict[str, object]:
+def document(topic: str, keyed: bool, event_id: bool = False) -> dict[str, object]:
     """The job as an aggregator document."""
     found: dict[str, object] = {
         "kind": "aggregator",
@@ -98,4 +98,6 @@ def document(topic: str, keyed: bool) -> dict[str, object]:
     }
     if keyed:
         found["keyed_by"] = ["account"]
+    if event_id:
+        found["event_id"] = "id"
     return found

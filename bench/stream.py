@@ -99,7 +99,7 @@ async def environ_of(
             "SLUICE_DATA_DIR": str(folder / "data"),
             "SLUICE_WEB_PORT": "0",
         }
-        body = document(topic, system.keyed)
+        body = document(topic, system.keyed, system.event_id)
         message = {"kind": "aggregator", "name": "j1", "document": body}
         await _empty_config(log, plan.broker)
         await log.append("config", 0, [(b"aggregator/j1", json.dumps(message).encode(), None, ())])

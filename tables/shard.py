@@ -46,6 +46,7 @@ from tables.layout import (
     unpack_totals,
     wake_key,
 )  # fmt: skip
+from tables.sights import Sights, sights
 from tables.store import KeyedStore
 
 Output = tuple[str, bytes | None, bytes]
@@ -158,17 +159,9 @@ class Shard:
             if gone is not None:
                 rows[key].applied = [list(position) for position in gone[1]]
 
-    def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
-        """First sights [topic, partition, offset, timestamp, forget at] of those event ids that are
-        known under the key.
-        """
-        ids = list(event_ids)
-        found = self.store.get_many([seen_key(row_key, event_id) for event_id in ids])
-        return {
-            event_id: decode_any(data)
-            for event_id, data in zip(ids, found, strict=True)
-            if data is not None
-        }
+    def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> Sights:
+        """The first sights of those event ids that are known under the key."""
+        return sights(self.store, [(row_key, event_id) for event_id in event_ids]).get(row_key, {})
 
     def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes, Row]]:
         """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in the order of
