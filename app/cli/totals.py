@@ -1,12 +1,17 @@
-"""`sluice totals [AGGREGATOR]`: the control totals; exit 1 when one does not balance."""
+"""`sluice totals [AGGREGATOR]`: the control totals, now or of a day; exit 1 when one does not
+balance.
+"""
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from app.cli.command import Command, Context
+from app.cli.day import reconcile
 from app.cli.http import segment
 from app.cli.output import Cell
+from domain.errors import UsageError
 
 PLACES = ("in", "open", "flushed", "duplicates", "rejected", "expired", "deleted")
 
@@ -14,11 +19,24 @@ PLACES = ("in", "open", "flushed", "duplicates", "rejected", "expired", "deleted
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("aggregator", metavar="AGGREGATOR", nargs="?", help="else all")
+    parser.add_argument(
+        "--day", metavar="D", help="the daily reconciliation of a UTC day like 2024-09-03"
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="write the day there, renamed into place: .json or .csv",
+    )
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """Exit 1 when totals do not balance."""
     out = context.out
+    if arguments.day is not None:
+        return reconcile(context, arguments.day, arguments.aggregator, arguments.output)
+    if arguments.output is not None:
+        raise UsageError("--output is for a day: expected --day D beside it")
     if arguments.aggregator is None:
         found = context.client.get("/api/totals")
         items: list[dict[str, Any]] = found["items"]

@@ -4,12 +4,20 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from app import history_shapes, shapes
+from app.backend import Unavailable
 from app.cluster.peers import Peers
+from app.command_shapes import Commanded
+from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
+from app.facade.backups import Backups
+from app.facade.commands import Commands
+from app.facade.completeness import Completeness
+from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
 from app.facade.explain import Explanations
 from app.facade.figures import Figures
 from app.facade.health import readiness
+from app.facade.ledger import Ledger
 from app.facade.letters import Letters
 from app.facade.local import Local
 from app.facade.metrics import Metrics
@@ -19,14 +27,18 @@ from app.facade.parts import Parts
 from app.facade.previews import Previews
 from app.facade.records import Records
 from app.facade.replays import Replays
+from app.facade.resend import Resend
+from app.facade.retractions import Retractions
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
+from app.facade.sinks import Sinks
 from app.facade.tables import Tables
 from app.facade.topics import TopicsArea
 from app.facade.totals import ControlTotals
 from app.facade.trials import aggregator_of, tried
 from app.since import Since
+from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
 from connectors.streams.base import Row, StreamError
 
@@ -44,7 +56,8 @@ class Facade:
         self._parts = parts
         self._crash = crash
         self._sampler = Sampler(parts, crash)
-        self.local = Local(parts, Figures(parts, self._sampler).tell)
+        self._sinks = Sinks(parts)
+        self.local = Local(parts, Figures(parts, self._sampler).tell, self._sinks.questions)
         self._peers = Peers(parts.members, self.local.questions, secret)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
@@ -52,17 +65,31 @@ class Facade:
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
         self._sessions = Sessions(parts, owners)
+        self._commands = Commands(parts, owners, self._appends)
         self._totals = ControlTotals(parts, owners, self._routes)
+        self._ledger = Ledger(parts)
+        self._days = Days(parts, self._totals, self._ledger)
+        self._resend = Resend(parts, self._ledger)
+        self._retractions = Retractions(parts, owners)
+        self._completeness = Completeness(
+            parts, owners, self._ledger, self._sessions, self._letters, self._totals
+        )
         self._records = Records(parts)
         self._topics = TopicsArea(parts)
+        self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
-        self._figured = Figured(parts, self._peers, owners, self._routes, self._letters)
-        self._metrics = Metrics(parts, self._sampler, self._routes, self._totals, self._documents)
+        self._figured = Figured(
+            parts, self._peers, owners, self._routes, self._letters, self._sinks
+        )
+        self._metrics = Metrics(
+            parts, self._sampler, self._routes, self._totals, self._documents, self._sinks
+        )
         self._previews = Previews(parts)
         self._explanations = Explanations(
             parts, owners, self._routes, self._letters, self._sessions
         )
         self._task: asyncio.Task[None] | None = None
+        self._one_reconciler = asyncio.Lock()
 
     async def start(self) -> None:
         """Begins to sample and to follow."""
@@ -80,6 +107,7 @@ class Facade:
         await self._previews.stop()
         await self._peers.stop()
         await self._letters.stop()
+        await self._ledger.stop()
         await self._appends.stop()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -94,13 +122,27 @@ class Facade:
         while True:
             try:
                 await self._letters.catch_up()
+                await self.reconcile()
                 if clock() - tidied > TIDY_S:
                     tidied = clock()
                     await self._letters.prune()
+                    await self._ledger.prune(self._parts.clock.now_ms())
                     await self._appends.forget()
-            except StreamError:
+            except (StreamError, Unavailable):
                 pass  # whoever looks is told; here the next round tries again
             await asyncio.sleep(VIEWS_S)
+
+    async def reconcile(self) -> None:
+        """Opens the day and tells of complete periods; one console of all does it."""
+        async with self._one_reconciler:
+            await self._reconcile()
+
+    async def _reconcile(self) -> None:
+        await self._ledger.catch_up()
+        consoles = [beat.id for beat in self._parts.members.live() if "console" in beat.roles]
+        if min(consoles, default="") == self._parts.worker:
+            await self._days.open_day()
+            await self._completeness.look()
 
     # Health
 
@@ -194,6 +236,41 @@ class Facade:
     async def totals(self, aggregator: str | None) -> Sequence[shapes.Totals]:
         return await self._totals.of(aggregator)
 
+    async def day_totals(self, day: str, aggregator: str | None) -> Day:
+        return await self._days.of(day, aggregator)
+
+    async def resend_flush(self, flush_id: str, change: shapes.Change) -> Resent | None:
+        return await self._resend.flush(flush_id, change)
+
+    async def retract_event(
+        self,
+        aggregator: str,
+        event_id: object,
+        group: Mapping[str, object],
+        change: shapes.Change,
+    ) -> Retracted | None:
+        return await self._retractions.event(aggregator, event_id, group, change)
+
+    # Commands
+
+    async def count_command(
+        self, aggregator: str, action: str, asked: Mapping[str, object], change: shapes.Change
+    ) -> Commanded | None:
+        return await self._commands.count(aggregator, action, asked, change)
+
+    async def give_command(
+        self,
+        aggregator: str,
+        action: str,
+        asked: Mapping[str, object],
+        change: shapes.Change,
+        wait_s: float,
+    ) -> Commanded | None:
+        return await self._commands.give(aggregator, action, asked, change, wait_s)
+
+    async def command(self, aggregator: str, command_id: str) -> Commanded | None:
+        return await self._commands.outcome(aggregator, command_id)
+
     # Dead letters
 
     async def dead_letters(
@@ -213,6 +290,14 @@ class Facade:
         if dry_run:
             return await self._replays.tried(where)
         return await self._replays.replay(where, change, wait_s)
+
+    # Sinks
+
+    async def sinks(self) -> Sequence[SinkStatus]:
+        return await self._sinks.all(self._peers)
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        return await self._sinks.taken(self._peers, name, ids)
 
     # Topics
 
@@ -242,3 +327,6 @@ class Facade:
         self, table: str, prefix: str, limit: int, cursor: str | None
     ) -> shapes.Page[shapes.TableRow] | None:
         return await self._tables.rows(table, prefix, limit, cursor)
+
+    async def back_up(self, *, stream: bool) -> shapes.BackedUp:
+        return await self._backups.make(stream=stream)

@@ -3,7 +3,7 @@
 import sqlite3
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -98,6 +98,12 @@ class Letters:
         row = await self.view.run(_one, letter_id)
         return None if row is None else DeadLetter(*row)
 
+    async def waiting(self, aggregator: str, inputs: Collection[str], since_ms: int) -> bool:
+        """Whether a letter of the aggregator, or of none in particular on one of these topics, from
+        then on waits to be replayed."""
+        await self.view.catch_up()
+        return await self.view.run(_waiting, aggregator, inputs, since_ms)
+
     async def counts(self) -> list[DeadLetterCount]:
         """See `Backend.dead_letter_counts`."""
         await self.view.catch_up()
@@ -185,6 +191,18 @@ def tests_of(where: Mapping[str, str]) -> tuple[str, list[str]]:
     if "replayed" in where:
         tests += f" AND replayed_at IS {'NOT ' if where['replayed'] == 'yes' else ''}NULL"
     return tests, arguments
+
+
+def _waiting(
+    connection: sqlite3.Connection, aggregator: str, inputs: Collection[str], since_ms: int
+) -> bool:
+    marks = ", ".join("?" * len(inputs))
+    found = connection.execute(
+        "SELECT 1 FROM letters WHERE replayed_at IS NULL AND at >= ? AND"
+        f" (aggregator = ? OR (aggregator IS NULL AND topic IN ({marks}))) LIMIT 1",
+        (since_ms, aggregator, *inputs),
+    )
+    return found.fetchone() is not None
 
 
 def _one(connection: sqlite3.Connection, letter_id: str) -> Any:

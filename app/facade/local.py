@@ -10,12 +10,14 @@ from typing import Any
 
 from agents.aggregate import ShardProcessor
 from app.facade import shown
-from app.facade.keys import matches, within
+from app.facade.commanded import Commanded
 from app.facade.parts import Parts
 from domain.aggregation.instants import parse_instant
+from domain.aggregation.keys import matches, within
 from domain.aggregation.rule import split_row_key
+from domain.aggregation.session import is_withdrawn
 from tables.codec import decode_row
-from tables.layout import ROW, WAKE, instant_bytes, pack_totals
+from tables.layout import ROW, SEEN, WAKE, decode_any, instant_bytes, pack_totals
 from tables.letters import is_letter
 from tables.shard import Shard
 
@@ -25,6 +27,7 @@ _FIRST = "0001-01-01T00:00:00.000Z"
 _LASTS = [f"9999-12-{day}T23:59:59.999Z" for day in (31, 30, 29, 28)]
 _WHOLE = (4, 7, 10, 13, 16, 19, 23, 24)  # characters after which a part of an instant ends
 _ROWS_END = bytes([ROW[0] + 1])
+_SIGHTS_END = bytes([SEEN[0] + 1])
 
 ROWS_TABLES = ("sessions", "due")
 
@@ -33,16 +36,29 @@ Answers = dict[int, dict[str, Any]]
 
 
 class Local:
-    """The questions (see `app/cluster/peers.py`). `figures` comes from the sampler."""
+    """The questions (see `app/cluster/peers.py`). `figures` comes from the sampler, `more` from
+    other areas."""
 
-    def __init__(self, parts: Parts, figures: Callable[[dict[str, Any]], Awaitable[Any]]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        figures: Callable[[dict[str, Any]], Awaitable[Any]],
+        more: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]],
+    ) -> None:
         self._parts = parts
+        commanded = Commanded(parts)
         self.questions: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "totals": self.totals,
+            "settled": self.settled,
+            "sights": self.sights,
+            "withdrawn": self.withdrawn,
             "sessions": self.sessions,
             "seen": self.seen,
             "rows": self.rows,
             "figures": figures,
+            "count": commanded.count,
+            "commands": commanded.commands,
+            **more,
         }
 
     def _open(self) -> dict[int, ShardProcessor]:
@@ -52,6 +68,40 @@ class Local:
         """Control totals by aggregator, packed."""
         return {
             number: {"epoch": epoch_of(one.shard), "totals": pack_totals(one.shard.totals)}
+            for number, one in self._open().items()
+        }
+
+    async def settled(self, _: dict[str, Any]) -> Answers:
+        """`effective_now`, and how many outputs are decided and not known to be out: `unsent`."""
+        return {
+            number: {
+                "epoch": epoch_of(one.shard),
+                "effective_now": one.shard.marks.effective_now,
+                "unsent": one.shard.numbered - one.shard.marks.sent,
+            }
+            for number, one in self._open().items()
+        }
+
+    async def sights(self, asked: dict[str, Any]) -> Answers:
+        """First sights of an event id: `event_id`, `exact` (a key of the store) or None for under
+        whatever session, `after`, `limit`. Rows are [key behind SEEN, sight]."""
+        event_id, exact = asked["event_id"], asked["exact"]
+
+        def take(key: bytes, value: bytes, _: Any) -> list[Any] | None:
+            return [key[1:], decode_any(value)] if key.endswith(event_id) else None
+
+        first, end = (SEEN, _SIGHTS_END) if exact is None else (exact, exact + b"\0")
+        return await self._scan([(first, end, None)], SEEN, asked, take)
+
+    async def withdrawn(self, asked: dict[str, Any]) -> Answers:
+        """Whether the session of `row_key` that counted the record at `position` was deleted or
+        expired."""
+        key, position = asked["row_key"], asked["position"]
+        return {
+            number: {
+                "epoch": epoch_of(one.shard),
+                "withdrawn": is_withdrawn(one.shard.load([key])[key], *position),
+            }
             for number, one in self._open().items()
         }
 

@@ -29,6 +29,16 @@ class ControlTotals:
     def shown(self, name: str, totals: Totals) -> Shown:
         """The totals with sums under the names of the newest version that prints them."""
         rules = self._parts.documents.rules
+        names = self.names(name)
+        shape = totals.as_json(name, names)
+        zero = {"in": 0, "open": 0, "flushed": 0, "expired": 0, "deleted": 0}
+        in_force = rules[name, max(number for known, number in rules if known == name)]
+        sums = {names[field]: zero for _, field in in_force.sums} | shape["sums"]
+        return Shown(name, shape["count"], sums, shape["balanced"])
+
+    def names(self, name: str) -> dict[str, str]:
+        """The result names of an aggregator's sums by field, those of newer versions first."""
+        rules = self._parts.documents.rules
         names: dict[str, str] = {}
         for version in sorted(number for known, number in rules if known == name):
             names |= {
@@ -36,11 +46,7 @@ class ControlTotals:
                 for slot in reversed(rules[name, version].slots)
                 if slot.operation.operation == "sum"
             }
-        shape = totals.as_json(name, names)
-        zero = {"in": 0, "open": 0, "flushed": 0, "expired": 0, "deleted": 0}
-        in_force = rules[name, max(number for known, number in rules if known == name)]
-        sums = {names[field]: zero for _, field in in_force.sums} | shape["sums"]
-        return Shown(name, shape["count"], sums, shape["balanced"])
+        return names
 
 
 def add_up(told: Told, refused: dict[str, int]) -> dict[str, Totals]:

@@ -181,7 +181,8 @@ def _operation(value: object, at: At) -> Operation | None:
         at.key("field").refuse("*", f"a dotted path: {operation} needs one, * is for {stars}")
     name = parts.optional("as", _result_name)
     scales = shape is None or shape.scale
-    scale = parts.only_with("scale", fields.whole(0, SCALE_MAX), scales, "with average")
+    rounding = " or ".join(word for word, shape in OPERATIONS.items() if shape.scale)
+    scale = parts.only_with("scale", fields.whole(0, SCALE_MAX), scales, f"with {rounding}")
     parts.close()
     if len(at.problems) > before or operation is None or field is None:
         return None

@@ -14,8 +14,7 @@ from domain.aggregation.conditions import expression, predicate
 from domain.aggregation.document import Compare
 from domain.aggregation.extract import Input
 from domain.aggregation.fold import Fold
-from domain.aggregation.numbers import EXACT
-from domain.aggregation.operations import OPERATIONS, minus, plus
+from domain.aggregation.operations import NAMES, OPERATIONS
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import Row, last_applied
 
@@ -88,7 +87,7 @@ STORE = """\
 session.count = count
 session.first = first
 session.last = latest
-session.accumulators = [{accumulators}]
+session.accumulators = [{rested}]
 source[3] = applied
 source[4] += count - base
 if latest > row.touched: row.touched = latest
@@ -118,6 +117,7 @@ ASKED = {
     "present": "if {v}:\n",
     "raw": GIVEN,
     "instant": GIVEN,
+    "distinct": GIVEN,
 }
 
 
@@ -126,9 +126,7 @@ def compile_fold(rule: Rule) -> FoldFunction:
     names: dict[str, Any] = {
         "last_applied": last_applied,
         "Decimal": Decimal,
-        "add": EXACT.add,
-        "plus": plus,
-        "minus": minus,
+        **NAMES,
     }
     inputs: dict[tuple[str, str], str] = {
         (item.kind, item.field): f"v{i}"
@@ -140,7 +138,7 @@ def compile_fold(rule: Rule) -> FoldFunction:
     for at, _ in rule.sums:
         load += f"b{at} = a{at}\n"
     store = STORE.format(
-        accumulators=accumulators,
+        rested=_rested(rule),
         rises="".join(RISE.format(at=at, j=j) for j, (at, _) in enumerate(rule.sums)),
         rise_names="".join(f"d{at}, " for at, _ in rule.sums),
     )
@@ -182,12 +180,23 @@ def compile_fold(rule: Rule) -> FoldFunction:
     return compiled
 
 
+def _rested(rule: Rule) -> str:
+    """The accumulators as a row keeps them."""
+    found = ""
+    for slot in rule.slots:
+        if slot.operation.field != "*":
+            how = OPERATIONS[slot.operation.operation]
+            for at in range(slot.at, slot.at + how.slots):
+                found += how.rest.format(a=f"a{at}") + ", "
+    return found
+
+
 def _steps(rule: Rule, inputs: dict[tuple[str, str], str]) -> str:
     """The lines of all operations, those of one input together: what is asked of it, once."""
-    event_time = "0"
+    event_time, when = "0", "timestamp"
     if rule.document.event_time is not None:
         at = inputs["event_time", rule.document.event_time]
-        event_time = f"(timestamp if {at} is None else {at})"
+        event_time = when = f"(timestamp if {at} is None else {at})"
     steps: dict[str, str] = {}
     for slot in rule.slots:
         operation = slot.operation
@@ -197,7 +206,8 @@ def _steps(rule: Rule, inputs: dict[tuple[str, str], str]) -> str:
         value = inputs[how.takes, operation.field]
         if value not in steps:
             steps[value] = ASKED[how.takes].format(v=value)
-        step = how.step.format(v=value, a=f"a{slot.at}", b=f"a{slot.at + 1}", t=event_time)
+        a, b, c = (f"a{slot.at + i}" for i in range(3))
+        step = how.step.format(v=value, a=a, b=b, c=c, t=event_time, w=when)
         steps[value] += indent(step, "    ")
     return "".join(steps.values())
 
@@ -218,7 +228,7 @@ def _leaf(names: dict[str, Any], rule: Rule, compare: Compare) -> str:
         return f"{name}(count)"
     how = OPERATIONS[slot.operation.operation]
     names[name] = predicate(compare, epoch=how.instant)
-    if how.slots == 1 and (how.numeric or how.instant) and slot.operation.operation != "count":
+    if how.compared:
         return f"{name}(a{slot.at})"
     names[f"result{slot.at}"] = lambda *held: how.result(list(held), slot.operation)
     held = ", ".join(f"a{slot.at + i}" for i in range(how.slots))

@@ -26,7 +26,7 @@ Envelope: TypeAlias = Literal["plain", "cloudevents"]
 
 DEFAULT_INPUT = "usage"
 DEFAULT_OUTPUT = "aggregates"
-DEFAULT_SCALE = 12  # digits after the point of an average
+DEFAULT_SCALE = 12  # digits after the point of what is rounded
 DEFAULT_DEDUP_DAYS = 35  # a month and the days a late file may take
 DEFAULT_TTL_DAYS = 180
 
@@ -56,6 +56,10 @@ OPERATIONS: Mapping[str, OperationShape] = MappingProxyType(
         "carry_last": OperationShape("any"),
         "date_max": OperationShape("instant"),
         "date_min": OperationShape("instant"),
+        "stddev": OperationShape("number", scale=True),
+        "unique_count": OperationShape("number"),
+        "first": OperationShape("any"),
+        "last": OperationShape("any"),
     }
 )
 

@@ -17,6 +17,7 @@ import msgspec
 
 from domain.aggregation.carried import take_carried
 from domain.aggregation.conditions import expression, fields, predicate
+from domain.aggregation.distinct import digest
 from domain.aggregation.document import Aggregator, Compare
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.numbers import (
@@ -31,7 +32,9 @@ from domain.aggregation.periods import Calendar, known_zone
 from domain.errors import Reject
 
 ABSENT = msgspec.UNSET
-Kind = Literal["number", "present", "raw", "instant", "event_time", "due", "event_id", "test"]
+Kind = Literal[
+    "number", "present", "raw", "instant", "distinct", "event_time", "due", "event_id", "test"
+]
 LIMIT = 1 << 63  # integers from here on travel as decimals
 Labels = dict[str, tuple[str, str]]
 """Text of an instant -> (label of its period, zone)."""
@@ -319,6 +322,18 @@ def _take_instant(field: str) -> Callable[[Any], Any]:
     return take
 
 
+def _take_distinct(field: str) -> Callable[[Any], Any]:
+    def take(found: Any) -> int | None:
+        if found is ABSENT or found is None:
+            return None
+        try:
+            return digest(found)
+        except Reject as error:
+            raise Reject(error.reason, f"{field}: {error.detail}") from None
+
+    return take
+
+
 def _take_due(_: str) -> Callable[[Any], Any]:
     return lambda found: parse_instant(found) if isinstance(found, str) else None
 
@@ -337,6 +352,7 @@ def _take_event_id(field: str) -> Callable[[Any, Any], bytes]:
 _TAKE: dict[str, Callable[[str], Callable[..., Any]]] = {
     "number": _take_number, "raw": take_carried, "instant": _take_instant,
     "event_time": _take_instant, "due": _take_due, "event_id": _take_event_id,
+    "distinct": _take_distinct,
 }  # fmt: skip
 
 

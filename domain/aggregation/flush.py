@@ -9,7 +9,7 @@ import msgspec
 
 from domain.aggregation.instants import print_instant
 from domain.aggregation.numbers import canonical_key, plain
-from domain.aggregation.operations import exact_json
+from domain.aggregation.operations import OPERATIONS, exact_json
 from domain.aggregation.periods import Calendar
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import NEVER, Session
@@ -92,15 +92,19 @@ def flushed_record(
     group, periods = group_of(rule, key)
     values: dict[str, Any] = {}
     parts: dict[str, Any] = {}
+    estimated: list[str] = []
     for slot in rule.slots:
         operation = slot.operation
         if operation.field == "*":
             values[operation.name] = session.count
             continue
         values[operation.name] = rule.result(slot, session.accumulators)
-        if operation.operation == "average":
-            total, n = session.accumulators[slot.at : slot.at + 2]
-            parts[operation.name] = {"sum": total, "n": n or 0}
+        how = OPERATIONS[operation.operation]
+        held = session.accumulators[slot.at : slot.at + how.slots]
+        if how.parts is not None and (flush_type or not how.bulky):
+            parts[operation.name] = how.parts(held)
+        if how.estimate is not None and how.estimate(held):
+            estimated.append(operation.name)
     record: dict[str, Any] = {
         "id": flush_id(rule, key, session),
         "aggregator": rule.name,
@@ -119,9 +123,7 @@ def flushed_record(
             "lastCall": last_call,
         },
         "explain": {
-            "rule": f"condition {rule.condition_text}"
-            if flush_type == "CONDITION"
-            else due_rule.due_text,
+            "rule": _why(rule, due_rule, session, flush_type),
             "due": None if session.due >= NEVER else print_instant(session.due),
             "sources": [
                 {
@@ -137,7 +139,15 @@ def flushed_record(
     }
     if late:
         record["late"] = True
+    if estimated:
+        record["estimated"] = estimated
     return record
+
+
+def _why(rule: Rule, due_rule: Rule, session: Session, flush_type: str) -> str:
+    if flush_type == "CONDITION":
+        return f"condition {rule.condition_text}"
+    return due_rule.due_text if session.due_version > 0 else "set by an operator"
 
 
 def enveloped(rule: Rule, record: dict[str, Any], key: bytes) -> bytes:

@@ -4,25 +4,30 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Literal
 
 from app import shapes
-from app.backend import BadCursor, FlushNotFound, IdempotencyConflict
+from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, RetractionRefused
+from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
+from app.sink_shapes import SinkPart, SinkStatus, Taken
 from config.documents.base import DocumentError, Problem
 from config.documents.registry import load_document
 from connectors.streams.base import Row, UnknownTopic
 from domain.clock import FixedClock
 from tests.app.web import made, past
+from tests.app.web.fake_commands import FakeCommands
 
 Size = Literal["none", "little", "big"]
 # size -> open sessions
 OPEN = {"none": 0, "little": 3, "big": 10_204_551}
+SINK = "data-per-account"  # named as the aggregator is that it takes records of
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
-class FakeBackend:
+class FakeBackend(FakeCommands):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
     def __init__(self, size: Size = "little", clock: FixedClock | None = None) -> None:
@@ -33,6 +38,9 @@ class FakeBackend:
         self.trouble: list[shapes.Trouble] = [made.TROUBLE] if size == "big" else []
         self.failing: Exception | None = None
         self.calls: list[str] = []
+        self.retracted: list[tuple[str, object, dict[str, object], str]] = []
+        self.resent: list[tuple[str, shapes.Change]] = []
+        super().__init__()
         # topic -> its records
         self.records: dict[str, list[shapes.Record]] = {"usage": [], "config": []}
         # Idempotency-Key -> (fingerprint, rows)
@@ -48,6 +56,10 @@ class FakeBackend:
             begun = past.running(made.DATA, "24h", made.NOW_MS)
             found = past.result({"little": 3, "big": 120}[size], made.NOW_MS)
             self.previews["p-0"] = replace(begun, id="p-0", state="done", result=found)
+
+    @property
+    def open_sessions(self) -> int:
+        return OPEN[self.size]
 
     def _documents(self) -> None:
         older = {**made.DATA, "aggregate": [{"field": "bytes", "operation": "sum"}]}
@@ -232,6 +244,37 @@ class FakeBackend:
         wanted = [name for name in names if aggregator in (None, name)]
         return [shapes.Totals(name, parts, sums, True) for name in wanted]
 
+    async def day_totals(self, day: str, aggregator: str | None) -> Day:
+        found = await self.totals(aggregator)
+        moved = [
+            DayTotals(
+                each.aggregator,
+                {"opening": 0, **each.count},
+                {name: {"opening": 0, **of} for name, of in each.sums.items()},
+                [DayFlushes("TIMEOUT", 2, 5, {"sum_bytes": Decimal("2.5")})],
+                each.balanced,
+            )
+            for each in found
+        ]
+        balanced = all(item.balanced for item in moved)
+        return Day(day, self._now(), self._now(), moved, balanced)
+
+    async def retract_event(
+        self,
+        aggregator: str,
+        event_id: object,
+        group: Mapping[str, object],
+        change: shapes.Change,
+    ) -> Retracted | None:
+        self.retracted.append((aggregator, event_id, dict(group), change.reason))
+        if event_id == "max":
+            raise RetractionRefused("nothing negative can correct max_bytes")
+        return None if aggregator == "gone" else Retracted("f1", aggregator, '["a", 1.5]', True)
+
+    async def resend_flush(self, flush_id: str, change: shapes.Change) -> Resent | None:
+        self.resent.append((flush_id, change))
+        return None if flush_id == "gone" else Resent(flush_id, "aggregates", 1, 7)
+
     async def dead_letters(
         self, where: Mapping[str, str], limit: int, cursor: str | None
     ) -> shapes.Page[shapes.DeadLetter]:
@@ -286,6 +329,23 @@ class FakeBackend:
                                    count, count - 1 if n == 0 else count, now - 60_000 * (n + 1))
             for n, reason in enumerate(made.REASONS)
         ]  # fmt: skip
+
+    async def sinks(self) -> Sequence[SinkStatus]:
+        if self.size == "none":
+            return []
+        parts = [
+            SinkPart(0, 1_204, 1_204, 1_200, 4, 0, 12),
+            SinkPart(1, 990, 991, 990, 0, 17, 3, detail="answered 503", attempts=4, since_ms=0),
+        ]
+        to = "https://billing.example/hooks"
+        return [SinkStatus(SINK, 2, "http", to, "aggregates", parts)]
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        if name != SINK:
+            return None
+        return [Taken(i, "taken", 0, 7) if i == "known" else Taken(i, "unknown") for i in ids]
+
+    # Topics
 
     async def topics(self) -> Sequence[shapes.TopicInfo]:
         return [shapes.TopicInfo(name, 4, "records") for name in self.records]
@@ -345,6 +405,11 @@ class FakeBackend:
         """Makes the latest version of an aggregator `days` old."""
         versions = self.history["aggregator", name]
         versions[-1] = replace(versions[-1], at_ms=versions[-1].at_ms - days * 24 * made.HOUR_MS)
+
+    async def back_up(self, *, stream: bool) -> shapes.BackedUp:
+        self.calls.append(f"back up, stream {stream}")
+        self._now()
+        return shapes.BackedUp("/data/backups/b1", (0, 1), 4096)
 
 
 class StreamOver(ConnectionResetError):

@@ -36,6 +36,10 @@ OPERATIONS = [
     {"field": "cell", "operation": "carry_last"},
     {"field": "at", "operation": "date_max"},
     {"field": "at", "operation": "date_min"},
+    {"field": "bytes", "operation": "stddev", "scale": 3},
+    {"field": "price", "operation": "unique_count"},
+    {"field": "cell", "operation": "first"},
+    {"field": "cell", "operation": "last"},
 ]
 TIMEOUTS: list[dict[str, Any]] = [
     {"duration": {"seconds": 40}},
