@@ -175,6 +175,10 @@ class Documents(Protocol):
     async def erase_before(self, request_id: str, day: str) -> int:
         """The same for all FDDs of a request with a date before the day."""
 
+    async def forget(self, request_id: str) -> int:
+        """Deletes the FDDs of a request and its campaign, versions included; how many FDDs. For a
+        repair by who holds the ledger: afterwards any version is new. In steps, repeat it."""
+
     async def check(self) -> None:
         """Whether it answers, now."""
 
