@@ -189,10 +189,11 @@ class Documents(Protocol):
 class Negatives(Protocol):
     """Uploaded negative numbers, kept for reporting; any number of tasks may use it at a time.
 
-    A row of `negative_numbers` has `request_id`, and what it has of `upload_id`, `row` (from 1),
-    `number` (E.164, null for an invalid one), `result` (`matched`, `unknown`, `invalid`) and
-    `withdrawn_at` can be asked for. One of `negative_uploads` has `request_id` and `upload_id`,
-    `who`, `when`, `filename` and figures. Every method raises StoreUnavailable or StoreRefused.
+    A row of `negative_numbers` has `request_id`, and what it has of `upload_id`, `row` (from 1) and
+    `number` (E.164, null for an invalid one) can be asked for. One of `negative_uploads` has
+    `request_id` and `upload_id`. Both have columns for who queries the tables, which may be cut:
+    `by`, `at`, `filename`, and `result` (`matched`, `unknown`, `invalid`). Every method raises
+    StoreUnavailable or StoreRefused.
     """
 
     async def write(self, writes: Sequence[Write]) -> None:
