@@ -229,7 +229,8 @@ async def _put(
     stored: Mapping[str, int],
     collection: AsyncCollection[Document],
 ) -> bool:
-    """Whether all of them are in. `stored`: the versions that were there just now."""
+    """Whether all of them, or newer ones, are in; else somebody else has inserted one of the ids.
+    `stored`: the versions that were there just now."""
     requests: list[InsertOne[Document] | ReplaceOne[Document]] = [
         ReplaceOne({"_id": each.id, "_version": {"$lt": each.version}}, _document(kind, each))
         if each.id in stored
@@ -237,13 +238,13 @@ async def _put(
         for each in writes
     ]
     try:
-        done = await collection.bulk_write(requests, ordered=False)
+        await collection.bulk_write(requests, ordered=False)
     except BulkWriteError as error:
         told = error.details["writeErrors"]
         if not told or any(each["code"] != _DUPLICATE for each in told):
             raise
         return False
-    return done.inserted_count + done.matched_count == len(writes)
+    return True  # a replacement that found nothing to replace came too late: a newer one is there
 
 
 def _document(kind: str, write: Write) -> Document:
