@@ -125,7 +125,7 @@ def _on_campaign(
         touched = bool(number) and not dry_run
         if touched and not negatives.withdraw(work, campaign, str(number)):
             touched = False
-        return Answer(more={"withdrawn": touched, "number": number})
+        return Answer(more={"withdrawn": touched})
     raise Reject("bad_event", f"command {name!r} is none, expected one of campaigns-api")
 
 
@@ -145,7 +145,7 @@ def _do_not_call(work: Work, ident: str, body: Mapping[str, Any], row: Command) 
     if remove is not None:
         number = normalised(str(remove), body.get("country"))
         gone = number is not None and not row.dry_run and negatives.call_again(work, number)
-        return Answer(more={"removed": gone, "number": number})
+        return Answer(more={"removed": gone})
     figures = negatives.do_not_call(work, body, _file(work, ident, body, row), row.dry_run)
     return Answer(touched=figures["fdds"]["negative"], more=figures)
 

@@ -23,7 +23,7 @@ from domain.campaigns.fdds import (
     save,
     settle,
 )
-from domain.campaigns.keys import Ref, execution_id, key, record_key, ref_of_id, ref_of_key
+from domain.campaigns.keys import Ref, execution_id, key, record_key, ref_in_queue, ref_of_key
 from domain.campaigns.lifecycle import feed_job
 from domain.campaigns.rows import (
     CREATED,
@@ -40,17 +40,18 @@ from domain.campaigns.rows import (
     Record,
     decoder,
 )
-from domain.campaigns.work import Invariant, Work, shown_instant
+from domain.campaigns.work import Invariant, Work, shown_instant, window_of
 
 PAGE = 1000  # FDDs of a transaction
 _SHORT = 1000  # a slot's queue below this is filled up, above twice this it is not
+_PLENTY = 4 * PAGE  # free channels with which a page need not wait for a turn
 _decode_fdd = decoder(Fdd).decode
 _decode_record = decoder(Record).decode
 
 
 def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
     """Queues the next page of a slot's FDDs."""
-    window = work.window(campaign, job.day, job.slot, job.revision)
+    window = window_of(campaign, job.day, job.slot, job.revision)
     if window is None or work.now_ms >= window.end_ms or campaign.revoked:
         work.book.delete(job_id)
         return
@@ -62,17 +63,35 @@ def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
         return
     prefix = prefix_of(campaign.request_id, (job.day, job.slot, job.revision))
     rows = work.book.scan(prefix, job.cursor, PAGE)
+    working_end_ms = _at_once(work, campaign)
     for row_key, raw in rows:
         fdd = _decode_fdd(raw)
         if fdd.state == CREATED:
             ref = ref_of_key(row_key)
             move(work, campaign, ref, fdd, QUEUED)
+            if working_end_ms is not None:
+                _order(work, campaign, ref, fdd, working_end_ms)
+                continue
             enqueue(work, campaign, ref, fdd, fdd.due_ms)
             save(work, campaign, ref, fdd)
     if rows:
         job.cursor = rows[-1][0]
         more = len(rows) == PAGE
         work.put_job(job_id, job, 0 if more else None)
+
+
+def _at_once(work: Work, campaign: Campaign) -> int | None:
+    """The end of working time if a page may be ordered as it is queued: many channels are free, so
+    that no campaign waits for its turn, and nothing is in the queue before it.
+    """
+    flow, name = work.flow(campaign), campaign.flow.name
+    if campaign.paused or flow.channels - work.channels(name).busy < _PLENTY:
+        return None
+    start_ms, end_ms, _ = days.working_at(flow, campaign.flow.timezone, work.now_ms)
+    if work.now_ms < start_ms:
+        return None
+    waiting = any(_due_rows(work, name, each, 1) for each in _with_queue(work, name, ""))
+    return None if waiting else end_ms
 
 
 def dispatch(work: Work, flow_name: str, limit: int) -> int:
@@ -110,7 +129,7 @@ def dispatch(work: Work, flow_name: str, limit: int) -> int:
                 break
             taken += 1
             channels.turn = campaign.request_id
-            _order(work, campaign, row, end_ms)
+            _take(work, campaign, row, end_ms)
         if full:
             break
     for campaign, *_ in pages:
@@ -144,16 +163,21 @@ def _due_rows(work: Work, flow_name: str, request_id: str, limit: int) -> list[b
     return [row for row, _ in rows if row[size : size + 14] <= now]
 
 
-def _order(work: Work, campaign: Campaign, row: bytes, working_end_ms: int) -> None:
-    ref = ref_of_id(row.rsplit(b"/", 1)[1].decode())
-    fdd = None if ref is None else load(work, ref)
-    if ref is None or fdd is None:
+def _take(work: Work, campaign: Campaign, row: bytes, working_end_ms: int) -> None:
+    """What a row of the queue asks for."""
+    ref = ref_in_queue(row)
+    fdd = load(work, ref)
+    if fdd is None:
         raise Invariant(campaign.request_id, f"the queue holds {row!r}, and no FDD is there")
-    window = work.window(campaign, ref.day, ref.slot, ref.revision)
-    held = held_to(fdd, window)
     work.book.delete(row)
     if fdd.state == CREATED:
         move(work, campaign, ref, fdd, QUEUED)
+    _order(work, campaign, ref, fdd, working_end_ms)
+
+
+def _order(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, working_end_ms: int) -> None:
+    """The checks in their order, for an FDD that is in no queue now; saves it."""
+    held = held_to(fdd, work.window(campaign, ref))
     if campaign.revoked:
         note(work, fdd, "revoked", REVOKED)
         move(work, campaign, ref, fdd, REVOKED, "REVOKED")
@@ -183,8 +207,7 @@ def _lease(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, not_after_ms: int
     fdd.attempts.append(Attempt(attempt, work.now_ms, retriggered=fdd.retriggered))
     if not by_retrigger:
         fdd.tries += 1
-    saw = {"attempt": attempt, "deadline": fdd.deadline_ms, "not_after": not_after_ms}
-    note(work, fdd, "lease", "pass", saw)
+    note(work, fdd, "lease", "pass", (attempt, fdd.deadline_ms, not_after_ms))
     move(work, campaign, ref, fdd, LEASED)
     work.wake(fdd.deadline_ms, ref.key)
     note_contact(work, campaign, fdd.number)

@@ -19,14 +19,14 @@ from domain.campaigns.rows import (
     Job,
 )
 from domain.campaigns.walk import walk
-from domain.campaigns.work import Work
+from domain.campaigns.work import Work, window_of
 
 
 def end_of_slot(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
     """A page of what is left when a slot is over; `held` in args: a custom one."""
     if "places" not in job.args:
         job.args["places"] = [(job.day, job.slot, job.revision)]
-    window = work.window(campaign, job.day, job.slot, job.revision)
+    window = window_of(campaign, job.day, job.slot, job.revision)
     if window is not None and "held" not in job.args:
         work.book.delete(feed_job(campaign.request_id, window))
         counts = work.counts(campaign.request_id, job.day, job.slot)
@@ -46,7 +46,7 @@ def _end(
 ) -> str | None:
     if fdd.retriggered is (held is None) or (held is not None and fdd.held != held):
         return None
-    until = held_to(fdd, work.window(campaign, ref.day, ref.slot, ref.revision))
+    until = held_to(fdd, work.window(campaign, ref))
     if until is None or work.now_ms < until[1]:
         return None
     if fdd.state in (CREATED, QUEUED):

@@ -29,7 +29,7 @@ from domain.campaigns.rows import (
     Window,
     encode,
 )
-from domain.campaigns.work import Invariant, Work, read, shown_instant
+from domain.campaigns.work import Invariant, Place, Work, read, shown_instant
 
 # state -> those it may become; out of FAILED further: see `_allowed`.
 ARROWS: dict[str, frozenset[str]] = {
@@ -96,9 +96,9 @@ def move(
 
 def save(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd) -> None:
     """Writes the FDD."""
-    window = work.window(campaign, ref.day, ref.slot, ref.revision)
+    place = work.place(campaign, ref.place)
     work.book.put(ref.key, encode(fdd))
-    work.book.store("fdds", ref.id, document(ref, fdd, window))
+    work.book.store("fdds", ref.id, document(ref, fdd, place))
 
 
 def queue_key(campaign: Campaign, ref: Ref, due_ms: int) -> bytes:
@@ -151,7 +151,7 @@ def out_of_slot(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, end_ms: int)
     note(work, fdd, "slot", f"{FAILED} {OUT_OF_SLOT}", {"end": shown_instant(end_ms)})
     move(work, campaign, ref, fdd, FAILED, OUT_OF_SLOT)
     fdd.deadline_ms = 0
-    window = work.window(campaign, ref.day, ref.slot, ref.revision)
+    window = work.window(campaign, ref)
     slot_end = end_ms if window is None else window.end_ms
     failure = {
         "fdd_id": ref.id,
@@ -185,7 +185,7 @@ def key_of(ref: Ref, fdd: Fdd) -> bytes:
     return f"{ref.request_id}/{fdd.number}".encode()
 
 
-def document(ref: Ref, fdd: Fdd, window: Window | None) -> dict[str, Any]:
+def document(ref: Ref, fdd: Fdd, place: Place) -> dict[str, Any]:
     """The FDD as `GET /api/fdds/{id}` shows it."""
     fdd_id = ref.id
     held = fdd.held
@@ -194,10 +194,10 @@ def document(ref: Ref, fdd: Fdd, window: Window | None) -> dict[str, Any]:
         "request_id": ref.request_id,
         "record_no": ref.record_no,
         "number": fdd.number or None,  # none: erased
-        "date": day_text(ref.day),
-        "slot": slot_shown(ref.slot),
-        "slot_start": None if window is None else shown_instant(window.start_ms),
-        "slot_end": None if window is None else shown_instant(window.end_ms),
+        "date": place.date,
+        "slot": place.slot,
+        "slot_start": place.start,
+        "slot_end": place.end,
         "scheduled_start": shown_instant(held[0] if held else fdd.due_ms),
         "status": "IN_PROGRESS" if fdd.state in PENDING else fdd.state,
         "state": fdd.state,
@@ -205,7 +205,7 @@ def document(ref: Ref, fdd: Fdd, window: Window | None) -> dict[str, Any]:
         "retriggered": fdd.retriggered,
         "revision": ref.revision,
         "marks": list(fdd.marks),
-        "attempts": [_attempt(fdd_id, each) for each in fdd.attempts],
+        "attempts": [_attempt(fdd_id, each) for each in fdd.attempts] if fdd.attempts else [],
     }
 
 

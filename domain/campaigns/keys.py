@@ -10,8 +10,6 @@ Request, flow and slot hold no `/` and no `.`, so every id leads back to its row
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 DO_NOT_CALL_COUNT = b"d"
 
 
@@ -24,29 +22,36 @@ def record_key(request_id: str, record_no: int) -> bytes:
     return f"r/{request_id}/{record_no:08}".encode()
 
 
-class Ref(NamedTuple):
-    """Which FDD."""
+class Ref:
+    """Which FDD. id: as the outside sees it. key: of its row."""
 
-    request_id: str
-    day: str
-    slot: str
-    revision: int
-    record_no: int
+    __slots__ = ("day", "id", "key", "record_no", "request_id", "revision", "slot")
+
+    def __init__(self, request_id: str, day: str, slot: str, revision: int, record_no: int) -> None:
+        self.request_id = request_id
+        self.day = day
+        self.slot = slot
+        self.revision = revision
+        self.record_no = record_no
+        self.id = f"{request_id}.{day}.{slot}.{revision}.{record_no}"
+        self.key = f"f/{request_id}/{day}/{slot}/{revision}/{record_no:08}".encode()
 
     @property
-    def id(self) -> str:
-        return f"{self.request_id}.{self.day}.{self.slot}.{self.revision}.{self.record_no}"
-
-    @property
-    def key(self) -> bytes:
-        return (
-            f"f/{self.request_id}/{self.day}/{self.slot}/{self.revision}/{self.record_no:08}"
-        ).encode()
+    def place(self) -> tuple[str, str, str, int]:
+        """(request, day, slot, revision): what all FDDs of a slot share."""
+        return self.request_id, self.day, self.slot, self.revision
 
 
 def ref_of_key(row: bytes) -> Ref:
     """The FDD whose row's key this is."""
     _, request_id, day, slot, revision, record_no = row.decode().split("/")
+    return Ref(request_id, day, slot, int(revision), int(record_no))
+
+
+def ref_in_queue(row: bytes) -> Ref:
+    """The FDD that a row of the queue stands for."""
+    fdd_id = row[row.rindex(b"/") + 1 :].decode()
+    request_id, day, slot, revision, record_no = fdd_id.split(".")
     return Ref(request_id, day, slot, int(revision), int(record_no))
 
 

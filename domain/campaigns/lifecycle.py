@@ -79,7 +79,6 @@ def make_windows(
             work.put_job(feed_job(campaign.request_id, window), Job("feed", *about), start_ms)
             work.put_job(end_job(campaign.request_id, window), Job("end", *about), end_ms)
     campaign.windows.extend(made)
-    work.forget_windows()
     return made
 
 

@@ -22,7 +22,7 @@ from domain.campaigns.fdds import (
     note,
     save,
 )
-from domain.campaigns.keys import Ref, of_execution
+from domain.campaigns.keys import Ref, key, of_execution
 from domain.campaigns.rows import (
     COMPLETED,
     FAILED,
@@ -38,8 +38,9 @@ from domain.campaigns.rows import (
     Attempt,
     Campaign,
     Fdd,
+    encode,
 )
-from domain.campaigns.work import Work, shown_instant
+from domain.campaigns.work import Work, read, shown_instant
 from domain.errors import Reject
 
 CANCELLED = "CANCELLED"
@@ -167,7 +168,7 @@ def _in_time(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, attempt: Attemp
         move(work, campaign, ref, fdd, STARTED)
     if attempt.cancel == "negative":
         mark(fdd, "negative_after_start")
-    held = held_to(fdd, work.window(campaign, ref.day, ref.slot, ref.revision))
+    held = held_to(fdd, work.window(campaign, ref))
     if held is not None and (attempt.finished_ms or 0) >= held[1]:
         mark(fdd, "finished_after_slot")
     _ends(work, campaign, ref, fdd, attempt)
@@ -175,7 +176,7 @@ def _in_time(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, attempt: Attemp
 
 def _replaces(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, attempt: Attempt) -> bool:
     """A real result that comes after its deadline: counted if it started inside the slot."""
-    held = held_to(fdd, work.window(campaign, ref.day, ref.slot, ref.revision))
+    held = held_to(fdd, work.window(campaign, ref))
     started_ms = attempt.started_ms
     if started_ms is None:
         started_ms = attempt.finished_ms or work.now_ms
@@ -213,7 +214,7 @@ def _reattempt_at(
         return None
     saw: dict[str, Any] = {"reason": reason, "tries": fdd.tries, "max": policy.max}
     due_ms = work.now_ms + policy.after_ms
-    held = held_to(fdd, work.window(campaign, ref.day, ref.slot, ref.revision))
+    held = held_to(fdd, work.window(campaign, ref))
     decided = None
     if fdd.tries >= policy.max:
         decided = "no more attempts"
@@ -238,12 +239,15 @@ def _reattempt_at(
 
 def _remember_length(work: Work, campaign: Campaign, length_ms: int) -> None:
     ring = work.executions(campaign.flow.name)
-    seconds = max(0, length_ms) / 1000
-    if len(ring.seconds) < _RING:
-        ring.seconds.append(seconds)
+    length_ms = max(0, length_ms)
+    row_key = key("e", campaign.flow.name, str(ring.at))
+    if ring.count == _RING:
+        ring.sum_ms -= read(work.book, row_key, int) or 0
     else:
-        ring.seconds[ring.at % _RING] = seconds
+        ring.count += 1
+    ring.sum_ms += length_ms
     ring.at = (ring.at + 1) % _RING
+    work.book.put(row_key, encode(length_ms))
 
 
 def deadline(work: Work, campaign: Campaign, ref: Ref) -> None:

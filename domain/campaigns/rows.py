@@ -42,7 +42,8 @@ class Fdd(msgspec.Struct, array_like=True, gc=False):
 
     due_ms: when it may be ordered. deadline_ms: of the lease, or of the result; 0 without.
     held: the custom slot (start, end) of a retrigger. tries: attempts that count towards `max`.
-    trace: what rules decided, (at, rule, decided, what it saw), oldest first.
+    trace: what rules decided, (at, rule, decided, what it saw: JSON; of an
+    order its attempt, deadline, not_after), oldest first.
     """
 
     number: str
@@ -173,9 +174,13 @@ class Channels(msgspec.Struct, array_like=True):
 
 
 class Executions(msgspec.Struct, array_like=True):
-    """The last 1,000 executions of a flow. at: where the next one goes in `seconds`."""
+    """The last 1,000 executions of a flow: how many, how long in all, where the next one goes.
 
-    seconds: list[float] = []
+    Each one's length is a row `e/<flow>/<0 to 999>`.
+    """
+
+    count: int = 0
+    sum_ms: int = 0
     at: int = 0
     heard_ms: int = 0
 

@@ -28,7 +28,7 @@ from domain.campaigns.rows import (
     Window,
 )
 from domain.campaigns.status import allowed_actions, is_running, status
-from domain.campaigns.work import pending_of, read, shown_instant
+from domain.campaigns.work import Place, pending_of, read, shown_instant, window_of
 
 _NOT_CREATED = ("negative", "past_slot", "dst_gap", "duplicate", "revoked")
 
@@ -167,21 +167,18 @@ def find_fdd(book: Book, fdd_id: str) -> tuple[Ref, Campaign, Fdd, Window | None
     fdd = None if ref is None or campaign is None else read(book, ref.key, Fdd)
     if ref is None or campaign is None or fdd is None:
         return None
-    window = next(
-        (
-            each
-            for each in campaign.windows
-            if (each.day, each.slot, each.revision) == (ref.day, ref.slot, ref.revision)
-        ),
-        None,
-    )
+    window = window_of(campaign, ref.day, ref.slot, ref.revision)
     return ref, campaign, fdd, window
 
 
 def fdd_json(book: Book, fdd_id: str) -> dict[str, Any] | None:
     """The FDD; None if there is none."""
     found = find_fdd(book, fdd_id)
-    return None if found is None else document(found[0], found[2], found[3])
+    return (
+        None
+        if found is None
+        else document(found[0], found[2], Place(found[0].day, found[0].slot, found[3]))
+    )
 
 
 def mean_seconds(book: Book, flow: Flow) -> float | None:
@@ -189,4 +186,4 @@ def mean_seconds(book: Book, flow: Flow) -> float | None:
     if flow.simulated is not None:
         return sum(flow.simulated.seconds) / 2
     found = read(book, key("e", flow.name), Executions)
-    return sum(found.seconds) / len(found.seconds) if found and found.seconds else None
+    return found.sum_ms / found.count / 1000 if found and found.count else None

@@ -55,10 +55,10 @@ def _rule(at_ms: int, rule: str, decided: str, saw: dict[str, Any]) -> dict[str,
 
 
 def _saw(saw: Any) -> dict[str, Any]:
-    if not isinstance(saw, dict):
-        return {}
-    instants = ("deadline", "not_after")
-    return {
-        name: shown_instant(value) if name in instants and isinstance(value, int) else value
-        for name, value in saw.items()
-    }
+    if isinstance(saw, dict):
+        return saw
+    if isinstance(saw, list | tuple):  # of an order
+        attempt, deadline_ms, not_after_ms = saw
+        ends = {"deadline": shown_instant(deadline_ms), "not_after": shown_instant(not_after_ms)}
+        return {"attempt": attempt, **ends}
+    return {}

@@ -13,7 +13,7 @@ from domain.aggregation.instants import print_instant
 from domain.campaigns import days
 from domain.campaigns.book import Book
 from domain.campaigns.document import Flow, Flows
-from domain.campaigns.keys import DO_NOT_CALL_COUNT, key
+from domain.campaigns.keys import DO_NOT_CALL_COUNT, Ref, key
 from domain.campaigns.rows import (
     NO_SLOT,
     PENDING,
@@ -57,6 +57,27 @@ def pending_of(counts: Counts) -> int:
     return sum(states.get(state, 0) for state in PENDING)
 
 
+def window_of(campaign: Campaign, day: str, slot: str, revision: int) -> Window | None:
+    """The window of a day, slot and revision."""
+    for each in campaign.windows:
+        if each.day == day and each.slot == slot and each.revision == revision:
+            return each
+    return None
+
+
+class Place:
+    """What all FDDs of a slot share, as it is shown. window: None without slots."""
+
+    __slots__ = ("date", "end", "slot", "start", "window")
+
+    def __init__(self, day: str, slot: str, window: Window | None) -> None:
+        self.window = window
+        self.date = days.day_text(day)
+        self.slot = days.slot_shown(slot)
+        self.start = None if window is None else shown_instant(window.start_ms)
+        self.end = None if window is None else shown_instant(window.end_ms)
+
+
 class Work:
     """What one transaction has at hand. now_ms: its time."""
 
@@ -72,7 +93,7 @@ class Work:
         self._channels: dict[str, Channels] = {}
         self._executions: dict[str, Executions] = {}
         self._wakes: set[tuple[int, bytes]] = set()
-        self._windows: dict[tuple[str, str, str, int], Window | None] = {}
+        self._places: dict[tuple[str, str, str, int], Place] = {}
         self._do_not_call: int | None = None
 
     # Rows
@@ -124,22 +145,19 @@ class Work:
             self._executions[flow] = found
         return found
 
-    def window(self, campaign: Campaign, day: str, slot: str, revision: int) -> Window | None:
-        """The instants of a slot; None without slots."""
-        if slot == NO_SLOT:
-            return None
-        place = (campaign.request_id, day, slot, revision)
-        if place not in self._windows:
-            for each in campaign.windows:
-                known = (campaign.request_id, each.day, each.slot, each.revision)
-                self._windows[known] = each
-            if place not in self._windows:
-                raise Invariant(campaign.request_id, f"no window {day} {slot} {revision}")
-        return self._windows[place]
+    def place(self, campaign: Campaign, place: tuple[str, str, str, int]) -> Place:
+        """What the FDDs of a slot share; `place` is a Ref's."""
+        found = self._places.get(place)
+        if found is None:
+            window = window_of(campaign, *place[1:])
+            if window is None and place[2] != NO_SLOT:
+                raise Invariant(campaign.request_id, f"no window {place[1:]}")
+            found = self._places[place] = Place(place[1], place[2], window)
+        return found
 
-    def forget_windows(self) -> None:
-        """After windows were added to a campaign."""
-        self._windows.clear()
+    def window(self, campaign: Campaign, ref: Ref) -> Window | None:
+        """The instants of an FDD's slot; None without slots."""
+        return self.place(campaign, ref.place).window
 
     def flow(self, campaign: Campaign) -> Flow:
         """The flow in force; the one of the upload when it was removed since."""

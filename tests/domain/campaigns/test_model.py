@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from domain.campaigns.book import Collection, MemoryBook
+from domain.campaigns.days import day_of, instant
 from domain.campaigns.document import Reattempts, WorkingTime
 from domain.errors import Reject
-from tests.domain.campaigns.kit import Shard, flow, number, prove
+from tests.domain.campaigns.kit import ZONE, Shard, flow, number, prove
 
 PENDING = {"CREATED", "QUEUED", "LEASED", "STARTED", "REATTEMPT_SCHEDULED"}
 END = {"COMPLETED", "PARTIAL_COMPLETE", "FAILED"}
@@ -26,7 +27,9 @@ SEEN: dict[str, set[str]] = {
     "QUEUED": {"QUEUED", "LEASED", "NEGATIVE", "REVOKED", "FAILED"},
     "LEASED": {"STARTED", "NEGATIVE", "REVOKED", "REATTEMPT_SCHEDULED", *END},
     "STARTED": {"REATTEMPT_SCHEDULED", *END},
-    "REATTEMPT_SCHEDULED": {"LEASED", "FAILED", "PARTIAL_COMPLETE", "NEGATIVE", "REVOKED", "QUEUED"},
+    "REATTEMPT_SCHEDULED": {
+        "LEASED", "FAILED", "PARTIAL_COMPLETE", "NEGATIVE", "REVOKED", "QUEUED",
+    },
     "PARTIAL_COMPLETE": {"QUEUED"},
     "FAILED": {"QUEUED", "REATTEMPT_SCHEDULED", *END},
     "COMPLETED": set(),
@@ -104,22 +107,23 @@ class Campaigns(RuleBasedStateMachine):
         days=st.integers(1, 3),
         policy=st.sampled_from(["allow", "first"]),
         wait=st.integers(-60, 3000),
+        end=st.sampled_from([True, True, False]),
     )
-    def upload(self, slots: list[str], days: int, policy: str, wait: int) -> None:
+    def upload(self, slots: list[str], days: int, policy: str, wait: int, end: bool) -> None:
         request = f"reminder-{len(self.requests):016x}"
         self.requests.append(request)
-        self.open[request] = 0
         scheduled = not slots
         self.shard.upload(
             [number(i) for i in (0, 1, 2, 1)],
             tuple(slots),
             request,
             [self.shard.now_ms + wait * 60_000] * 4 if scheduled else None,
-            end=False,
+            end=end,
             days=days if slots else 1,
             duplicates=policy,
         )
-        self.open[request] = 4
+        if not end:
+            self.open[request] = 4
 
     @precondition(lambda self: bool(self.open))
     @rule(count=st.integers(1, 5), again=st.booleans())
@@ -151,17 +155,24 @@ class Campaigns(RuleBasedStateMachine):
             fdd = self.shard.fdds()[order["fdd_id"]]
             assert (order["request_id"], order["number"]) not in self.negative
             assert order["execution_id"] not in {each["execution_id"] for each in self.orders}
-            assert fdd["retriggered"] or order["slot"] is None or (
-                fdd["slot_start"] <= order["ordered_at"] < fdd["slot_end"]
+            assert (
+                fdd["retriggered"]
+                or order["slot"] is None
+                or (fdd["slot_start"] <= order["ordered_at"] < fdd["slot_end"])
             )
             self.orders.append(order)
+
+    @rule(edge=st.sampled_from([540, 600, 640, 720, 960, 1080, 1260, 1440]))
+    def until_an_edge(self, edge: int) -> None:
+        day = day_of(ZONE, self.shard.now_ms)
+        self.shard.move(max(self.shard.now_ms, instant(ZONE, day, edge)))
 
     @precondition(lambda self: bool(self.orders))
     @rule(
         which=st.integers(0, 1000),
         event=st.sampled_from(["started", "finished"]),
-        outcome=st.sampled_from(["COMPLETED", "PARTIAL_COMPLETE", "FAILED", "CANCELLED"]),
-        reason=st.sampled_from([None, "BUSY", "WRONG", "NO_ACK"]),
+        outcome=st.sampled_from(["COMPLETED", "PARTIAL_COMPLETE", "FAILED", "FAILED", "CANCELLED"]),
+        reason=st.sampled_from([None, "BUSY", "BUSY", "WRONG", "NO_ACK"]),
         early=st.integers(0, 200),
         times=st.integers(1, 2),
     )
@@ -175,6 +186,26 @@ class Campaigns(RuleBasedStateMachine):
                 self.shard.started(order, at_ms)
             else:
                 self.shard.finished(order, outcome, reason, at_ms)
+
+    @rule(
+        answers=st.lists(
+            st.sampled_from(["", "started", "COMPLETED", "PARTIAL_COMPLETE", "BUSY", "WRONG"]),
+            min_size=1,
+            max_size=5,
+        )
+    )
+    def executors_answer(self, answers: list[str]) -> None:
+        """All that is under way, each with the next answer."""
+        fdds = self.shard.fdds()
+        active = [o for o in self.orders if fdds[o["fdd_id"]]["state"] in ("LEASED", "STARTED")]
+        for index, order in enumerate(active):
+            answer = answers[index % len(answers)]
+            if answer == "started":
+                self.shard.started(order)
+            elif answer in ("COMPLETED", "PARTIAL_COMPLETE"):
+                self.shard.finished(order, answer)
+            elif answer:
+                self.shard.finished(order, "FAILED", answer)
 
     @precondition(lambda self: bool(self.requests))
     @rule(which=st.integers(0, 1), picked=st.lists(numbers, max_size=4), dry=st.booleans())
@@ -199,6 +230,7 @@ class Campaigns(RuleBasedStateMachine):
         if answer["state"] == "done":
             self.negative.discard((request, picked))
 
+    @precondition(lambda self: len(self.requests) == 2)
     @rule(picked=st.lists(numbers, min_size=1, max_size=2), minutes=st.integers(1, 2000))
     def do_not_call(self, picked: list[int], minutes: int) -> None:
         expires = self.shard.now_ms + minutes * 60_000
@@ -233,6 +265,9 @@ class Campaigns(RuleBasedStateMachine):
         failed=st.lists(st.sampled_from(["OUT_OF_SLOT", "NO_ACK", "BUSY", "WRONG"]), unique=True),
     )
     def retrigger(self, which: int, slot: str | None, failed: list[str]) -> None:
+        day = day_of(ZONE, self.shard.now_ms)
+        if "retrigger" not in self.shard.show(request=self._request(which))["allowed_actions"]:
+            self.shard.move(max(self.shard.now_ms, instant(ZONE, day, 1085)))
         self._change("retrigger", which, {"slot": slot, "failed": failed})
 
     @precondition(lambda self: bool(self.requests))
