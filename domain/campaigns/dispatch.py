@@ -135,7 +135,7 @@ def dispatch(work: Work, flow_name: str, limit: int) -> int:
     for campaign, *_ in pages:
         unpark(work, campaign)
     if taken and (taken >= limit or not full):
-        work.wake(0, key("g", flow_name))
+        work.wake(0, key("w", flow_name))
     return taken
 
 

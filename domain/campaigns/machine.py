@@ -65,7 +65,7 @@ def due(book: Book, key: bytes, now_ms: int, flows: Flows) -> None:
         campaign = work.campaign(ref.request_id)
         if campaign is not None:
             deadline(work, campaign, ref)
-    elif letter == b"g":
+    elif letter == b"w":
         queue.dispatch(work, rest.decode(), queue.PAGE)
     elif letter == b"c":
         campaign = work.campaign(rest.decode())
@@ -81,7 +81,7 @@ def due(book: Book, key: bytes, now_ms: int, flows: Flows) -> None:
 def dispatch(book: Book, flow: str, now_ms: int, flows: Flows, limit: int = 1000) -> int:
     """Orders what may be ordered, at most `limit` FDDs of the flow; how many it took up.
 
-    The rules wake `g/<flow>` whenever there is something to dispatch, and `due` of that key calls
+    The rules wake `w/<flow>` whenever there is something to dispatch, and `due` of that key calls
     this: an engine that calls `apply` and `due` need not call it.
     """
     work = Work(book, now_ms, flows)

@@ -181,7 +181,7 @@ class Work:
         self._wakes.add((max(at_ms, self.now_ms), row_key))
 
     def wake_dispatch(self, campaign: Campaign, at_ms: int = 0) -> None:
-        self.wake(at_ms, key("g", campaign.flow.name))
+        self.wake(at_ms, key("w", campaign.flow.name))
 
     def put_job(self, job_id: bytes, job: Job, at_ms: int | None = 0) -> None:
         """Keeps the job; its next page is at `at_ms` (None: when somebody wakes it)."""
