@@ -57,6 +57,21 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "What was in force stays in force.",
         "Correct the document where the detail says, and apply it again.",
     ),
+    "unknown_request": Explanation(
+        "Unknown campaign",
+        "An event names a request that no upload made.",
+        "Correct request_id; an upload answers with it.",
+    ),
+    "unknown_execution": Explanation(
+        "Unknown execution",
+        "A result names an execution that was never ordered.",
+        "Let the executor give back execution_id as it stood on topic executions.",
+    ),
+    "bad_event": Explanation(
+        "Event that says too little",
+        "An event about campaigns lacks what it needs, or holds something else than it should.",
+        "Correct the producer where the detail says.",
+    ),
 }
 
 

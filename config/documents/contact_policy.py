@@ -17,7 +17,7 @@ def load_contact_policy(data: Mapping[str, object]) -> ContactPolicy:
     top.required("kind", fields.choice((ContactPolicy.kind,)), ContactPolicy.kind)
     name = top.required("name", fields.name, "a name")
     per_day = top.required("per_number", _per_number, "an object with per_day")
-    flows = top.defaulted("flows", fields.once(_flow, "flows"), ("*",))
+    flows = top.optional("flows", fields.once(_flow, "flows")) or ("*",)
     top.close()
     if top.at.problems or name is None or per_day is None:
         raise DocumentError(top.at.problems)

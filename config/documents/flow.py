@@ -39,7 +39,7 @@ def load_flow(data: Mapping[str, object]) -> Flow:
     zone = top.required("timezone", fields.timezone, "an IANA time zone like Asia/Kolkata")
     country = top.required("country", _country, "a country's two letters, like IN")
     hours = top.required("working_time", _working_time, "an object with start, end, days")
-    holidays = top.defaulted("holidays", fields.once(_date, "dates", empty=True), ())
+    holidays = top.optional("holidays", fields.once(_date, "dates", empty=True)) or ()
     channels = top.required("channels", fields.whole(1, CHANNELS_MAX), "a whole number")
     lease_ms = top.required("lease", fields.duration, "a duration like {seconds: 120}")
     result_ms = top.defaulted("result", fields.duration, DEFAULT_RESULT_MS)

@@ -40,20 +40,36 @@ def command(work: Work, event: Mapping[str, Any]) -> None:
         raise Reject("bad_event", f"command {name}: id {ident!r}, expected text")
     try:
         if name in _INTAKE:
-            _intake(work, name, request_id, body, str(event.get("actor") or ""))
+            _intake(work, name, request_id, body, event)
         elif work.book.get(key("k", ident)) is None:
             _change(work, name, ident, request_id, body, event)
     except (KeyError, TypeError, ValueError) as error:
         raise Reject("bad_event", f"command {name}: {error!r} in its body") from error
 
 
-def _intake(work: Work, name: str, request_id: str, body: Mapping[str, Any], actor: str) -> None:
+def _intake(
+    work: Work, name: str, request_id: str, body: Mapping[str, Any], event: Mapping[str, Any]
+) -> None:
     if name == "upload":
-        upload.upload(work, request_id, body, actor)
+        actor, reason = str(event.get("actor") or ""), str(event.get("reason") or "")
+        upload.upload(work, request_id, body, actor, reason)
     elif name == "rows":
         upload.rows(work, _known(work, request_id), body)
     else:
-        upload.rows_end(work, _known(work, request_id), body)
+        campaign = _known(work, request_id)
+        if upload.rows_end(work, campaign, body):
+            _tell_uploaded(work, campaign)
+
+
+def _tell_uploaded(work: Work, campaign: Campaign) -> None:
+    """The audit record of an upload: once, when all of its rows are read."""
+    by = {"accepted": campaign.accepted, "rejected": campaign.rejected}
+    row = Command(
+        "done", "upload", campaign.request_id, work.now_ms, 200, campaign.actor, campaign.reason
+    )
+    work.book.send(
+        "campaign-audit", row.request_id.encode(), _audit(work, campaign.request_id, row, 0, by)
+    )
 
 
 def _known(work: Work, request_id: str) -> Campaign:
@@ -182,20 +198,26 @@ def answer(work: Work, ident: str, row: Command, found: Answer, audited: bool = 
     work.wake(work.now_ms + KEPT_MS, row_key)
     if not audited:
         return
-    audit = {
+    audit = _audit(work, ident, row, found.touched, found.by)
+    work.book.send("campaign-audit", row.request_id.encode(), audit)
+
+
+def _audit(
+    work: Work, ident: str, row: Command, touched: int, by: dict[str, int]
+) -> dict[str, Any]:
+    return {
         "command_id": ident,
         "action": row.action,
         "request_id": row.request_id,
         "actor": row.actor,
         "reason": row.reason,
         "dry_run": row.dry_run,
-        "touched": found.touched,
-        "by": found.by,
+        "touched": touched,
+        "by": by,
         "at": shown_instant(work.now_ms),
         "state": row.state,
         "because": row.because,
     }
-    work.book.send("campaign-audit", row.request_id.encode(), audit)
 
 
 def command_json(row: Command) -> dict[str, Any]:

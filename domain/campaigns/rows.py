@@ -138,7 +138,7 @@ class Campaign(msgspec.Struct, array_like=True):
     negatives: Negatives = msgspec.field(default_factory=Negatives)
     parked: bool = False  # feeding the queue waits until the queue is shorter
     first_scheduled_ms: int | None = None  # without slots: the earliest of the file's times
-    queued: int = 0  # rows of the queue
+    reason: str = ""  # given with the upload
 
 
 class Counts(msgspec.Struct, array_like=True):

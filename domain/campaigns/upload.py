@@ -65,7 +65,7 @@ def problems(flow: Flow, description: Mapping[str, Any], now_ms: int) -> list[Wr
     return wrong
 
 
-def upload(work: Work, request_id: str, body: Mapping[str, Any], actor: str) -> None:
+def upload(work: Work, request_id: str, body: Mapping[str, Any], actor: str, reason: str) -> None:
     """Makes the campaign of a description, with no rows yet. Once more changes nothing.
 
     body: description, flow (`flow_json`), now_ms of the 202, file, digest, columns.
@@ -97,6 +97,7 @@ def upload(work: Work, request_id: str, body: Mapping[str, Any], actor: str) -> 
         digest=str(body.get("digest") or ""),
         columns=list(body.get("columns") or []),
         actor=actor,
+        reason=reason,
         next_day=start,
     )
     work.add_campaign(campaign)
@@ -141,10 +142,10 @@ def rows(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
     wake_creation(work, campaign)
 
 
-def rows_end(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
-    """The file was read to its end."""
+def rows_end(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> bool:
+    """The file was read to its end; False when that was told before."""
     if campaign.processed_ms is not None:
-        return
+        return False
     accepted = body.get("accepted")
     if accepted is not None and accepted != campaign.accepted:
         detail = f"accepted {accepted!r}, expected the {campaign.accepted} rows that came"
@@ -153,6 +154,7 @@ def rows_end(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
     campaign.progress = 1.0
     campaign.processed_ms = work.now_ms
     wake_creation(work, campaign)
+    return True
 
 
 def _totals(work: Work, campaign: Campaign, taken: int, body: Mapping[str, Any]) -> None:

@@ -54,7 +54,7 @@ def test_unknown_outcomes_are_retriggered_only_by_name(ended: Shard) -> None:
     assert ended.command("retrigger", body)["result"]["by"] == {"FAILED:NO_ACK": 1}
     (order,) = ended.orders()
     assert order["record_no"] == 4
-    nothing = {"statuses": [], "failed": []}
+    nothing: dict[str, list[str]] = {"statuses": [], "failed": []}
     assert ended.command("retrigger", nothing)["result"]["touched"] == 0
 
 

@@ -130,7 +130,7 @@ class Campaigns(RuleBasedStateMachine):
     def more_rows(self, count: int, again: bool) -> None:
         request, known = next(iter(self.open.items()))
         first = 1 if again else known + 1
-        rows = [[number(i), {}, None] for i in range(first - 1, known + count)]
+        rows: list[list[Any]] = [[number(i), {}, None] for i in range(first - 1, known + count)]
         self.shard.command("rows", {"first": first, "rows": rows}, request)
         self.open[request] = known + count
 
