@@ -11,7 +11,8 @@ from typing import Any
 
 from domain.campaigns import changes, negatives, upload
 from domain.campaigns.changes import Answer
-from domain.campaigns.erase import erase
+from domain.campaigns.days import parse_day
+from domain.campaigns.erase import erase, erase_old, erase_page
 from domain.campaigns.keys import key
 from domain.campaigns.numbers import normalised
 from domain.campaigns.rows import Campaign, Command, Job, Negatives, Upload, encode
@@ -27,6 +28,7 @@ PAGES: dict[str, Page] = {
     "revoke": changes.revoke_page,
     "retrigger": changes.retrigger_page,
     "reschedule": changes.reschedule_page,
+    "erase": erase_page,
 }
 
 
@@ -101,7 +103,7 @@ def _change(
     if name == "do_not_call":
         found: Answer | Job = _do_not_call(work, ident, body, row)
     elif name == "erase":
-        found = Answer(touched=erase(work, str(body.get("number") or ""), dry_run))
+        found = _erase(work, body, dry_run)
     else:
         campaign = _known(work, request_id)
         cancelled = None if name == "revoke" else changes.refused_when_cancelled(campaign)
@@ -111,7 +113,7 @@ def _change(
         answer(work, ident, row, found, audited=not quiet)
         return
     found.command_id = ident
-    if PAGES[found.kind](work, _known(work, request_id), found):
+    if PAGES[found.kind](work, _known(work, found.request_id), found):
         answer(work, ident, row, Answer(touched=found.touched, by=found.by))
         return
     work.book.put(key("k", ident), encode(row))
@@ -154,6 +156,18 @@ def _file(work: Work, ident: str, body: Mapping[str, Any], row: Command) -> Uplo
         work.now_ms,
         Negatives(),
     )
+
+
+def _erase(work: Work, body: Mapping[str, Any], dry_run: bool) -> Answer | Job:
+    """Of one `number` (E.164), or of all campaigns that were over before `before_day`."""
+    if "before_day" not in body:
+        return Answer(touched=erase(work, str(body["number"]), dry_run))
+    day = parse_day(body["before_day"])
+    if day is None:
+        wrong = ("before_day", body["before_day"], "a date like 2025-11-03")
+        return Answer(422, because="before_day: expected a date", errors=(wrong,))
+    found = erase_old(work, day, dry_run)
+    return found if isinstance(found, Job) else Answer(touched=found)
 
 
 def _do_not_call(work: Work, ident: str, body: Mapping[str, Any], row: Command) -> Answer:

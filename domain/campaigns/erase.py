@@ -9,8 +9,10 @@ from __future__ import annotations
 from domain.campaigns.fdds import all_places, load, places, save
 from domain.campaigns.keys import Ref, key, record_key
 from domain.campaigns.negatives import live_campaigns, records_of, strike
-from domain.campaigns.rows import Campaign, Negatives, Record, encode
+from domain.campaigns.rows import Campaign, Job, Negatives, Record, decode, encode
 from domain.campaigns.work import Work, read
+
+_PAGE = 250  # records of a transaction; each has an FDD a day and slot
 
 
 def erase(work: Work, number: str, dry_run: bool) -> int:
@@ -51,6 +53,54 @@ def _erase_record(work: Work, campaign: Campaign, record_no: int, dry_run: bool)
                     fdd.trace[index] = (at_ms, rule, decided, None)
             save(work, campaign, ref, fdd)
     return touched
+
+
+def old_requests(work: Work, before_day: str) -> list[Campaign]:
+    """Campaigns that were over before the day (`YYYYMMDD`) and still have numbers."""
+    found = []
+    for campaign in live_campaigns(work):
+        last = max([campaign.last_day, *(each.day for each in campaign.days)])
+        if last < before_day and not campaign.erased:
+            found.append(campaign)
+    return found
+
+
+def erase_old(work: Work, before_day: str, dry_run: bool) -> int | Job:
+    """Takes all numbers out of campaigns that are over; of a dry run how many rows have one."""
+    old = old_requests(work, before_day)
+    if dry_run or not old:
+        return sum(campaign.accepted for campaign in old)
+    requests = [campaign.request_id for campaign in old]
+    return Job("erase", requests[0], args={"requests": requests})
+
+
+def erase_page(work: Work, campaign: Campaign, job: Job) -> bool:
+    """The next records; whether all are through. Goes from campaign to campaign."""
+    campaign.erased = True
+    prefix = key("r", campaign.request_id) + b"/"
+    rows = work.book.scan(prefix, job.cursor, _PAGE)
+    where = places(work, campaign)
+    for row_key, raw in rows:
+        record_no, record = int(row_key[-8:]), decode(Record, raw)
+        if record.number:
+            strike(work, campaign, record.number, [record_no], where, Negatives(), False)
+            _erase_record(work, campaign, record_no, False)
+            job.touched += 1
+    if len(rows) == _PAGE:
+        job.cursor = rows[-1][0]
+        return False
+    for letter in ("n", "x"):  # what is left of numbers: a page of keys at a time
+        found = work.book.scan(key(letter, campaign.request_id) + b"/", limit=4 * _PAGE)
+        for row_key, _ in found:
+            work.book.delete(row_key)
+        if len(found) == 4 * _PAGE:
+            return False
+    requests = job.args["requests"]
+    requests.pop(0)
+    job.cursor = b""
+    if requests:
+        job.request_id = requests[0]
+    return not requests
 
 
 def _drop(work: Work, row_key: bytes) -> None:

@@ -21,7 +21,7 @@ from domain.campaigns.keys import ref_of_key
 from domain.campaigns.lifecycle import start_days
 from domain.campaigns.results import deadline, result
 from domain.campaigns.rows import Job
-from domain.campaigns.views import campaign_json, fdd_json, tabs
+from domain.campaigns.views import campaign_json, campaigns_of_day, fdd_json, tabs
 from domain.campaigns.why import why_json
 from domain.campaigns.work import Invariant, Work, read
 from domain.errors import Reject
@@ -95,6 +95,7 @@ __all__ = [
     "Invariant",
     "apply",
     "campaign_json",
+    "campaigns_of_day",
     "check",
     "command_json",
     "dispatch",

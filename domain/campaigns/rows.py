@@ -139,6 +139,7 @@ class Campaign(msgspec.Struct, array_like=True):
     parked: bool = False  # feeding the queue waits until the queue is shorter
     first_scheduled_ms: int | None = None  # without slots: the earliest of the file's times
     reason: str = ""  # given with the upload
+    erased: bool = False  # its numbers are gone, all of them
 
 
 class Counts(msgspec.Struct, array_like=True):

@@ -10,7 +10,6 @@ from domain.campaigns.check import slots_of, total
 from domain.campaigns.document import Flow, Flows
 from domain.campaigns.fdds import all_places, document
 from domain.campaigns.keys import Ref, key, ref_of_id
-from domain.campaigns.lifecycle import day_row
 from domain.campaigns.rows import (
     COMPLETED,
     FAILED,
@@ -144,9 +143,11 @@ def _days(campaign: Campaign, flow: Flow) -> list[dict[str, str]]:
     return [{"day": days.day_text(day), "state": listed[day]} for day in sorted(listed)]
 
 
-def is_on_day(campaign: Campaign, day: str) -> bool:
-    """Whether the campaign has an upload or FDDs on that date."""
-    return day in campaign.counted_on or day_row(campaign, day) is not None
+def campaigns_of_day(book: Book, day: str, after: str = "", limit: int = 100) -> list[str]:
+    """Requests with an upload or FDDs on the day (`YYYYMMDD`), by id, beginning after `after`."""
+    prefix = key("o", day) + b"/"
+    rows = book.scan(prefix, prefix + after.encode(), limit)
+    return [row_key[len(prefix) :].decode() for row_key, _ in rows]
 
 
 def tabs(book: Book, day: str) -> dict[str, int]:

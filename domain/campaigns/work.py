@@ -193,6 +193,7 @@ class Work:
         """From now on the campaign's rows are in the tabs of that day."""
         if day not in campaign.counted_on:
             campaign.counted_on.append(day)
+            self.book.put(key("o", day, campaign.request_id), b"")
             self.tabs(day).uploaded += campaign.accepted + campaign.rejected
 
     def close(self) -> None:

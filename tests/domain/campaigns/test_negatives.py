@@ -39,13 +39,13 @@ def test_a_file_in_parts_adds_up() -> None:
     shard.upload(3)
     one = {"upload_id": "u1", "rows": [number(0), number(1)], "more": True}
     shard.command("negatives", one)
-    assert shard.sent("campaign-audit") == []
+    assert [each["action"] for each in shard.sent("campaign-audit")] == ["upload"]
     two = {"upload_id": "u1", "first": 3, "rows": [number(1), number(2)]}
     answer = shard.command("negatives", two)
     assert figures(answer)["rows"] == 4
     assert figures(answer)["distinct"] == 3
     assert answer["result"]["fdds"]["negative"] == 3
-    assert len(shard.sent("campaign-audit")) == 1
+    assert len(shard.sent("campaign-audit")) == 2
     shard.prove()
 
 
@@ -164,4 +164,25 @@ def test_an_erased_number_is_nowhere_and_the_figures_stay() -> None:
     assert shard.counts() == before
     shard.until("2025-11-04 00:00")
     assert shard.counts()["not_created"]["negative"] == 1
+    shard.prove()
+
+
+def test_old_campaigns_lose_all_numbers_and_keep_their_figures() -> None:
+    shard = Shard()
+    shard.upload(600)
+    other = "reminder-00000000000000ff"
+    shard.upload(1, request=other)
+    shard.command("negatives", {"rows": [number(0)]})
+    shard.until("2025-11-03 13:00")
+    before = shard.counts("20251103")
+    body = {"before_day": "2025-11-03"}
+    assert shard.command("erase", body, "")["result"]["touched"] == 0
+    shard.until("2025-11-05 08:00")
+    body = {"before_day": "2025-11-04"}
+    assert shard.command("erase", body, "", dry_run=True)["result"]["touched"] == 601
+    assert shard.command("erase", body, "")["state"] == "done"
+    assert not any(b"+9198" in k + v for k, v in shard.book.rows.items() if k[:1] != b"d")
+    assert {f["number"] for f in shard.fdds().values()} == {None}
+    assert shard.counts("20251103") == before
+    assert shard.command("erase", body, "")["result"]["touched"] == 0
     shard.prove()
