@@ -137,7 +137,8 @@ def _revoke(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd) -> str | None:
         move(work, campaign, ref, fdd, REVOKED, REVOKED)
         save(work, campaign, ref, fdd)
         return before
-    if before == LEASED and cancel(work, campaign, ref, fdd, "revoked"):
+    if before == LEASED:
+        cancel(work, campaign, ref, fdd, "revoked")
         return before
     return None
 

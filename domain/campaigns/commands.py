@@ -213,7 +213,7 @@ def answer(work: Work, ident: str, row: Command, found: Answer, audited: bool = 
     if not audited:
         return
     audit = _audit(work, ident, row, found.touched, found.by)
-    work.book.send("campaign-audit", row.request_id.encode(), audit)
+    work.book.send("campaign-audit", (row.request_id or ident).encode(), audit)
 
 
 def _audit(

@@ -42,7 +42,7 @@ ARROWS: dict[str, frozenset[str]] = {
     FAILED: frozenset({QUEUED}),
 }
 UNKNOWN = (NO_ACK, NO_RESULT)
-_OUTCOMES = (COMPLETED, PARTIAL, FAILED, REATTEMPT)
+_OUTCOMES = (COMPLETED, PARTIAL, FAILED)
 
 
 def allowed(state: str, reason: str | None, to: str, to_reason: str | None) -> bool:

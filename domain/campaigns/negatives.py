@@ -215,11 +215,11 @@ def strike(
                     save(work, campaign, ref, fdd)
 
 
-def cancel(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, because: str) -> bool:
-    """Asks the executor to cancel a leased order, once; saves. Whether it was asked now."""
+def cancel(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, because: str) -> None:
+    """Asks the executor to cancel a leased order, once; saves."""
     attempt = fdd.attempts[-1]
     if attempt.cancel is not None:
-        return False
+        return
     attempt.cancel = because
     note(work, fdd, because, "cancel sent", {"attempt": attempt.attempt})
     order = {
@@ -230,7 +230,6 @@ def cancel(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, because: str) -> 
     }
     work.book.send("executions", key_of(ref, fdd), order)
     save(work, campaign, ref, fdd)
-    return True
 
 
 def withdraw(work: Work, campaign: Campaign, number: str) -> bool:

@@ -187,15 +187,18 @@ def _replaces(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, attempt: Attem
     note(work, fdd, "lease", "replaced by a late result", {"was": fdd.reason})
     if held is not None and (attempt.finished_ms or 0) >= held[1]:
         mark(fdd, "finished_after_slot")
-    _ends(work, campaign, ref, fdd, attempt)
+    _ends(work, campaign, ref, fdd, attempt, again=False)
     return True
 
 
-def _ends(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, attempt: Attempt) -> None:
+def _ends(
+    work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, attempt: Attempt, again: bool = True
+) -> None:
+    """Moves to the outcome; `again`: or to a reattempt (what was unknown is never repeated)."""
     outcome, reason = attempt.outcome, attempt.reason
     if outcome == CANCELLED:
         outcome, reason = FAILED, CANCELLED
-    if outcome in (FAILED, PARTIAL):
+    if again and outcome in (FAILED, PARTIAL):
         due_ms = _reattempt_at(work, campaign, ref, fdd, reason if outcome == FAILED else PARTIAL)
         if due_ms is not None:
             move(work, campaign, ref, fdd, REATTEMPT)

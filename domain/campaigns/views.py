@@ -150,6 +150,11 @@ def campaigns_of_day(book: Book, day: str, after: str = "", limit: int = 100) ->
     return [row_key[len(prefix) :].decode() for row_key, _ in rows]
 
 
+def is_on_day(campaign: Campaign, day: str) -> bool:
+    """Whether the campaign has an upload or FDDs on that date."""
+    return day in campaign.counted_on
+
+
 def tabs(book: Book, day: str) -> dict[str, int]:
     """The four tabs of a day (`YYYYMMDD`), over all campaigns of the shard."""
     found = read(book, key("s", day), Tabs) or Tabs()

@@ -31,7 +31,7 @@ SEEN: dict[str, set[str]] = {
         "LEASED", "FAILED", "PARTIAL_COMPLETE", "NEGATIVE", "REVOKED", "QUEUED",
     },
     "PARTIAL_COMPLETE": {"QUEUED"},
-    "FAILED": {"QUEUED", "REATTEMPT_SCHEDULED", *END},
+    "FAILED": {"QUEUED", *END},
     "COMPLETED": set(),
     "NEGATIVE": set(),
     "REVOKED": set(),

@@ -111,6 +111,8 @@ def test_results_count_once() -> None:
         shard.started(order)
         shard.finished(order, "COMPLETED")
     assert shard.states() == ["FAILED:WRONG"]
+    ((attempt,),) = (each["attempts"] for each in shard.fdds().values())
+    assert (attempt["outcome"], attempt["reason"]) == ("FAILED", "WRONG")
     assert shard.counts()["reached"] == 1
     shard.prove()
 
