@@ -31,7 +31,7 @@ from domain.campaigns.rows import (
 )
 from domain.campaigns.work import Work, read, shown_instant
 
-_PAGE_FDDS = 2000  # of a transaction: some 4,000 small writes
+PAGE_FDDS = 2000  # of a transaction: some 4,000 small writes
 _decode_record = decoder(Record).decode
 
 
@@ -58,7 +58,7 @@ def page(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
         for each in campaign.windows
         if each.day == job.day and each.revision == job.revision and not each.remade
     ]
-    limit = max(1, _PAGE_FDDS // max(1, len(windows)))
+    limit = max(1, PAGE_FDDS // max(1, len(windows)))
     prefix = key("r", campaign.request_id) + b"/"
     rows = work.book.scan(prefix, job.cursor, limit)
     if campaign.slots:

@@ -43,8 +43,8 @@ from domain.campaigns.rows import (
 from domain.campaigns.work import Invariant, Work, shown_instant, window_of
 
 PAGE = 1000  # FDDs of a transaction
-_SHORT = 1000  # a slot's queue below this is filled up, above twice this it is not
-_PLENTY = 4 * PAGE  # free channels with which a page need not wait for a turn
+SHORT = 1000  # a slot's queue below this is filled up, above twice this it is not
+PLENTY = 4 * PAGE  # free channels with which a page need not wait for a turn
 _decode_fdd = decoder(Fdd).decode
 _decode_record = decoder(Record).decode
 
@@ -58,7 +58,7 @@ def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
     if work.now_ms < window.start_ms:
         return
     counts = work.counts(campaign.request_id, job.day, job.slot)
-    if counts.states.get(QUEUED, 0) >= 2 * _SHORT:
+    if counts.states.get(QUEUED, 0) >= 2 * SHORT:
         campaign.parked = True
         return
     prefix = prefix_of(campaign.request_id, (job.day, job.slot, job.revision))
@@ -85,7 +85,7 @@ def _at_once(work: Work, campaign: Campaign) -> int | None:
     that no campaign waits for its turn, and nothing is in the queue before it.
     """
     flow, name = work.flow(campaign), campaign.flow.name
-    if campaign.paused or flow.channels - work.channels(name).busy < _PLENTY:
+    if campaign.paused or flow.channels - work.channels(name).busy < PLENTY:
         return None
     start_ms, end_ms, _ = days.working_at(flow, campaign.flow.timezone, work.now_ms)
     if work.now_ms < start_ms:
@@ -240,6 +240,6 @@ def unpark(work: Work, campaign: Campaign) -> None:
     open_now = (each for each in campaign.windows if each.start_ms <= work.now_ms < each.end_ms)
     for window in open_now:
         counts = work.counts(campaign.request_id, window.day, window.slot)
-        if counts.states.get(QUEUED, 0) < _SHORT:
+        if counts.states.get(QUEUED, 0) < SHORT:
             campaign.parked = False
             work.wake(0, feed_job(campaign.request_id, window))

@@ -19,10 +19,10 @@ Visit = Callable[[Work, Campaign, Ref, Fdd], str | None]
 _decode_fdd = decoder(Fdd).decode
 
 
-def walk(work: Work, campaign: Campaign, job: Job, visit: Visit, most: int = PAGE) -> bool:
+def walk(work: Work, campaign: Campaign, job: Job, visit: Visit) -> bool:
     """Visits the next FDDs; whether it is through. Counts in `job.touched` and `job.by`."""
     places = job.args["places"]
-    left = most
+    left = PAGE
     while places and left > 0:
         day, slot, revision = places[0]
         rows = work.book.scan(prefix_of(job.request_id, (day, slot, revision)), job.cursor, left)

@@ -11,7 +11,9 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from pytest import MonkeyPatch
 
+from domain.campaigns import creation, dispatch, walk
 from domain.campaigns.book import Collection, MemoryBook
 from domain.campaigns.days import day_of, instant
 from domain.campaigns.document import Reattempts, WorkingTime
@@ -75,13 +77,29 @@ SLOTS = ["09:00-10:00", "10:00-12:00", "12:00-13:30", "16:00-18:00", "20:00-21:0
 class Campaigns(RuleBasedStateMachine):
     """Two campaigns of one flow, and everything that can happen to them."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.patched = MonkeyPatch()
+
+    def teardown(self) -> None:
+        self.patched.undo()
+
     @initialize(
         channels=st.integers(1, 6),
         most=st.integers(1, 3),
         hour=st.sampled_from(["08:00", "10:30", "17:59", "22:00"]),
         monday_off=st.booleans(),
+        page=st.sampled_from([1, 2, 3, 1000]),
+        plenty=st.sampled_from([2, 4000]),
     )
-    def begin(self, channels: int, most: int, hour: str, monday_off: bool) -> None:
+    def begin(
+        self, channels: int, most: int, hour: str, monday_off: bool, page: int, plenty: int
+    ) -> None:
+        # Small pages, so that everything that goes on in pages is seen between them.
+        sizes = {"PAGE_FDDS": page, "PAGE": page, "SHORT": page, "PLENTY": plenty}
+        for module in (creation, dispatch, walk):
+            for name in sizes.keys() & vars(module).keys():
+                self.patched.setattr(module, name, sizes[name])
         off = (1,) if monday_off else ()
         made = flow(
             channels=channels,
@@ -323,7 +341,7 @@ class Campaigns(RuleBasedStateMachine):
 
 TestCampaigns = Campaigns.TestCase
 TestCampaigns.settings = settings(
-    max_examples=60,
+    max_examples=50,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
