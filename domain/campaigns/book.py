@@ -8,6 +8,7 @@ Keys and values are bytes; a key's first letter says what the row is (`keys.py`)
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from heapq import heappop, heappush
 from typing import Any, Literal, Protocol
 
 Collection = Literal["fdds", "campaigns", "negative_numbers", "negative_uploads"]
@@ -52,6 +53,7 @@ class MemoryBook:
         # collection -> id -> document
         self.stored: dict[str, dict[str, dict[str, Any]]] = {}
         self.wakes: set[tuple[int, bytes]] = set()
+        self._soonest: list[tuple[int, bytes]] = []  # a heap of the same
         self._keys: list[bytes] = []
 
     def get(self, key: bytes) -> bytes | None:
@@ -93,16 +95,18 @@ class MemoryBook:
             documents[id] = value
 
     def wake(self, at_ms: int, key: bytes) -> None:
-        self.wakes.add((at_ms, key))
+        if (at_ms, key) not in self.wakes:
+            self.wakes.add((at_ms, key))
+            heappush(self._soonest, (at_ms, key))
 
     def next_due(self) -> tuple[int, bytes] | None:
         """The earliest wake, removed; None without one. Ties go by key."""
         if not self.wakes:
             return None
-        first = min(self.wakes)
+        first = heappop(self._soonest)
         self.wakes.remove(first)
         return first
 
     def due_ms(self) -> int | None:
         """When the earliest wake is; None without one."""
-        return min(self.wakes)[0] if self.wakes else None
+        return self._soonest[0][0] if self._soonest else None

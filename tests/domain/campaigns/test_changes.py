@@ -239,3 +239,11 @@ def test_a_command_counts_once_by_its_id() -> None:
         shard.apply({**event, "body": {}})
     told = [each["action"] for each in shard.sent("campaign-audit")]
     assert told == ["upload", "revoke"]
+
+
+def test_a_retriggered_fdd_whose_number_is_negative_now_is_not_ordered(ended: Shard) -> None:
+    ended.command("negatives", {"rows": [number(3)]})
+    ended.command("retrigger", {"statuses": [], "failed": ["NO_ACK"]})
+    assert ended.orders() == []
+    assert ended.states()[3] == "NEGATIVE"
+    ended.prove()

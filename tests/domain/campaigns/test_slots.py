@@ -1,5 +1,9 @@
 """A day with slots: creation, the queue, orders, results, and the end of the slot."""
 
+import pytest
+
+from domain.campaigns import dispatch, machine
+from domain.campaigns.document import Reattempts
 from tests.domain.campaigns.kit import REQUEST, Shard, at, flow, number
 
 
@@ -140,4 +144,59 @@ def test_days_missed_in_an_outage_are_recorded() -> None:
     assert listed == ["created", "missed", "created", "to_come"]
     assert shard.counts()["not_created"]["past_slot"] == 3
     assert shard.counts()["created"] == 3
+    shard.prove()
+
+
+def test_the_checks_before_an_order_hold_without_the_end_of_the_slot() -> None:
+    shard = Shard(flow(channels=1, reattempts=Reattempts(3, 60_000, ("BUSY",))))
+    shard.upload(3)
+    shard.until("2025-11-03 10:00")
+    (order,) = shard.orders()
+    shard.finished(order, "FAILED", "BUSY")
+    shard.now_ms = at("2025-11-03 12:00")
+    # the timer of the lease that is under way frees the channel; that of the slot's end waits
+    (leased,) = shard.orders()
+    ref = f"f/{REQUEST}/20251103/1000_1200/1/{leased['record_no']:08}"
+    machine.due(shard.book, ref.encode(), shard.now_ms, shard.flows)
+    assert machine.dispatch(shard.book, "reminder", shard.now_ms, shard.flows) == 1
+    machine.dispatch(shard.book, "reminder", shard.now_ms, shard.flows)
+    assert shard.orders() == []
+    assert sorted(shard.states()) == ["FAILED:BUSY", "FAILED:NO_ACK", "FAILED:OUT_OF_SLOT"]
+    shard.prove()
+
+
+def test_the_end_of_the_slot_ends_leases_by_itself() -> None:
+    shard = Shard()
+    shard.upload(1)
+    shard.until("2025-11-03 10:00")
+    job = f"j/end/{REQUEST}/20251103/1000_1200/1".encode()
+    machine.due(shard.book, job, at("2025-11-03 12:00"), shard.flows)
+    assert shard.states() == ["FAILED:NO_ACK"]
+    shard.prove()
+
+
+def test_a_day_is_made_in_pages() -> None:
+    shard = Shard(flow(channels=10_000, max_slots_per_day=3))
+    shard.upload(1500, ("10:00-12:00", "16:00-18:00", "19:00-20:00"))
+    assert shard.counts()["created"] == 4500
+    shard.until("2025-11-03 10:00")
+    assert len(shard.orders()) == 1500
+    shard.until("2025-11-03 12:00")
+    assert shard.counts()["outcome"]["failed"] == {"NO_ACK": 1500}
+    shard.prove()
+
+
+def test_a_long_queue_is_filled_as_it_is_ordered_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "SHORT", 20)
+    monkeypatch.setattr(dispatch, "PAGE", 20)
+    shard = Shard(flow(channels=10))
+    shard.upload(200)
+    shard.until("2025-11-03 10:00")
+    assert shard.states().count("QUEUED") <= 60
+    ordered = 0
+    while orders := shard.orders():
+        ordered += len(orders)
+        for order in orders:
+            shard.finished(order)
+    assert ordered == 200
     shard.prove()
