@@ -16,13 +16,15 @@ def test_public_topics_carry_the_prefix_and_the_others_the_app_id() -> None:
     topics = by_name(app_id="billing", topic_prefix="eu.")
     public = {topic.name for topic in topics.values() if topic.public}
     assert public == {"eu.config", "eu.usage", "eu.aggregates", "eu.aggregates.audit",
-                      "eu.dead-letters", "eu.sink-dead-letters"}  # fmt: skip
+                      "eu.dead-letters", "eu.sink-dead-letters", "eu.campaign-events",
+                      "eu.execution-results", "eu.executions", "eu.slot-failures",
+                      "eu.campaign-audit"}  # fmt: skip
     assert all(name.startswith("billing-") for name in topics.keys() - public)
 
 
 def test_state_is_compacted_only_and_records_are_kept_by_age() -> None:
     for topic in by_name().values():
-        state = topic.name == "config" or not (topic.public or topic.name.endswith("sessions-in"))
+        state = topic.name == "config" or not (topic.public or topic.name.endswith("-in"))
         assert topic.compact is state, topic.name
         assert (topic.retention_ms is None) is state, topic.name
         assert topic.config()["cleanup.policy"] == ("compact" if state else "delete")

@@ -22,6 +22,7 @@ from app.facade.parts import Parts
 from app.shapes import Change, Changed
 from config.names import Names
 from config.settings import Settings
+from config.topics import Topics
 from connectors.outbound import Outbound
 from connectors.streams.memory import MemoryLog
 from domain.clock import FixedClock
@@ -80,6 +81,8 @@ class House:
         names += [NAMES.changelog("sessions"), NAMES.requests, *self.inputs]
         names += [NAMES.changelog(f"routes-{name}") for name in self.inputs]
         self.log.counts = dict.fromkeys(names, self.partitions)
+        made = Topics(Settings(partitions=self.partitions)).all()
+        self.log.counts |= {topic.name: topic.partitions for topic in made}
         self.log.counts |= {"config": 1, NAMES.changelog("documents"): 1, NAMES.workers: 1}
 
     @asynccontextmanager
