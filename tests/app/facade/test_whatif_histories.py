@@ -118,8 +118,12 @@ def lived(folder: Path, document: dict[str, Any], history: Any, since: Since) ->
 
 
 def kept(worker: Living) -> dict[Any, Any]:
-    """Everything on the log."""
-    return {tp: list(rows) for tp, rows in worker.log.rows.items() if rows}
+    """Everything on the log, but for what the console itself cuts there by the day."""
+    return {
+        tp: list(rows)
+        for tp, rows in worker.log.rows.items()
+        if rows and tp[0] != "aggregates.audit"
+    }
 
 
 async def apply(worker: Living, document: dict[str, Any]) -> None:
