@@ -206,7 +206,7 @@ def test_rows_sent_twice_are_taken_once() -> None:
     shard = Shard()
     shard.upload(3, end=False)
     for first in (1, 2):
-        rows = [[number(i), {}, None] for i in range(first - 1, 4)]
+        rows: list[list[object]] = [[number(i), {}, None] for i in range(first - 1, 4)]
         shard.command("rows", {"first": first, "rows": rows})
     assert shard.show()["upload"]["accepted"] == 4
     assert shard.counts()["created"] == 4
