@@ -247,3 +247,10 @@ def test_a_retriggered_fdd_whose_number_is_negative_now_is_not_ordered(ended: Sh
     assert ended.orders() == []
     assert ended.states()[3] == "NEGATIVE"
     ended.prove()
+
+
+def test_what_waits_can_be_retriggered_once_more(ended: Shard) -> None:
+    ended.command("retrigger", {"slot": "19:00-20:00"})
+    assert ended.command("retrigger")["result"]["by"] == {"QUEUED": 2}
+    assert len(ended.orders()) == 2
+    ended.prove()

@@ -341,7 +341,7 @@ class Campaigns(RuleBasedStateMachine):
 
 TestCampaigns = Campaigns.TestCase
 TestCampaigns.settings = settings(
-    max_examples=50,
+    max_examples=120,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

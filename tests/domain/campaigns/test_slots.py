@@ -200,3 +200,24 @@ def test_a_long_queue_is_filled_as_it_is_ordered_from(monkeypatch: pytest.Monkey
             shard.finished(order)
     assert ordered == 200
     shard.prove()
+
+
+def test_rows_sent_twice_are_taken_once() -> None:
+    shard = Shard()
+    shard.upload(3, end=False)
+    for first in (1, 2):
+        rows: list[list[object]] = [[number(i), {}, None] for i in range(first - 1, 4)]
+        shard.command("rows", {"first": first, "rows": rows})
+    assert shard.show()["upload"]["accepted"] == 4
+    assert shard.counts()["created"] == 4
+    shard.prove()
+
+
+def test_rows_read_after_the_slot_are_out_of_it() -> None:
+    shard = Shard()
+    shard.upload(1, end=False)
+    shard.until("2025-11-03 12:30")
+    shard.command("rows", {"first": 2, "rows": [[number(7), {}, None]]})
+    shard.command("rows_end")
+    assert shard.states() == ["FAILED:NO_ACK", "FAILED:OUT_OF_SLOT"]
+    shard.prove()
