@@ -77,6 +77,8 @@ def test_records_become_sessions_flushes_and_dead_letters(make: Make, clock: Pat
 
     advance(clock, HOUR_MS, noon())
     until(lambda: sluice.totals() == {"in": 10, "flushed": 9, "rejected": 1})
+    # decided, and counted so, before they are sent
+    until(lambda: len(sluice.records("aggregates")) == 3)
     flushed = {each["group"]["account"]: each for each in sluice.records("aggregates")}
     assert flushed["a1"]["values"] == session["values"]
     assert flushed["a1"]["meta"]["flushType"] == "TIMEOUT"
