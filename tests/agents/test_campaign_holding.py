@@ -11,7 +11,7 @@ from tests.agents.campaign_world import CampaignWorld
 from tests.agents.world import NAMES, START_MS
 from tests.waiting import auntil
 
-MAKE = {"kind": "command", "command": "make", "request_id": "f-0000000000000000"}
+MAKE: dict[str, Any] = {"kind": "command", "command": "make", "request_id": "f-0000000000000000"}
 MAKE |= {"body": {"count": 2, "end_ms": START_MS + 30_000}}
 
 
@@ -50,7 +50,7 @@ def test_a_batch_is_done_with_only_when_the_store_is_back() -> None:
             await campaigns.tick()
             return taking.done() and events.done()
 
-        await auntil(done)
+        assert await auntil(done)
         assert not campaigns.holding
         assert ("campaigns", "f-0000000000000000") in world.stored
 
