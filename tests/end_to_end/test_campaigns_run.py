@@ -95,6 +95,11 @@ def test_while_mongodb_is_away_the_shards_hold_and_go_on_by_themselves(
     until(waits, 60)
     reached = len(ended(sluice))
     assert reached < ROWS
+    began_s = time.monotonic()
+    assert sluice.stop() == 0
+    assert time.monotonic() - began_s < 8
+    sluice.start()
+    until(waits, 60)
     own_mongo.start()
     until(lambda: len(ended(sluice)) == ROWS, 60)
     assert orders(sluice) == ended(sluice)
