@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from agents.campaigns import Campaigns
 from agents.shards import NotOwned
 from tests.agents.campaign_world import CampaignWorld
 from tests.agents.world import NAMES, START_MS
 from tests.waiting import auntil
 
-MAKE = {"kind": "command", "command": "make", "request_id": "f-0000000000000000"}
+MAKE: dict[str, Any] = {"kind": "command", "command": "make", "request_id": "f-0000000000000000"}
 MAKE |= {"body": {"count": 2, "end_ms": START_MS + 30_000}}
 
 
@@ -22,6 +23,13 @@ def filled() -> tuple[CampaignWorld, int, list[Any]]:
     world.run(world.work(10, commit=True, only=0))
     number = next(p for p in range(2) if world.log.rows.get((NAMES.campaigns_in, p)))
     return world, number, world.log.rows[NAMES.campaigns_in, number]
+
+
+async def ticks(campaigns: Campaigns[Any]) -> None:
+    """The worker's clock."""
+    while True:
+        await campaigns.tick()
+        await asyncio.sleep(0)
 
 
 def test_a_batch_is_done_with_only_when_the_store_is_back() -> None:
@@ -45,12 +53,9 @@ def test_a_batch_is_done_with_only_when_the_store_is_back() -> None:
         assert not events.done()
         assert not world.stored
         world.away = False
-
-        async def done() -> bool:
-            await campaigns.tick()
-            return taking.done() and events.done()
-
-        await auntil(done)
+        ticking = asyncio.create_task(ticks(campaigns))
+        await asyncio.wait_for(asyncio.gather(taking, events), 10)
+        ticking.cancel()
         assert not campaigns.holding
         assert ("campaigns", "f-0000000000000000") in world.stored
 

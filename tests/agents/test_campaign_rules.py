@@ -71,7 +71,12 @@ class Story:
 
     def command(self, name: str, request: str, body: dict[str, Any]) -> None:
         self.commands += 1
-        event = {"kind": "command", "id": f"c{self.commands}", "command": name, "actor": "a"}
+        event: dict[str, Any] = {
+            "kind": "command",
+            "id": f"c{self.commands}",
+            "command": name,
+            "actor": "a",
+        }
         event |= {"request_id": request, "body": body, "reason": "r"}
         world = self.world
         world.run(world.produce("campaign-events", shard_of(request, 2), event))

@@ -14,7 +14,8 @@ from connectors.streams.memory import Killed, MemoryLog
 from domain.clock import FixedClock
 from domain.errors import Fenced
 from tables.changelog import Changelog
-from tables.ledger import Ledger, Output, Write
+from tables.ledger import Ledger
+from tables.ledger_book import Output, Write
 from tables.store import MemoryStore
 
 TOPIC = "changelog"
