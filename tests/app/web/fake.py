@@ -18,6 +18,7 @@ from config.documents.registry import load_document
 from connectors.streams.base import Row, UnknownTopic
 from domain.clock import FixedClock
 from tests.app.web import made, past
+from tests.app.web.fake_campaigns import FakeCampaigns
 from tests.app.web.fake_commands import FakeCommands
 
 Size = Literal["none", "little", "big"]
@@ -27,12 +28,12 @@ SINK = "data-per-account"  # named as the aggregator is that it takes records of
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
-class FakeBackend(FakeCommands):
+class FakeBackend(FakeCampaigns, FakeCommands):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
     def __init__(self, size: Size = "little", clock: FixedClock | None = None) -> None:
         self.clock = clock or FixedClock(made.NOW_MS)
-        self.size = size
+        self.size: Size = size
         self.ready_now = shapes.Readiness(True)
         self.clock_shown: shapes.ClockInfo | None = None
         self.trouble: list[shapes.Trouble] = [made.TROUBLE] if size == "big" else []
