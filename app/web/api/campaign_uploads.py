@@ -33,7 +33,8 @@ async def upload(request: web.Request) -> web.StreamResponse:
     if dry_run:
         return answer(await backend.preview_upload(await form.upload()))
     done = await backend.upload_campaign(await form.upload(), change)
-    return answer({"request_id": done.request_id, "warnings": done.warnings}, 202)
+    headers = {"Location": f"/api/campaigns/{done.request_id}"}
+    return answer({"request_id": done.request_id, "warnings": done.warnings}, 202, headers)
 
 
 class Form:
