@@ -15,7 +15,9 @@ from agents.campaign_parcels import BY_RETRIGGER, decode_parcel, parcels
 from agents.campaign_route import EVENTS, RESULTS, Sent, route
 from agents.flow_shard import FlowShard
 from agents.frontier import Frontier
+from agents.letters import Letter
 from agents.shards import NotOwned, Shards
+from agents.uploads.events import UploadEvents
 from config.names import Names
 from connectors.stores.base import StoreUnavailable
 from connectors.streams.base import Log
@@ -56,7 +58,9 @@ class Campaigns(Generic[F]):
         group: str,
         open_shard: Callable[[int], Awaitable[FlowShard[F]]],
         send: Callable[[list[Output]], Awaitable[None]],
+        uploads: UploadEvents | None = None,
     ) -> None:
+        self._uploads = uploads
         self._log, self._names, self._clock = log, names, clock
         self._send = send
         self.shards = Shards[FlowShard[F]](open_shard)
@@ -102,9 +106,12 @@ class Campaigns(Generic[F]):
     # What comes in
 
     async def _route(self, topic: str, partition: int, items: Sequence[Item]) -> None:
-        sent = route(topic, partition, items, self._shard_count, self._clock.now_ms())
-        if sent.letters:
-            await self._send([letter.output() for letter in sent.letters])
+        now_ms, left, letters = self._clock.now_ms(), items, list[Letter]()
+        if topic == EVENTS and self._uploads is not None:
+            left, letters = await self._uploads.passed(partition, items, now_ms)
+        sent = route(topic, partition, left, self._shard_count, now_ms)
+        if letters or sent.letters:
+            await self._send([letter.output() for letter in (*letters, *sent.letters)])
         await self._append(sent)
         self.routed += len(items)
 

@@ -11,6 +11,7 @@ from agents.campaigns import Campaigns
 from agents.execute import ORDERS, Executing
 from agents.flow_shard import FlowShard
 from agents.post_orders import PostOrders
+from agents.uploads.events import UploadEvents
 from config.clock import Clock, system_ms
 from config.names import Names
 from config.settings import Settings
@@ -56,6 +57,7 @@ class CampaignParts:
             open_documents(settings.documents, settings.data_dir),
             open_negatives(settings.negatives, settings.data_dir),
         )
+        self.uploads = UploadEvents(settings.data_dir)
         self.work: Campaigns[Flows] = Campaigns(
             log=means.log,
             names=means.names,
@@ -63,6 +65,7 @@ class CampaignParts:
             group=means.names.group,
             open_shard=self._open,
             send=means.send,
+            uploads=self.uploads,
         )
         self.orders = PostOrders(HttpExecutor(means.outbound), self.flows, means.clock, means.send)
         self._rules = Executing(machine)

@@ -11,6 +11,8 @@ from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
 from app.facade.backups import Backups
 from app.facade.campaign_figures import CampaignFigures
+from app.facade.campaigns.area import CampaignsArea, Inside
+from app.facade.campaigns.sources import sources_of
 from app.facade.commands import Commands
 from app.facade.completeness import Completeness
 from app.facade.days import Days
@@ -47,7 +49,7 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade:
+class Facade(CampaignsArea):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
@@ -63,6 +65,14 @@ class Facade:
         self._peers = Peers(parts.members, self.local.questions, secret)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
+        sources = parts.sources
+        if sources is None and parts.campaigns is not None:
+            sources = sources_of(
+                parts.campaigns, lambda: parts.engine.topics[parts.names.campaigns_in]
+            )
+        if sources is not None:
+            self._inside = Inside(parts, sources, self._appends, self._peers, crash)
+            self.local.add(self._inside.questions)
         self._letters = Letters(parts)
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
@@ -96,6 +106,10 @@ class Facade:
     async def start(self) -> None:
         """Begins to sample and to follow."""
         await self._sampler.start()
+        if self._inside is not None:
+            await self._inside.files.uploads.start()
+            if self._parts.campaigns is not None:
+                self._parts.campaigns.uploads.go(self._inside.files.uploads)
         if "console" in self._parts.roles:
             self._task = asyncio.create_task(self._follow())
             self._task.add_done_callback(self._ended)
@@ -107,6 +121,8 @@ class Facade:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._previews.stop()
+        if self._inside is not None:
+            await self._inside.files.uploads.stop()
         await self._peers.stop()
         await self._letters.stop()
         await self._ledger.stop()

@@ -2,6 +2,11 @@
 
 from app.web.api import (
     aggregators,
+    campaign_changes,
+    campaign_numbers,
+    campaign_reports,
+    campaign_uploads,
+    campaigns,
     commands,
     dead_letter_replay,
     dead_letters,
@@ -35,6 +40,11 @@ ROUTES: tuple[Route, ...] = (
     *commands.ROUTES,
     *dead_letters.ROUTES,
     *dead_letter_replay.ROUTES,
+    *campaign_uploads.ROUTES,
+    *campaign_changes.ROUTES,
+    *campaign_numbers.ROUTES,
+    *campaign_reports.ROUTES,
+    *campaigns.ROUTES,
     *sinks.ROUTES,
     *tables.ROUTES,
     *state.ROUTES,

@@ -8,17 +8,18 @@ from decimal import Decimal
 from typing import Literal
 
 from app import shapes
-from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, RetractionRefused
+from app.backend import BadCursor, FlushNotFound, RetractionRefused
 from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
 from app.sink_shapes import SinkPart, SinkStatus, Taken
 from config.documents.base import DocumentError, Problem
 from config.documents.registry import load_document
-from connectors.streams.base import Row, UnknownTopic
 from domain.clock import FixedClock
 from tests.app.web import made, past
+from tests.app.web.fake_campaigns import FakeCampaigns
 from tests.app.web.fake_commands import FakeCommands
+from tests.app.web.fake_records import FakeRecords
 
 Size = Literal["none", "little", "big"]
 # size -> open sessions
@@ -27,12 +28,12 @@ SINK = "data-per-account"  # named as the aggregator is that it takes records of
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
-class FakeBackend(FakeCommands):
+class FakeBackend(FakeCampaigns, FakeCommands, FakeRecords):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
     def __init__(self, size: Size = "little", clock: FixedClock | None = None) -> None:
         self.clock = clock or FixedClock(made.NOW_MS)
-        self.size = size
+        self.size: Size = size
         self.ready_now = shapes.Readiness(True)
         self.clock_shown: shapes.ClockInfo | None = None
         self.trouble: list[shapes.Trouble] = [made.TROUBLE] if size == "big" else []
@@ -41,10 +42,6 @@ class FakeBackend(FakeCommands):
         self.retracted: list[tuple[str, object, dict[str, object], str]] = []
         self.resent: list[tuple[str, shapes.Change]] = []
         super().__init__()
-        # topic -> its records
-        self.records: dict[str, list[shapes.Record]] = {"usage": [], "config": []}
-        # Idempotency-Key -> (fingerprint, rows)
-        self.seen: dict[str, tuple[str, int]] = {}
         # ids of letters replayed since, and the commands that there were
         self.replayed: set[str] = set()
         self.replays: list[tuple[Mapping[str, str], shapes.Change]] = []
@@ -347,42 +344,6 @@ class FakeBackend(FakeCommands):
 
     # Topics
 
-    async def topics(self) -> Sequence[shapes.TopicInfo]:
-        return [shapes.TopicInfo(name, 4, "records") for name in self.records]
-
-    async def append_records(
-        self, topic: str, rows: Sequence[Row], idempotency: shapes.Idempotency | None
-    ) -> shapes.Appended:
-        if topic not in self.records:
-            raise UnknownTopic(topic)
-        now = self._now()
-        if idempotency is not None and idempotency.key in self.seen:
-            fingerprint, accepted = self.seen[idempotency.key]
-            if fingerprint != idempotency.fingerprint:
-                raise IdempotencyConflict(idempotency.key)
-            return shapes.Appended(accepted, repeated=True)
-        log = self.records[topic]
-        for key, value, _, headers in rows:
-            log.append(shapes.Record(0, len(log), now, key, value, headers))
-        if idempotency is not None:
-            self.seen[idempotency.key] = (idempotency.fingerprint, len(rows))
-        return shapes.Appended(len(rows))
-
-    async def read_records(
-        self, topic: str, cursor: str, limit: int, wait_s: float
-    ) -> shapes.RecordPage:
-        if topic not in self.records:
-            raise UnknownTopic(topic)
-        log = self.records[topic]
-        places = {"beginning": "0", "end": str(len(log))}
-        at = places.get(cursor, cursor)
-        if not at.isdigit():
-            raise BadCursor(cursor)
-        if wait_s and int(at) >= len(log):
-            raise StreamOver
-        found = log[int(at) : int(at) + limit]
-        return shapes.RecordPage(found, str(int(at) + len(found)))
-
     async def tables(self) -> Sequence[shapes.TableInfo]:
         return [shapes.TableInfo("sessions", 4, "open sessions", OPEN[self.size], None)]
 
@@ -410,10 +371,6 @@ class FakeBackend(FakeCommands):
         self.calls.append(f"back up, stream {stream}")
         self._now()
         return shapes.BackedUp("/data/backups/b1", (0, 1), 4096)
-
-
-class StreamOver(ConnectionResetError):
-    """Ends a followed stream as a client that went away would."""
 
 
 def base64(data: bytes) -> str:

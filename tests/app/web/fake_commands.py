@@ -18,6 +18,7 @@ class FakeCommands:
     history: dict[tuple[str, str], list[shapes.DocumentVersion]]
 
     def __init__(self) -> None:
+        super().__init__()
         self.commands: list[tuple[str, str, dict[str, object], shapes.Change]] = []
         self.prompt = True
 

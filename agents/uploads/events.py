@@ -1,0 +1,152 @@
+"""Uploads that come as events on `campaign-events`: made durable before the event is passed by.
+
+An event that names no flow's content is one from outside: its rows or its file are put where those
+of an HTTP upload are, under the request id that it gives, and its campaign goes the same way from
+there. Taken once: a repeat finds the folder.
+"""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agents.campaign_parcels import DIRECT, Entry
+from agents.campaign_route import EVENTS, letter_of
+from agents.letters import Letter
+from agents.uploads.uploads import Asked, OtherUpload, Uploads
+from connectors.formats.csv_rows import NotCsv
+from domain.campaigns.described import DescriptionRefused
+from domain.campaigns.keys import flow_of_request
+from domain.errors import Reject
+from tables.stream import Item
+
+PIECE_BYTES = 256 * 1024
+_CARRIED = ("rows", "file")
+_decode = msgspec.json.Decoder().decode
+
+
+def upload_in(body: bytes) -> dict[str, Any] | None:
+    """The event when it is an upload from outside; None for anything else."""
+    if b'"upload"' not in body:
+        return None
+    try:
+        event = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not isinstance(event, dict) or event.get("command") != "upload":
+        return None
+    inner = event.get("body")
+    own = isinstance(inner, dict) and isinstance(inner.get("flow"), dict)
+    return None if own else event
+
+
+class UploadEvents:
+    """Takes them, once `go` has said by what: those that come before wait for it.
+
+    `folder` is the data directory, which `body.file` may not lead out of.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._uploads: Uploads | None = None
+        self._ready = asyncio.Event()
+
+    def go(self, uploads: Uploads) -> None:
+        """From now on they are taken, by these."""
+        self._uploads = uploads
+        self._ready.set()
+
+    async def passed(
+        self, partition: int, items: Sequence[Item], now_ms: int
+    ) -> tuple[list[Item], list[Letter]]:
+        """The records of `campaign-events` that are no uploads from outside, and letters of those
+        that can't be; the others are durable here when it returns."""
+        left: list[Item] = []
+        letters: list[Letter] = []
+        for item in items:
+            offset, timestamp, key, value, _ = item
+            event = upload_in(value or b"")
+            if event is None:
+                left.append(item)
+                continue
+            try:
+                await self.take(event, timestamp)
+            except Reject as error:
+                entry = Entry(DIRECT, EVENTS, partition, offset, timestamp, key, value or b"")
+                letters.append(letter_of(entry, error.reason, error.detail, now_ms))
+        return left, letters
+
+    async def take(self, event: Mapping[str, Any], now_ms: int) -> None:
+        """Returns when the upload is durable here. `now_ms`: when the event came. Raises Reject for
+        one that can't be."""
+        await self._ready.wait()
+        uploads = self._uploads
+        if uploads is None:
+            raise LookupError("ready without uploads")
+        request_id, body = event.get("request_id"), event.get("body")
+        if not isinstance(request_id, str) or not isinstance(body, dict):
+            raise Reject("bad_event", "an upload has a request_id and an object body")
+        flow = flow_of_request(request_id)
+        description = {name: body[name] for name in body.keys() - {*_CARRIED}}
+        if description.setdefault("flow", flow) != flow or "/" in request_id:
+            raise Reject("bad_event", f"request_id {request_id!r}, expected <flow>-<16 hex>")
+        source, name = self._source(body)
+        spool = await uploads.spool(source)
+        asked = Asked(
+            description,
+            name,
+            str(event.get("actor") or ""),
+            str(event.get("reason") or ""),
+            None,
+            now_ms,
+            request_id,
+        )
+        try:
+            await uploads.take(spool, asked)
+        except OtherUpload as error:
+            raise Reject("bad_event", f"request_id {request_id} has another upload") from error
+        except (DescriptionRefused, NotCsv) as error:
+            raise Reject("bad_event", str(error)) from error
+        finally:
+            await asyncio.to_thread(spool.close)
+
+    def _source(self, body: Mapping[str, Any]) -> tuple[AsyncIterator[bytes], str]:
+        rows, file = body.get("rows"), body.get("file")
+        if isinstance(rows, list) and file is None:
+            return _listed(rows), ""
+        if rows is None and isinstance(file, str):
+            path = (self._folder / file).resolve()
+            if not path.is_relative_to(self._folder) or not path.is_file():
+                expected = f"a file under the data directory {self._folder}"
+                raise Reject("bad_event", f"body.file {file!r}, expected {expected}")
+            return _read(path), path.name
+        raise Reject("bad_event", "an upload has either body.rows or body.file")
+
+
+async def _listed(rows: list[Any]) -> AsyncIterator[bytes]:
+    """Rows as objects by column, as a CSV: of the columns of all of them."""
+    if not all(isinstance(row, dict) for row in rows):
+        raise Reject("bad_event", "body.rows holds objects by column")
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(name)) for name in columns])
+    yield text.getvalue().encode()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+async def _read(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece

@@ -1,0 +1,99 @@
+"""Uploads that come as events on `campaign-events`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.letters import Letter
+from agents.uploads.events import UploadEvents, upload_in
+from tables.stream import Item
+from tests.agents.uploads.kit import NOW_MS, Home, number, table
+
+ONE = "reminder-0011223344556677"
+
+
+def event(body: Any, request_id: Any = ONE, **more: Any) -> dict[str, Any]:
+    return {
+        "kind": "command", "id": "u1", "command": "upload", "request_id": request_id, "body": body,
+        **more,
+    }  # fmt: skip
+
+
+def passed(home: Home, *events: dict[str, Any]) -> tuple[list[Item], list[Letter]]:
+    items: list[Item] = [
+        (n, NOW_MS, None, json.dumps(one).encode(), ()) for n, one in enumerate(events)
+    ]
+
+    async def steps(uploads: Any) -> Any:
+        taker = UploadEvents(home.folder.path.parent)
+        taker.go(uploads)
+        found = await taker.passed(0, items, NOW_MS)
+        await uploads.read_to_end(ONE)
+        return found
+
+    found: tuple[list[Item], list[Letter]] = home.run(steps)
+    return found
+
+
+def test_rows_in_an_event_become_a_campaign_once(tmp_path: Path) -> None:
+    home = Home(tmp_path / "uploads")
+    rows = [{"number": number(1), "name": "a,b"}, {"number": 9_800_000_002, "extra": {"a": 1}}]
+    body = {"name": "dues", "slots": ["10:00-12:00"], "rows": rows}
+    other = {"kind": "command", "id": "p", "command": "pause", "request_id": ONE, "body": {}}
+    for _ in range(2):
+        left, letters = passed(home, other, event(body, actor="billing"))
+        assert ([item[0] for item in left], letters) == ([0], [])
+    assert home.shard.begun["description"]["name"] == "dues"
+    assert home.stream.events[0]["actor"] == "billing"
+    assert home.shard.records == {
+        1: (number(1), {"name": "a,b", "extra": ""}, None),
+        2: (number(2), {"name": "", "extra": '{"a":1}'}, None),
+    }
+    _, (letter,) = passed(home, event({**body, "name": "other"}))
+    assert letter.reason == "bad_event"
+
+
+def test_a_file_under_the_data_directory_becomes_a_campaign(tmp_path: Path) -> None:
+    home = Home(tmp_path / "uploads")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "dues.csv").write_bytes(table([number(1), "a"]))
+    assert passed(home, event({"slots": ["10:00-12:00"], "file": "in/dues.csv"})) == ([], [])
+    assert home.shard.begun["file"] == "dues.csv"
+    assert len(home.shard.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "request_id"),
+    [
+        ({"file": "../outside.csv"}, ONE),
+        ({"file": "/etc/hostname"}, ONE),
+        ({"file": "nothing.csv"}, ONE),
+        ({"file": "a.csv", "rows": []}, ONE),
+        ({}, ONE),
+        ({"rows": ["+1"]}, ONE),
+        ({"rows": [{"number": "+1"}], "slots": ["08:00-09:00"]}, ONE),
+        ({"rows": [{"phone": "+1"}]}, ONE),
+        ({"rows": [{"number": "+1"}], "flow": "other"}, ONE),
+        ({"rows": [{"number": "+1"}]}, "nobody-0011223344556677"),
+        ({"rows": [{"number": "+1"}]}, "../reminder-0011223344556677"),
+        ({"rows": [{"number": "+1"}]}, None),
+        ("rows", ONE),
+    ],
+)
+def test_an_upload_that_can_not_be_is_a_dead_letter(
+    tmp_path: Path, body: Any, request_id: Any
+) -> None:
+    home = Home(tmp_path / "uploads")
+    left, (letter,) = passed(home, event(body, request_id))
+    assert (left, letter.reason) == ([], "bad_event")
+    assert home.stream.events == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b'"upload"', b'{"command":"uploads"}', b'{"command":"upload","body":{"flow":{}}}'],
+)
+def test_what_is_no_upload_from_outside_is_left(text: bytes) -> None:
+    assert upload_in(text) is None

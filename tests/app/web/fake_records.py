@@ -1,0 +1,61 @@
+"""The part of the backend in memory that holds topics and their records."""
+
+from collections.abc import Sequence
+
+from app import shapes
+from app.backend import BadCursor, IdempotencyConflict
+from connectors.streams.base import Row, UnknownTopic
+
+
+class FakeRecords:
+    """Two topics, each of one partition."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # topic -> its records
+        self.records: dict[str, list[shapes.Record]] = {"usage": [], "config": []}
+        # Idempotency-Key -> (fingerprint, rows)
+        self.seen: dict[str, tuple[str, int]] = {}
+
+    def _now(self) -> int:
+        raise NotImplementedError
+
+    async def topics(self) -> Sequence[shapes.TopicInfo]:
+        return [shapes.TopicInfo(name, 4, "records") for name in self.records]
+
+    async def append_records(
+        self, topic: str, rows: Sequence[Row], idempotency: shapes.Idempotency | None
+    ) -> shapes.Appended:
+        if topic not in self.records:
+            raise UnknownTopic(topic)
+        now = self._now()
+        if idempotency is not None and idempotency.key in self.seen:
+            fingerprint, accepted = self.seen[idempotency.key]
+            if fingerprint != idempotency.fingerprint:
+                raise IdempotencyConflict(idempotency.key)
+            return shapes.Appended(accepted, repeated=True)
+        log = self.records[topic]
+        for key, value, _, headers in rows:
+            log.append(shapes.Record(0, len(log), now, key, value, headers))
+        if idempotency is not None:
+            self.seen[idempotency.key] = (idempotency.fingerprint, len(rows))
+        return shapes.Appended(len(rows))
+
+    async def read_records(
+        self, topic: str, cursor: str, limit: int, wait_s: float
+    ) -> shapes.RecordPage:
+        if topic not in self.records:
+            raise UnknownTopic(topic)
+        log = self.records[topic]
+        places = {"beginning": "0", "end": str(len(log))}
+        at = places.get(cursor, cursor)
+        if not at.isdigit():
+            raise BadCursor(cursor)
+        if wait_s and int(at) >= len(log):
+            raise StreamOver
+        found = log[int(at) : int(at) + limit]
+        return shapes.RecordPage(found, str(int(at) + len(found)))
+
+
+class StreamOver(ConnectionResetError):
+    """Ends a followed stream as a client that went away would."""
