@@ -51,7 +51,9 @@ class View:
 class Page:
     """An entry of the navigation. `letter` goes there after `g`; `views[0]` is where it leads.
 
-    `actions` are (path, handler) of forms, which POST; `gets` of what is fetched beside pages.
+    `actions` are (path, handler) of forms, which POST; `uploads` of forms with a file, whose
+    handlers read them by `held.read_form`, which checks the token; `gets` of what is fetched
+    beside pages.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Page:
     views: tuple[View, ...]
     actions: tuple[tuple[str, Handler], ...] = ()
     gets: tuple[tuple[str, Handler], ...] = ()
+    uploads: tuple[tuple[str, Handler], ...] = ()
 
     @property
     def path(self) -> str:
@@ -73,6 +76,7 @@ class Page:
             found.append(("GET", view.path, _handler(self, view)))
         found += [("GET", path, handler) for path, handler in self.gets]
         found += [("POST", path, _form(handler)) for path, handler in self.actions]
+        found += [("POST", path, handler) for path, handler in self.uploads]
         return found
 
 
