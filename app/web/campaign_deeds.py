@@ -11,13 +11,14 @@ from app.web import campaign_words, words
 @dataclass(frozen=True)
 class Deed:
     """`verb` stands on buttons; `means` says what it does and leaves; `will` and `did` are for
-    what it touches; `look` is the button's class."""
+    what it touches; `look` is the class of the button, `label` its text where the verb is long."""
 
     verb: str
     means: str
     will: str
     did: str
     look: str = ""
+    label: str = ""
 
 
 DEEDS: Mapping[str, Deed] = {
@@ -54,6 +55,7 @@ DEEDS: Mapping[str, Deed] = {
         "started is left alone. Later days leave these numbers out.",
         "will become negative",
         "became negative",
+        label="Negatives",
     ),
     "revoke": Deed(
         "Revoke",

@@ -41,11 +41,11 @@ MARKS = {
     "negative_after_start": "negative only after it had started",
 }
 NOT_CREATED = {
-    "negative": "negative number",
-    "past_slot": "slot already over",
-    "dst_gap": "slot skipped by daylight saving",
-    "duplicate": "duplicate number",
-    "revoked": "campaign revoked first",
+    "negative": "for a negative number",
+    "past_slot": "for a slot already over",
+    "dst_gap": "for a slot skipped by daylight saving",
+    "duplicate": "for a duplicate number",
+    "revoked": "as it was revoked first",
 }
 DAY_STATES = {
     "to_come": "to come",
@@ -106,7 +106,7 @@ def made(by: Mapping[str, int]) -> str:
     """Counts by name, in words: "374 out of slot, 38 partial"; those of nothing left out."""
     parts = []
     for name, n in by.items():
-        text = REASONS.get(name) or STATES.get(name) or NOT_CREATED.get(name) or spoken(name)
+        text = REASONS.get(name) or STATES.get(name) or spoken(name)
         if isinstance(n, int) and n:
             parts.append(f"{n:,} {text}")
     return ", ".join(parts)
@@ -114,8 +114,8 @@ def made(by: Mapping[str, int]) -> str:
 
 def decided(text: str) -> str:
     """What a rule decided: "pass" -> "passed", "FAILED OUT_OF_SLOT" -> "failed: out of slot"."""
-    if text == "pass":
-        return "passed"
+    if text in ("pass", "wait"):
+        return "passed" if text == "pass" else "waits"
     first, _, rest = text.partition(" ")
     said = STATES.get(first, spoken(first))
     return f"{said}: {reason(rest)}" if rest else said
@@ -129,7 +129,7 @@ def fdd_sentence(fdd: Mapping[str, Any]) -> tuple[str, str]:
     if name == "COMPLETED":
         return f"Completed, after {tried}.", "good"
     if name == "PARTIAL_COMPLETE":
-        return f"Completed in part, after {tried}.", "warn"
+        return f"Completed in part, after {tried}.", ""
     if name == "FAILED":
         why = reason(fdd["reason"]) or "without a reason"
         return f"Failed: {why}{f', after {tried}' if attempts else ''}.", "warn"
@@ -153,7 +153,7 @@ def campaign_sentence(found: Mapping[str, Any], day: str | None) -> tuple[str, s
     counts, flags = found["counts"], found["flags"]
     when = "Today" if day is None else f"On {day}"
     if flags["processing"]:
-        return f"The file is being read, {found['upload']['progress']:.0%} so far.", ""
+        return f"The file is being read, {100 * found['upload']['progress']:.0f} % so far.", ""
     created, attempted, pending = (counts[key] for key in ("created", "attempted", "pending"))
     figures = f"{attempted:,} of {created:,} attempted, {pending:,} pending"
     if found["status"] == "Cancelled":

@@ -1,7 +1,7 @@
 """Acting on a campaign: what it would do first, in words, then with a reason the deed.
 
 The choices stand in the address, so that the dry run is a page like any other; the form that acts
-carries them along. Negatives come as a file, which is held between the dry run and the deed.
+carries them along.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,14 @@ from app.campaign_shapes import (
     Action,
     Commanded,
     Mistake,
-    Numbers,
     RefusedAction,
     RefusedFile,
     RefusedUpload,
 )
 from app.shapes import Change
 from app.web import campaign_words
-from app.web.campaign_deeds import ACTIONS, DEEDS, told
+from app.web.campaign_deeds import DEEDS, told
 from app.web.context import BACKEND
-from app.web.held import HELD, HeldFile, read_form
 from app.web.pages.campaign_links import campaign_link, campaign_of, day_of, known, zone_of
 from app.web.pages.shell import Context, Page, render, see_other
 from app.web.people import actor_of
@@ -34,15 +32,13 @@ TRIAL = Change("", "")
 STATUSES = ("IN_PROGRESS", "PARTIAL_COMPLETE")
 UNKNOWN = ("NO_ACK", "NO_RESULT")  # the person may have been contacted: only when asked for by name
 
-__all__ = ["ACTIONS", "build", "build_negatives", "buttons", "done", "post", "post_negatives"]
-
 
 def buttons(found: Mapping[str, Any], day: str | None) -> Sequence[Mapping[str, str]]:
     """What the server would take now, in the order of harm."""
     allowed = set(found["allowed_actions"])
     return [
         {
-            "verb": deed.verb,
+            "label": deed.label or deed.verb,
             "name": name,
             "look": deed.look,
             "href": campaign_link(
@@ -64,7 +60,7 @@ async def _context(request: web.Request, chosen: Mapping[str, Any]) -> Context:
     request_id, name = str(found["request_id"]), request.match_info["action"]
     body, choices, ready = _body(name, chosen, found)
     context: Context = {
-        **await _common(request, found, name),
+        **await common(request, found, name),
         "choices": choices,
         "trial": None,
         "ready": ready,
@@ -76,13 +72,13 @@ async def _context(request: web.Request, chosen: Mapping[str, Any]) -> Context:
         trial = await request.app[BACKEND].change_campaign(
             request_id, cast(Action, name), body, TRIAL, True, WAIT_S
         )
-        context["trial"] = (known(trial, request_id).result or {}) if trial else None
+        context["trial"] = known(trial, request_id).result
     except (RefusedAction, RefusedUpload) as error:
-        _refused(context, error)
+        say_refused(context, error)
     return context
 
 
-async def _common(request: web.Request, found: Mapping[str, Any], name: str) -> Context:
+async def common(request: web.Request, found: Mapping[str, Any], name: str) -> Context:
     request_id = str(found["request_id"])
     return {
         "found": found,
@@ -101,7 +97,7 @@ async def _common(request: web.Request, found: Mapping[str, Any], name: str) -> 
     }
 
 
-def _refused(context: Context, error: RefusedAction | RefusedUpload | RefusedFile) -> None:
+def say_refused(context: Context, error: RefusedAction | RefusedUpload | RefusedFile) -> None:
     """Puts what an action was refused for where the page says it."""
     if isinstance(error, RefusedAction):
         context["refused"] = error
@@ -152,34 +148,38 @@ def _reasons(found: Mapping[str, Any], choices: Mapping[str, Any]) -> Sequence[M
     ]
 
 
+def change_of(request: web.Request, fields: Mapping[str, Any]) -> Change:
+    """Who does it, and why; a form sent twice is one command."""
+    once = str(fields.get("once", ""))
+    key = f"form-{once if once.isalnum() else uuid4().hex}"
+    return Change(actor_of(request), str(fields.get("reason", "")).strip(), key)
+
+
 async def post(request: web.Request, page: Page) -> web.StreamResponse:
-    """Does it, or says what is missing; a form sent twice is one command."""
+    """Does it, or says what is missing."""
     fields = await request.post()
-    context = await _context(request, fields)
-    reason, once = str(fields.get("reason", "")).strip(), str(fields.get("once", ""))
-    context["reason"] = reason
-    if not reason or not once.isalnum():
-        context["missing_reason"] = True
-        return await render(request, page, "campaign_act.html", context, 422)
-    if context["refused"] is not None or context["problems"]:
-        status = 409 if context["refused"] is not None else 422
-        return await render(request, page, "campaign_act.html", context, status)
-    found, name = context["found"], context["name"]
+    found, name = await campaign_of(request), request.match_info["action"]
     request_id = str(found["request_id"])
-    body, _, _ = _body(name, fields, found)
-    change = Change(actor_of(request), reason, f"form-{once}")
-    try:
-        did = await request.app[BACKEND].change_campaign(
-            request_id, cast(Action, name), body, change, False, WAIT_S
-        )
-    except (RefusedAction, RefusedUpload) as error:
-        _refused(context, error)
-        status = 409 if isinstance(error, RefusedAction) else 422
-        return await render(request, page, "campaign_act.html", context, status)
-    return _leads_on(request_id, name, known(did, request_id), str(fields.get("day", "")))
+    body, _, ready = _body(name, fields, found)
+    change = change_of(request, fields)
+    refusal: RefusedAction | RefusedUpload | None = None
+    if change.reason and ready:
+        try:
+            did = await request.app[BACKEND].change_campaign(
+                request_id, cast(Action, name), body, change, False, WAIT_S
+            )
+            return lead_on(request_id, name, known(did, request_id), str(fields.get("day", "")))
+        except (RefusedAction, RefusedUpload) as error:
+            refusal = error
+    context = await _context(request, fields)
+    context.update(reason=change.reason, missing_reason=not change.reason)
+    if refusal is not None:
+        say_refused(context, refusal)
+    status = 409 if context["refused"] is not None else 422
+    return await render(request, page, "campaign_act.html", context, status)
 
 
-def _leads_on(request_id: str, name: str, did: Commanded, day: str) -> web.Response:
+def lead_on(request_id: str, name: str, did: Commanded, day: str) -> web.Response:
     return see_other(campaign_link(request_id, did=name, command=did.command_id, day=day))
 
 
@@ -195,62 +195,3 @@ async def done(request: web.Request) -> Mapping[str, Any] | None:
     if found is None:
         return None
     return told(DEEDS[name], found)
-
-
-async def build_negatives(request: web.Request) -> Context:
-    """The form for a file of negatives."""
-    found = await campaign_of(request)
-    return {
-        **await _common(request, found, "negatives"),
-        "trial": None,
-        "held": None,
-        "number": request.query.get("number", ""),
-    }
-
-
-async def post_negatives(request: web.Request, page: Page) -> web.StreamResponse:
-    """Looks through a file, takes it with a reason, or withdraws one number."""
-    fields, file = await read_form(request)
-    context = await build_negatives(request)
-    context |= {"reason": fields.get("reason", ""), "held": file}
-    context["number"] = fields.get("number", "")
-    request_id = str(context["found"]["request_id"])
-    change = Change(actor_of(request), context["reason"], f"form-{fields.get('once', '')}")
-    deed = fields.get("do", "check")
-    if deed != "check" and not context["reason"]:
-        context["missing_reason"] = True
-    try:
-        if deed == "withdraw" and context["reason"]:
-            did = await request.app[BACKEND].withdraw_negative(
-                request_id, context["number"], change, WAIT_S
-            )
-            if did is not None:
-                return _leads_on(request_id, "withdraw", did, "")
-            context["problems"] = (
-                Mistake("number", context["number"], "a negative number of this campaign"),
-            )
-        elif deed != "withdraw" and file is None:
-            expected = "a CSV file with the header number; choose it again if you had"
-            context["problems"] = (Mistake("file", "", expected),)
-        elif deed != "withdraw" and file is not None:
-            if deed == "negatives" and context["reason"]:
-                return await _take(request, request_id, file, change)
-            trial = await request.app[BACKEND].add_negatives(
-                request_id, Numbers(file.filename, file.pieces()), TRIAL, True, WAIT_S
-            )
-            context["trial"] = known(trial, request_id).result
-    except (RefusedAction, RefusedUpload, RefusedFile) as error:
-        _refused(context, error)
-        context["held"] = None
-    bad = context["problems"] or context["missing_reason"]
-    status = 409 if context["refused"] is not None else 422 if bad else 200
-    return await render(request, page, "negatives.html", context, status)
-
-
-async def _take(
-    request: web.Request, request_id: str, file: HeldFile, change: Change
-) -> web.Response:
-    numbers = Numbers(file.filename, file.pieces())
-    did = await request.app[BACKEND].add_negatives(request_id, numbers, change, False, WAIT_S)
-    request.app[HELD].drop(file)
-    return _leads_on(request_id, "negatives", known(did, request_id), "")

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from app.web import campaign_words
+from app.web.campaign_deeds import ACTIONS
 from app.web.context import BACKEND, CLOCK
-from app.web.pages import act_on_campaign, fdds, one_campaign, upload_campaign
+from app.web.pages import act_on_campaign, add_negatives, fdds, one_campaign, upload_campaign
 from app.web.pages.campaign_links import campaign_link, day_of
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
@@ -25,6 +26,8 @@ async def build_list(request: web.Request) -> Context:
     q, status = request.query.get("q", "").strip(), request.query.get("status", "")
     found = await backend.campaigns(day, q, status or None, ROWS, cursor(request))
     flows = await backend.documents("flow")
+    zones = {item.name: str((item.body or {}).get("timezone", "")) for item in flows}
+    shown = {zones.get(item["flow"], "") for item in found.items}
     where = {name: text for name, text in (("day", day), ("q", q), ("status", status)) if text}
     today = print_instant(request.app[CLOCK].now_ms())[:10]
     return {
@@ -41,7 +44,8 @@ async def build_list(request: web.Request) -> Context:
         "more": _address({**where, "cursor": found.next}) if found.next else "",
         "first": _address(where) if cursor(request) else "",
         "flows": flows,
-        "zones": {item.name: str((item.body or {}).get("timezone", "")) for item in flows},
+        "zones": zones,
+        "one_zone": next(iter(shown)) if len(shown) == 1 else "",
     }
 
 
@@ -77,7 +81,7 @@ async def post_action(request: web.Request) -> web.StreamResponse:
 
 async def post_negatives(request: web.Request) -> web.StreamResponse:
     """Looks through a file of negatives, or takes it."""
-    return await act_on_campaign.post_negatives(request, PAGE)
+    return await add_negatives.post(request, PAGE)
 
 
 async def post_upload(request: web.Request) -> web.StreamResponse:
@@ -107,12 +111,12 @@ PAGE = Page(
             ("answer", "rows"),
             5,
         ),
-        View("/campaigns/{id}/negatives", "negatives.html", act_on_campaign.build_negatives),
-        View(f"/campaigns/{{id}}/{{action:{'|'.join(act_on_campaign.ACTIONS)}}}",
+        View("/campaigns/{id}/negatives", "negatives.html", add_negatives.build),
+        View(f"/campaigns/{{id}}/{{action:{'|'.join(ACTIONS)}}}",
              "campaign_act.html", act_on_campaign.build),
     ),
     actions=(
-        (f"/campaigns/{{id}}/{{action:{'|'.join(act_on_campaign.ACTIONS)}}}", post_action),
+        (f"/campaigns/{{id}}/{{action:{'|'.join(ACTIONS)}}}", post_action),
     ),
     uploads=(
         ("/campaigns/upload", post_upload),

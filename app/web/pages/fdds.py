@@ -1,6 +1,7 @@
 """FDDs: those of a campaign, one with its story, and those of a person."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,6 +26,8 @@ from app.web.problems import not_found
 from domain.aggregation.instants import parse_instant
 
 ROWS = 50
+NAMED = 10  # campaigns of a person that are asked for their name
+FIRST_MS = 1_000_000_000_000  # a number from 2001 on in milliseconds; nothing counted is as large
 FILTERS = ("slot", "status", "number")
 
 
@@ -116,7 +119,7 @@ async def build_one(request: web.Request) -> Context:
         "end_ms": parse_instant(found["slot_end"]),
         "rules": [_rule(one) for one in why["rules"]] if why else [],
         "why_failed": why_failed,
-        "negatives": campaign_link(request_id, "negatives", number=str(found["number"]))
+        "negatives": campaign_link(request_id, "negatives", fdd=fdd_id)
         if found["state"] == "NEGATIVE" and campaign and "negatives" in campaign["allowed_actions"]
         else "",
     }
@@ -136,12 +139,20 @@ def _attempt(one: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _instant(value: object) -> int | None:
+    """The instant that a value of a rule is, as text or in milliseconds."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > FIRST_MS:
+        return value
+    return parse_instant(value)
+
+
 def _rule(one: Mapping[str, Any]) -> dict[str, Any]:
     name = str(one["rule"])
     decided = str(one["decided"])
     saw = {
-        campaign_words.spoken(key): (value, parse_instant(value), "number" in key)
+        campaign_words.spoken(key): (value, _instant(value), "number" in key)
         for key, value in (one.get("saw") or {}).items()
+        if value is not None
     }
     return {
         "name": name,
@@ -154,19 +165,31 @@ def _rule(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def build_found(request: web.Request) -> Context:
-    """The FDDs of a person over all campaigns."""
-    asked = request.query.get("number", "").strip()
-    number = spaced(asked)
-    page = None
-    if number:
-        page = await request.app[BACKEND].fdds_by_number(number, ROWS, cursor(request))
+    """The FDDs of a person over all campaigns: by `?number=`, or the person of FDD `?like=`.
+
+    Links to it carry an FDD, so that numbers are in no address but those that somebody typed.
+    """
+    backend, like = request.app[BACKEND], request.query.get("like", "")
+    typed = request.query.get("number", "").strip()
+    known_fdd = await backend.fdd(like) if like else None
+    number = str(known_fdd["number"]) if known_fdd else spaced(typed)
+    page = await backend.fdds_by_number(number, ROWS, cursor(request)) if number else None
+    rows = [row(item) for item in page.items] if page else []
+    here = {"like": like} if known_fdd else {"number": number}
     return {
-        "number": asked,
+        "names": await _names(request, [str(each["item"]["request_id"]) for each in rows]),
+        "number": typed,
+        "person": number if known_fdd else "",
         "asked": bool(number),
         "international": number.startswith("+"),
-        "rows": [row(item) for item in page.items] if page else [],
-        "first": f"/fdds?{urlencode({'number': number})}" if cursor(request) else "",
-        "more": f"/fdds?{urlencode({'number': number, 'cursor': page.next})}"
-        if page and page.next
-        else "",
+        "rows": rows,
+        "first": f"/fdds?{urlencode(here)}" if cursor(request) else "",
+        "more": f"/fdds?{urlencode({**here, 'cursor': page.next})}" if page and page.next else "",
     }
+
+
+async def _names(request: web.Request, ids: Sequence[str]) -> Mapping[str, str]:
+    """The names of the first of these campaigns, as far as they can be told now."""
+    backend, some = request.app[BACKEND], list(dict.fromkeys(ids))[:NAMED]
+    told = await asyncio.gather(*(part(backend.campaign(each, None)) for each in some))
+    return {each: str(found["name"]) for each, (found, _) in zip(some, told, strict=True) if found}

@@ -42,6 +42,7 @@ async def build(request: web.Request) -> Context:
         "counts": found["counts"],
         "day": day,
         "sentence": campaign_words.campaign_sentence(found, day),
+        "times": campaign_words.times(found),
         "zone": await zone_of(request, str(found["flow"])),
         "flags": [name for name, on in found["flags"].items() if on and name != "processing"],
         "acts": act_on_campaign.buttons(found, day),

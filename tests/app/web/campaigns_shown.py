@@ -24,6 +24,7 @@ from app.shapes import Change, Page
 from domain.clock import FixedClock
 from tests.app.web import made_campaigns as made
 from tests.app.web.fake import FakeBackend, Size
+from tests.app.web.made import NOW_MS, utc
 
 # size -> (campaigns, records of each)
 CAMPAIGNS = {"none": (0, 0), "little": (4, 20), "big": (240, 5_000_000)}
@@ -56,7 +57,7 @@ class CampaignsShown(FakeBackend):
         self.altered: dict[int, dict[str, Any]] = {}
         self.answers: dict[str, Commanded] = {}
         if size != "none":
-            self._add("flow", "reminder", made.FLOW, "ada", "as agreed", made.NOW_MS)
+            self._add("flow", "reminder", made.FLOW, "ada", "as agreed", NOW_MS)
 
     def _campaign(self, i: int, day: str | None) -> dict[str, Any]:
         rows = CAMPAIGNS[self.size][1] // (i + 1)
@@ -172,7 +173,7 @@ class CampaignsShown(FakeBackend):
         if i is None:
             return None
         rows = CAMPAIGNS[self.size][1] // (i + 1) // 10 * (i % 4 != 1)
-        one = {"upload_id": "n-1", "at": made.utc(made.NOW_MS - 600_000), "actor": "ada",
+        one = {"upload_id": "n-1", "at": utc(NOW_MS - 600_000), "actor": "ada",
                "reason": "asked not to be called", "filename": "stop-list.csv", "rows": rows,
                "matched": rows, "unknown": 0, "invalid": 0, "distinct": rows,
                "fdds": {"negative": rows, "already_started": 0}}  # fmt: skip
@@ -184,7 +185,8 @@ class CampaignsShown(FakeBackend):
     async def report(
         self, kind: ReportKind, day: str | None, request_id: str | None
     ) -> AsyncIterator[Json]:
-        for row in ():
+        rows: list[Json] = []
+        for row in rows:
             yield row
 
     async def preview_upload(self, upload: Upload) -> Json:

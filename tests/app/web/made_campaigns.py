@@ -146,7 +146,7 @@ def fdd(i: int, n: int, slot: str | None, marks: tuple[str, ...] = ()) -> dict[s
         "reason": reason,
         "retriggered": False,
         "revision": 1,
-        "marks": ["finished_after_slot"] if n % 7 == 3 else [],
+        "marks": ["finished_after_slot"] if n % 7 == 3 and attempts else [],
         "attempts": attempts,
     }
 
