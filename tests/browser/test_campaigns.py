@@ -1,4 +1,4 @@
-"""Campaigns in the browser: uploaded, watched and acted on, by hand, by keyboard, without script."""
+"""Campaigns in the browser: uploaded, watched, acted on, by keyboard and without script too."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,9 +36,9 @@ def people(tmp_path: Path) -> Path:
 def upload(page: Page, people: Path) -> None:
     """Goes the whole way from the list to the campaign."""
     page.get_by_role("link", name="Upload a campaign").click()
-    page.get_by_label("File").set_input_files(people)
+    page.locator("input[type=file]").set_input_files(people)
     page.get_by_label("Name").fill("dues")
-    page.get_by_label("Slots").fill("10:00-12:00")
+    page.locator("#slots").fill("10:00-12:00")
     page.get_by_role("button", name="See what it makes").click()
     expect(page.locator(".answer")).to_have_text("This makes 1 FDD, and 1 row is rejected.")
     assert looks.violations(page) == []
@@ -64,7 +64,7 @@ def test_a_file_is_looked_through_uploaded_and_watched(
         assert page.evaluate("window.same") is True
     else:
         page.get_by_role("link", name="Upload a campaign").click()
-        page.get_by_label("File").set_input_files(people)
+        page.locator("input[type=file]").set_input_files(people)
         page.get_by_label("Name").fill("dues")
         page.get_by_role("button", name="See what it makes").click()
         page.get_by_label("Reason").fill("the dues of November")
@@ -146,7 +146,7 @@ def tab_to(page: Page, name: str) -> None:
 def test_negatives_come_as_a_file(console: Console, open_page: Open, people: Path) -> None:
     page = open_page(console.url + ONE, 360)
     page.get_by_role("link", name="Negatives").click()
-    page.get_by_label("File").set_input_files(people)
+    page.locator("input[type=file]").set_input_files(people)
     page.get_by_role("button", name="See what it would do").click()
     expect(page.locator(".answer")).to_contain_text("will become negative")
     assert looks.violations(page) == []
