@@ -13,6 +13,7 @@ None the end. A cursor that can't be read raises `BadCursor`.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from app.campaigns_backend import CampaignsBackend
 from app.day_shapes import Day, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.shapes import (
@@ -95,7 +96,7 @@ class RetractionRefused(SluiceError):
         super().__init__(detail)
 
 
-class Backend(Protocol):
+class Backend(CampaignsBackend, Protocol):
     """The running system. All methods are safe to call concurrently and never block the loop."""
 
     # Health
