@@ -4,7 +4,7 @@ What campaigns-api.md prints as JSON goes through as plain data of exactly those
 the rules make it, nobody between them and the reader builds it anew.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -37,13 +37,13 @@ class Campaigns:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that comes in. `description` as campaigns-api.md §2 has it, not yet checked.
+    """A file that comes in. `filename` is what the sender calls it, or "".
 
-    `filename` is what the sender calls it, or ""; a `.gz` one is unpacked, and so is one whose
-    first bytes are those of gzip.
+    `description()` as campaigns-api.md §2 has it, not yet checked. It may follow the file, so it
+    is asked for when `body` is at its end. Raises RefusedUpload when there is none.
     """
 
-    description: Mapping[str, Any]
+    description: Callable[[], Awaitable[Mapping[str, Any]]]
     filename: str
     body: Bytes
 

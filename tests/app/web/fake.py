@@ -17,6 +17,7 @@ from config.documents.registry import load_document
 from connectors.streams.base import Row, UnknownTopic
 from domain.clock import FixedClock
 from tests.app.web import made, past
+from tests.app.web.fake_campaigns import FakeCampaigns
 
 Size = Literal["none", "little", "big"]
 # size -> open sessions
@@ -24,12 +25,13 @@ OPEN = {"none": 0, "little": 3, "big": 10_204_551}
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
-class FakeBackend:
+class FakeBackend(FakeCampaigns):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
     def __init__(self, size: Size = "little", clock: FixedClock | None = None) -> None:
+        super().__init__()
         self.clock = clock or FixedClock(made.NOW_MS)
-        self.size = size
+        self.size: Size = size
         self.ready_now = shapes.Readiness(True)
         self.clock_shown: shapes.ClockInfo | None = None
         self.trouble: list[shapes.Trouble] = [made.TROUBLE] if size == "big" else []
