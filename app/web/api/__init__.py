@@ -2,6 +2,11 @@
 
 from app.web.api import (
     aggregators,
+    campaign_changes,
+    campaign_numbers,
+    campaign_reports,
+    campaign_uploads,
+    campaigns,
     dead_letter_replay,
     dead_letters,
     document_reads,
@@ -31,6 +36,11 @@ ROUTES: tuple[Route, ...] = (
     *reconciliation.ROUTES,
     *dead_letters.ROUTES,
     *dead_letter_replay.ROUTES,
+    *campaign_uploads.ROUTES,
+    *campaign_changes.ROUTES,
+    *campaign_numbers.ROUTES,
+    *campaign_reports.ROUTES,
+    *campaigns.ROUTES,
     *tables.ROUTES,
     *overview.ROUTES,
     *health.ROUTES,

@@ -39,7 +39,8 @@ class FakeCampaigns:
         self.refusing: Exception | None = None
         self.asked: list[tuple[str, Any]] = []
         self.uploads: dict[str, tuple[bytes, Uploaded]] = {}
-        self.commands: dict[str, Commanded] = {}
+        result = {"command_id": "c0", "dry_run": False, "touched": 1, "by": {}}
+        self.commands = {"c0": Commanded("c0", "done", result)}
         self.listed_negatives: list[dict[str, Any]] = []
         self.not_to_call: dict[str, dict[str, Any]] = {}
         self.differing: Sequence[Difference] = ()
@@ -241,7 +242,7 @@ class FakeCampaigns:
     def _commanded(self, result: dict[str, Any], dry_run: bool, wait_s: float) -> Commanded:
         if self.refusing is not None:
             raise self.refusing
-        command_id = f"c{len(self.commands) + 1}"
+        command_id = f"c{len(self.commands)}"
         whole = {"command_id": command_id, "dry_run": dry_run, **result}
         done = Commanded(command_id, "done", whole)
         self.commands[command_id] = done

@@ -26,6 +26,14 @@ EXAMPLES = {
     "{preview}": "p-0",
     "{flush}": "0000000100000001c0ffee",
     "{day}": "2024-09-03",
+    "{request_id}": "reminder-0000000000000000",
+    "{fdd_id}": "reminder-0000000000000000.20251103.1000_1200.1.1",
+    "{command_id}": "c0",
+}
+
+QUERIES = {
+    "/api/sessions": "?aggregator=data-per-account",
+    "/api/fdds": "?number=%2B919876500001",
 }
 
 
@@ -117,7 +125,7 @@ def test_every_answer_is_what_its_description_says(route: Route) -> None:
     path = route.path
     for name, value in EXAMPLES.items():
         path = path.replace(name, value)
-    query = "?aggregator=data-per-account" if path == "/api/sessions" else ""
+    query = QUERIES.get(path, "")
     status, text = get(path + query)
     assert status == 200, text
     wanted = route.answers[200].type
