@@ -1,5 +1,5 @@
-"""What travels on `<app>-sessions-in`: chunks of routed records, and marks of how far the inputs
-have been routed.
+"""What travels on `<app>-sessions-in`: chunks of routed records, marks of how far the inputs have
+been routed, and operators' commands.
 
 A chunk holds records of one input partition, under one version of one aggregator, for one shard,
 grouped by session key. Many travel in one stream record, so that the hop costs per chunk and not
@@ -35,19 +35,37 @@ class Progress(msgspec.Struct, array_like=True):
     until: int
 
 
+class Order(msgspec.Struct, array_like=True):
+    """An operator's command for these shards: its position on `config`, when it came there, and its
+    bytes. It is read by the versions of the aggregator up to `version`.
+    """
+
+    partition: int
+    offset: int
+    aggregator: str
+    version: int
+    revision: int
+    shards: list[int]
+    at: int
+    message: bytes
+
+
 class Parcel(msgspec.Struct, array_like=True):
     """One stream record on sessions-in. A reader needs the documents up to `revision`. For
-    `replays` see `replay_messages.py`.
+    `replays` see `replay_messages.py`; they come behind its chunks, and `orders` last.
     """
 
     revision: int
     chunks: list[Chunk]
     progress: list[Progress] = []
     replays: list[bytes] = []
+    orders: list[Order] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Parcel).decode
+encode_order = msgspec.msgpack.Encoder().encode
+decode_order = msgspec.msgpack.Decoder(Order).decode
 PARCEL_BYTES = 512 * 1024
 
 

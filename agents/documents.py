@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from agents.commands import CommandDesk, CommandRefused, is_command
 from agents.letters import Letter
 from config.documents.aggregator import refuse_for_stream
 from config.documents.base import DocumentError
@@ -98,7 +99,7 @@ def validate(kind: str, name: str, document: Any) -> None:
 
 class DocumentsAgent:
     """Applies control messages. `prepare(document)` makes the topics that a document needs before
-    it is in force.
+    it is in force; `commands` hands on what is no document.
     """
 
     def __init__(
@@ -107,11 +108,13 @@ class DocumentsAgent:
         now_ms: Callable[[], int],
         send_letters: Callable[[list[Letter]], Awaitable[None]],
         prepare: Callable[[dict[str, Any]], Awaitable[None]],
+        commands: CommandDesk,
     ) -> None:
         self._changelog = changelog
         self._now_ms = now_ms
         self._send_letters = send_letters
         self._prepare = prepare
+        self._commands = commands
         self._documents = Documents()
 
     async def open(self) -> None:
@@ -122,13 +125,17 @@ class DocumentsAgent:
 
     async def apply(self, partition: int, items: Sequence[Item]) -> None:
         """Applies control messages in order; returns when the log has them."""
-        for offset, timestamp, key, value, _ in items:
+        for item in items:
+            offset, timestamp, key, value, _ = item
             if offset <= self._documents.read.get(partition, -1):
                 continue
             changes: list[Change] = []
             try:
-                kind, name, document, actor, reason = read_message(key, value)
-            except Refused as refused:
+                if is_command(key):
+                    await self._commands.take(self._documents, partition, item)
+                else:
+                    changes += await self._document(partition, item)
+            except (Refused, CommandRefused) as refused:
                 refused_letter = Letter(
                     "config",
                     partition,
@@ -141,19 +148,23 @@ class DocumentsAgent:
                     timestamp,
                 )
                 await self._send_letters([refused_letter])
-            else:
-                version = self._next(kind, name, document, actor, reason, (partition, offset))
-                letter = letter_of(value)
-                if letter and letter in self._documents.letters:
-                    version = None  # a later version may stand: it is not put in force twice
-                elif version is not None:
-                    version = replace(version, letter=letter)
-                    if document is not None:
-                        await self._prepare(document)
-                    changes.append(version_change(version))
             changes.append(read_change(partition, offset))
             await self._changelog.append(changes)
             self._documents.take(changes)
+
+    async def _document(self, partition: int, item: Item) -> list[Change]:
+        """The changes that a message about a document makes; raises Refused."""
+        offset, _, key, value, _ = item
+        kind, name, document, actor, reason = read_message(key, value)
+        version = self._next(kind, name, document, actor, reason, (partition, offset))
+        letter = letter_of(value)
+        if letter and letter in self._documents.letters:
+            return []  # a later version may stand: it is not put in force twice
+        if version is None:
+            return []
+        if document is not None:
+            await self._prepare(document)
+        return [version_change(replace(version, letter=letter))]
 
     def _next(
         self,

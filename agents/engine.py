@@ -10,9 +10,11 @@ from itertools import groupby
 
 from agents import retractions
 from agents.aggregate import ROUTED, Folds, ShardProcessor
-from agents.chunks import Parcel, Progress, decode_parcel, encode_parcel
+from agents.chunks import Chunk, Order, Parcel, Progress, decode_parcel, encode_parcel
+from agents.commands import CommandDesk
 from agents.intake import Intakes
 from agents.letters import Letter
+from agents.operators import Operators
 from agents.replay_decisions import Decider
 from agents.replay_messages import TO_SHARD
 from agents.replays import Replays
@@ -39,6 +41,15 @@ class Reached:
     """How far the stream of a shard must be read before what is said of the inputs holds."""
 
     offset: int
+    progress: list[Progress] = field(default_factory=list)
+
+
+@dataclass
+class _Routed:
+    """What was read of a shard's stream: (offset, message) are `replays`."""
+
+    chunks: list[Chunk] = field(default_factory=list)
+    replays: list[tuple[int, bytes]] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
 
 
@@ -124,12 +135,24 @@ class Engine:
         shard = self.opening[number] = self._make_shard(number, self.folds)
         try:
             await shard.open()
+            await self._resume(shard)
         except BaseException:
             shard.close()
             raise
         finally:
             self.opening.pop(number, None)
         return ShardProcessor(shard, self.folds, limit=self._limit)
+
+    async def _resume(self, shard: Shard) -> None:
+        """What a command had decided comes before anything else."""
+        operators = self._operators(shard)
+        order = operators.decided()
+        if order is not None:
+            await self.revision_reached(order.revision)
+            await operators.resume()
+
+    def _operators(self, shard: Shard) -> Operators:
+        return Operators(shard, self.folds, self.documents.versions_of, self.send)
 
     async def _open_route_log(self, topic: str, partition: int) -> RouteLog:
         changelog = self.names.changelog(f"routes-{topic}")
@@ -159,21 +182,21 @@ class Engine:
     async def _take_routed(
         self, number: int, items: Sequence[Item], still: Callable[[], bool]
     ) -> None:
+        work = _Routed()
+        for offset, _, _, value, _ in items:
+            parcel = decode_parcel(value or b"")
+            await self.revision_reached(parcel.revision)
+            work.chunks += parcel.chunks
+            work.progress += parcel.progress
+            work.replays += [(offset, message) for message in parcel.replays]
+            if parcel.orders:
+                async with self.shards.use(number, still) as processor:
+                    await self._apply(processor, work)
+                for order in parcel.orders:
+                    await self._carry_out(number, order, still)
         async with self.shards.use(number, still) as processor:
-            chunks = []
-            progress: list[Progress] = []
-            replays: list[tuple[int, bytes]] = []
-            for offset, _, _, value, _ in items:
-                parcel = decode_parcel(value or b"")
-                await self.revision_reached(parcel.revision)
-                chunks += parcel.chunks
-                progress += parcel.progress
-                replays += [(offset, message) for message in parcel.replays]
-            if chunks:
-                await processor.apply(ROUTED, chunks)
-            if replays:
-                await self.replays.apply(processor, replays)
-            processor.note(progress)
+            await self._apply(processor, work)
+            processor.note(work.progress)
             self.read[number] = items[-1][0] + 1
 
     async def _take_retractions(
@@ -185,6 +208,22 @@ class Engine:
             async with self.shards.use(number, still) as processor:
                 await retractions.carry_out(processor.shard, self.folds, asked)
                 self.read[number] = offset + 1
+
+    async def _apply(self, processor: ShardProcessor, work: "_Routed") -> None:
+        """What there is, in its order; then there is nothing left but progress."""
+        if work.chunks:
+            await processor.apply(ROUTED, work.chunks)
+        if work.replays:
+            await self.replays.apply(processor, work.replays)
+        work.chunks, work.replays = [], []
+
+    async def _carry_out(self, number: int, order: Order, still: Callable[[], bool]) -> None:
+        """A command, piece by piece; between them others use the shard."""
+        done = False
+        while not done:
+            async with self.shards.use(number, still) as processor:
+                done = await self._operators(processor.shard).carry_out(order)
+            await asyncio.sleep(0)
 
     # What goes out
 
@@ -217,6 +256,15 @@ class Engine:
 
     async def _send_parcel(self, shard: int, parcel: bytes) -> None:
         await self.log.append(self.names.sessions_in, shard, [(None, parcel, None, ())])
+
+    def command_desk(self) -> CommandDesk:
+        """Hands operators' commands on to the shards."""
+        config = self.names.topic("config")
+
+        async def done(partition: int, key: bytes) -> None:
+            await self.log.append(config, partition, [(key, None, None, ())])
+
+        return CommandDesk(lambda: self.topics[self.names.sessions_in], self._send_parcel, done)
 
     # What the clock brings
 

@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from app.campaigns_backend import CampaignsBackend
+from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.shapes import (
     Appended,
+    BackedUp,
     Change,
     Changed,
     ClockInfo,
@@ -42,6 +44,7 @@ from app.shapes import (
     Worker,
 )
 from app.since import Since
+from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
 from connectors.streams.base import Row
 from domain.errors import SluiceError
@@ -222,6 +225,35 @@ class Backend(CampaignsBackend, Protocol):
         where several sessions counted the id. None for an aggregator nobody has heard of. Raises
         RetractionRefused."""
 
+    # Commands
+
+    async def count_command(
+        self, aggregator: str, action: str, asked: Mapping[str, object], change: Change
+    ) -> Commanded | None:
+        """How many open sessions a command would touch; nothing changes, and it needs no reason.
+
+        `action` is flush, delete or set-timeout; `asked` has `group` or `filter` and, with
+        set-timeout, `due`. None for an aggregator nobody has heard of. Raises DocumentError.
+        `done` is False when there were too many to count in some seconds: then at least so many.
+        """
+
+    async def give_command(
+        self,
+        aggregator: str,
+        action: str,
+        asked: Mapping[str, object],
+        change: Change,
+        wait_s: float,
+    ) -> Commanded | None:
+        """Gives a command: durable when it returns, and carried out once whatever is killed.
+
+        Waits up to `wait_s` until it is carried out (`done`). Arguments and errors as those of
+        `count_command`, and a reason is needed; IdempotencyConflict.
+        """
+
+    async def command(self, aggregator: str, command_id: str) -> Commanded | None:
+        """What has come of a command so far; None while nothing has, or when it is forgotten."""
+
     # Dead letters
 
     async def dead_letters(
@@ -246,6 +278,14 @@ class Backend(CampaignsBackend, Protocol):
         `wait_s` is over. The same `change.idempotency_key` asks for no further letters; it raises
         IdempotencyConflict for other filters. With `dry_run` nothing is written.
         """
+
+    # Sinks
+
+    async def sinks(self) -> Sequence[SinkStatus]:
+        """The sinks in force, by name."""
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        """What became of each id, in order; None when there is no such sink."""
 
     # Topics
 
@@ -282,3 +322,7 @@ class Backend(CampaignsBackend, Protocol):
         self, table: str, prefix: str, limit: int, cursor: str | None
     ) -> Page[TableRow] | None:
         """Rows whose key text begins with `prefix`, in key order; None for no such table."""
+
+    async def back_up(self, *, stream: bool) -> BackedUp:
+        """Backs this worker's state up below its data directory, and the embedded stream with
+        it if `stream`. Returns when that is durable: as long as copying the stream takes."""

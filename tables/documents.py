@@ -94,6 +94,11 @@ class Documents:
             raise Invariant("a session's document is known", f"aggregator {name} version {version}")
         return found
 
+    def versions_of(self, name: str) -> list[Rule]:
+        """All versions of an aggregator, those before its removal too, oldest first."""
+        found = sorted(version for known, version in self.rules if known == name)
+        return [self.rules[name, version] for version in found]
+
     def version_at(self, kind: str, name: str, revision: int) -> Version | None:
         """The version in force at a revision; None when there was none or it was removed."""
         versions = self.history.get((kind, name), [])

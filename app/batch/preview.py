@@ -45,7 +45,7 @@ def _session(ledger: Ledger, name: str, row_key: bytes, row: Row) -> Iterator[Ou
     rule = ledger.rule(name, session.version)
     key = row_key[len(rule.prefix) :]
     record = flushed_record(
-        rule, ledger.rule(name, session.due_version), key, session,
+        rule, ledger.rule(name, abs(session.due_version)), key, session,
         sequence=row.sequence + 1, flush_type="",
         late=bool(rule.document.group.periods) and row.sequence > 0,
         source_name=ledger.source_name,

@@ -6,7 +6,8 @@ from typing import Any
 from app.cli.command import Context
 from app.cli.http import segment
 from app.cli.paging import page_query, say_more
-from app.cli.sessions import keys, label, show, wanted
+from app.cli.session_values import wanted
+from app.cli.sessions import keys, label, show
 from app.cli.yaml_text import yaml_text
 
 

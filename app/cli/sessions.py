@@ -1,29 +1,25 @@
-"""`sluice sessions`: the open sessions of an aggregator, by group values."""
+"""`sluice sessions`: the open sessions of an aggregator, looked at and acted on."""
 
 import argparse
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 from uuid import uuid4
 
+from app.cli import session_commands
 from app.cli.command import Command, Context, Run, run_chosen
 from app.cli.http import segment
 from app.cli.output import json_bytes
 from app.cli.paging import add_paging, page_query, say_more
-from domain.errors import SluiceError, UsageError
+from app.cli.session_values import NoSession, find, literal, wanted
+from domain.errors import UsageError
 
+HELP = {
+    "flush": "flush open sessions now",
+    "delete": "delete open sessions: they go to the audit and not to billing",
+    "set-timeout": "set when open sessions are due",
+}
 RETRY_S = 10.0  # a server that is busy or restarts
-
-
-class NoSession(SluiceError):
-    """No open session has these group values (exit 1)."""
-
-    def __init__(self, aggregator: str, values: Sequence[str]) -> None:
-        with_values = f" with {' '.join(values)}" if values else ""
-        super().__init__(
-            f"{aggregator} has no open session{with_values}\n"
-            f"`sluice sessions list {aggregator}` lists those that are open"
-        )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,67 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     resend.set_defaults(chosen=_resend)
     resend.add_argument("id", metavar="ID", help="the flush's id")
     resend.add_argument("--reason", required=True, help="why, for the audit")
-
-
-class Wanted(NamedTuple):
-    """A group value to find. `typed` is the text of the argument, `value` what it says as JSON;
-    `exact`: it was written as a JSON string, so only text is meant."""
-
-    field: str
-    typed: str
-    value: object
-    exact: bool
-
-    @property
-    def text(self) -> str:
-        """What the server looks for: the value's own text, or its JSON."""
-        if isinstance(self.value, str):
-            return self.value
-        from domain.aggregation.numbers import canonical
-
-        return canonical(self.value).decode()
-
-    def is_in(self, session: dict[str, Any]) -> bool:
-        """Whether the session has this very value, of this type."""
-        if self.field in session["group"]:
-            return same(session["group"][self.field], self.value)
-        period = session["periods"].get(self.field)
-        return period is not None and period["label"] in (self.typed, self.value)
-
-
-def wanted(values: Sequence[str]) -> list[Wanted]:
-    """FIELD=VALUE of the arguments. Raises UsageError."""
-    found = []
-    for item in values:
-        field, equals, text = item.partition("=")
-        if not equals or not field:
-            raise UsageError(f"{item!r} is not FIELD=VALUE; expected one like account=X")
-        value = literal(text)
-        found.append(Wanted(field, text, value, isinstance(value, str) and value != text))
-    return found
-
-
-def literal(text: str) -> object:
-    """The JSON literal that `text` is, else the text itself."""
-    import msgspec
-
-    from domain.aggregation.numbers import number_from_text
-
-    if text[:1] in "-0123456789":
-        number = number_from_text(text)
-        return text if number is None else number
-    try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
-    return text if isinstance(value, (dict, list)) else value
-
-
-def same(left: object, right: object) -> bool:
-    """Equal as group values are: 1 and 1.0 are, 1 and true and "1" are not."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    return left == right
+    for name, help in HELP.items():
+        made = action(name, help, partial(session_commands.act, name))
+        session_commands.add_arguments(made, name)
 
 
 def _list(arguments: argparse.Namespace, context: Context) -> int:
@@ -226,25 +164,6 @@ def _retract(arguments: argparse.Namespace, context: Context) -> int:
     else:
         out.text(f"accepted: flush {answered['id']} will take it back")
     return 0
-
-
-def find(
-    context: Context, aggregator: str, values: Sequence[Wanted], query: dict[str, object]
-) -> dict[str, Any]:
-    """A page of the sessions with these values.
-
-    The server searches by text: 5 finds 5 and "5". Sessions with the very value are preferred;
-    where there are none, 5 without quotes means the text too.
-    """
-    path = f"/api/aggregators/{segment(aggregator)}/sessions"
-    page = context.client.get(path, query | {f"group.{v.field}": v.text for v in values})
-    exact = [item for item in page["items"] if all(value.is_in(item) for value in values)]
-    if exact or any(value.exact for value in values):
-        return {"items": exact, "next": page["next"]}
-    typed = {f"group.{v.field}": v.typed for v in values}
-    if any(value.text != value.typed for value in values):
-        page = context.client.get(path, query | typed)
-    return {"items": page["items"], "next": page["next"]}
 
 
 def keys(session: dict[str, Any]) -> dict[str, object]:

@@ -18,7 +18,6 @@ from app.facade.documents import shown
 from app.facade.flushes import Flushes
 from app.facade.history import History
 from app.facade.judges import Judged, Judges
-from app.facade.keys import search
 from app.facade.letters import Letters
 from app.facade.owners import Owners
 from app.facade.parts import Parts
@@ -27,6 +26,7 @@ from app.facade.sessions import Sessions
 from app.history_shapes import Explained, SourceExplained, SourceRecord, Whereabouts
 from app.shapes import Flush, Record
 from connectors.streams.base import TP, Item
+from domain.aggregation.keys import search
 from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import Rule
 

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from app import history_shapes, shapes
 from app.backend import Unavailable
 from app.cluster.peers import Peers
+from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
+from app.facade.backups import Backups
+from app.facade.commands import Commands
 from app.facade.completeness import Completeness
 from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
@@ -29,11 +32,13 @@ from app.facade.retractions import Retractions
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
+from app.facade.sinks import Sinks
 from app.facade.tables import Tables
 from app.facade.topics import TopicsArea
 from app.facade.totals import ControlTotals
 from app.facade.trials import aggregator_of, tried
 from app.since import Since
+from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
 from connectors.streams.base import Row, StreamError
 
@@ -51,7 +56,8 @@ class Facade:
         self._parts = parts
         self._crash = crash
         self._sampler = Sampler(parts, crash)
-        self.local = Local(parts, Figures(parts, self._sampler).tell)
+        self._sinks = Sinks(parts)
+        self.local = Local(parts, Figures(parts, self._sampler).tell, self._sinks.questions)
         self._peers = Peers(parts.members, self.local.questions, secret)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
@@ -59,6 +65,7 @@ class Facade:
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
         self._sessions = Sessions(parts, owners)
+        self._commands = Commands(parts, owners, self._appends)
         self._totals = ControlTotals(parts, owners, self._routes)
         self._ledger = Ledger(parts)
         self._days = Days(parts, self._totals, self._ledger)
@@ -69,9 +76,14 @@ class Facade:
         )
         self._records = Records(parts)
         self._topics = TopicsArea(parts)
+        self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
-        self._figured = Figured(parts, self._peers, owners, self._routes, self._letters)
-        self._metrics = Metrics(parts, self._sampler, self._routes, self._totals, self._documents)
+        self._figured = Figured(
+            parts, self._peers, owners, self._routes, self._letters, self._sinks
+        )
+        self._metrics = Metrics(
+            parts, self._sampler, self._routes, self._totals, self._documents, self._sinks
+        )
         self._previews = Previews(parts)
         self._explanations = Explanations(
             parts, owners, self._routes, self._letters, self._sessions
@@ -239,6 +251,26 @@ class Facade:
     ) -> Retracted | None:
         return await self._retractions.event(aggregator, event_id, group, change)
 
+    # Commands
+
+    async def count_command(
+        self, aggregator: str, action: str, asked: Mapping[str, object], change: shapes.Change
+    ) -> Commanded | None:
+        return await self._commands.count(aggregator, action, asked, change)
+
+    async def give_command(
+        self,
+        aggregator: str,
+        action: str,
+        asked: Mapping[str, object],
+        change: shapes.Change,
+        wait_s: float,
+    ) -> Commanded | None:
+        return await self._commands.give(aggregator, action, asked, change, wait_s)
+
+    async def command(self, aggregator: str, command_id: str) -> Commanded | None:
+        return await self._commands.outcome(aggregator, command_id)
+
     # Dead letters
 
     async def dead_letters(
@@ -258,6 +290,14 @@ class Facade:
         if dry_run:
             return await self._replays.tried(where)
         return await self._replays.replay(where, change, wait_s)
+
+    # Sinks
+
+    async def sinks(self) -> Sequence[SinkStatus]:
+        return await self._sinks.all(self._peers)
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        return await self._sinks.taken(self._peers, name, ids)
 
     # Topics
 
@@ -287,3 +327,6 @@ class Facade:
         self, table: str, prefix: str, limit: int, cursor: str | None
     ) -> shapes.Page[shapes.TableRow] | None:
         return await self._tables.rows(table, prefix, limit, cursor)
+
+    async def back_up(self, *, stream: bool) -> shapes.BackedUp:
+        return await self._backups.make(stream=stream)

@@ -6,10 +6,10 @@ from typing import Any
 
 from app.facade.cursors import cursor_of, place_of
 from app.facade.flushes import Flushes
-from app.facade.keys import Search, searches
 from app.facade.owners import Owners, page
 from app.facade.parts import Parts
 from app.shapes import Page, SessionDetail, SessionRow
+from domain.aggregation.keys import Search, searches
 from domain.aggregation.rule import Rule, split_row_key
 
 PATIENCE_S = 1.0  # looking for rows that match; after that the cursor says where to go on

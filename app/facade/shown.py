@@ -25,7 +25,7 @@ def open_session(row_key: bytes, row: Row, rule_of: RuleOf) -> bytes | None:
     rule = rule_of(name, session.version)
     record = flushed_record(
         rule,
-        rule_of(name, session.due_version),
+        rule_of(name, abs(session.due_version)),
         key,
         session,
         sequence=row.sequence + 1,

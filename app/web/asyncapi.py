@@ -7,9 +7,12 @@ from typing import Any, Literal
 import msgspec
 
 from app.web.api.aggregators import SessionOut
+from app.web.api.commands import Counts
 from app.web.api.dead_letters import DeadLetterOut
+from app.web.api.sinks import SinkLetterOut
 from config.names import Names
-from config.topics import AGGREGATES, AUDIT, CONFIG, DEAD_LETTERS, USAGE
+from config.topics import AGGREGATES, AUDIT, CONFIG, DEAD_LETTERS, SINK_LETTERS, USAGE
+from domain.aggregation.command import Action
 
 REF = "#/components/schemas/{name}"
 
@@ -32,6 +35,44 @@ class Letter(DeadLetterOut):
     command: str = ""
 
 
+class CommandMessage(msgspec.Struct, omit_defaults=True):
+    """An operator's command, under the key command/id: `group` or `filter` says for which sessions,
+    `due` comes with set-timeout."""
+
+    kind: Literal["command"]
+    id: str
+    action: Action
+    aggregator: str
+    reason: str
+    actor: str = ""
+    group: dict[str, Any] | None = None
+    filter: dict[str, Any] | None = None
+    due: str | None = None
+
+
+class AnswerOut(msgspec.Struct, omit_defaults=True):
+    """What came of a command in one of its `partitions`; `id` is the command's, with the partition
+    behind it where there are several."""
+
+    id: str
+    kind: Literal["command"]
+    command_id: str
+    action: Action
+    aggregator: str
+    version: int
+    actor: str
+    reason: str
+    at: str
+    partition: int
+    partitions: list[int]
+    touched: int
+    counts: Counts
+    state: Literal["done"]
+    group: dict[str, Any] | None = None
+    filter: dict[str, Any] | None = None
+    due: str | None = None
+
+
 class UsageRecord(msgspec.Struct):
     """Any JSON object; the aggregators that read the topic say which fields they need."""
 
@@ -44,28 +85,35 @@ class Channel:
     action: Literal["send", "receive"]
     key: str
     help: str
-    message: Any
+    messages: tuple[Any, ...]
 
 
 # Seen from the product: it receives what others send to it and sends what others read.
 CHANNELS: Sequence[Channel] = (
-    Channel(CONFIG, "receive", "kind/name", "documents: the control messages", ControlMessage),
-    Channel(USAGE, "receive", "as the producer likes", "usage records", UsageRecord),
-    Channel(AGGREGATES, "send", "session key", "flushed sessions for billing", SessionOut),
+    Channel(
+        CONFIG,
+        "receive",
+        "kind/name",
+        "documents: the control messages, and operators' commands",
+        (ControlMessage, CommandMessage),
+    ),
+    Channel(USAGE, "receive", "as the producer likes", "usage records", (UsageRecord,)),
+    Channel(AGGREGATES, "send", "session key", "flushed sessions for billing", (SessionOut,)),
     Channel(
         AUDIT,
         "send",
-        "session key",
-        "expiries, operator actions, complete periods, days",
-        SessionOut,
+        "session key, or id of a command",
+        "expiries, operator actions and what came of commands, complete periods, days",
+        (SessionOut, AnswerOut),
     ),
-    Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", Letter),
+    Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", (Letter,)),
+    Channel(SINK_LETTERS, "send", "sink", "what targets refused for good", (SinkLetterOut,)),
 )
 
 
 def build(names: Names) -> dict[str, Any]:
     """The whole description as plain data; addresses carry the installation's prefix."""
-    types = dict.fromkeys(channel.message for channel in CHANNELS)
+    types = dict.fromkeys(message for channel in CHANNELS for message in channel.messages)
     _, schemas = msgspec.json.schema_components(types, ref_template=REF)
     return {
         "asyncapi": "3.0.0",
@@ -80,7 +128,7 @@ def build(names: Names) -> dict[str, Any]:
             channel.name: {
                 "address": names.topic(channel.name),
                 "description": f"{channel.help}; key: {channel.key}",
-                "messages": {channel.message.__name__: _message(channel)},
+                "messages": {each.__name__: _message(each) for each in channel.messages},
             }
             for channel in CHANNELS
         },
@@ -95,8 +143,5 @@ def build(names: Names) -> dict[str, Any]:
     }
 
 
-def _message(channel: Channel) -> dict[str, Any]:
-    return {
-        "name": channel.message.__name__,
-        "payload": {"$ref": REF.format(name=channel.message.__name__)},
-    }
+def _message(message: Any) -> dict[str, Any]:
+    return {"name": message.__name__, "payload": {"$ref": REF.format(name=message.__name__)}}

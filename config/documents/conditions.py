@@ -41,11 +41,16 @@ def of_record(name: str, at: At) -> Kind | None:
 
 
 def of_session(
-    results: Mapping[str, Kind], group_fields: tuple[str, ...], complete: bool = True
+    results: Mapping[str, Kind],
+    group_fields: tuple[str, ...],
+    complete: bool = True,
+    *,
+    record: bool = True,
 ) -> KindOf:
     """Fields of flush conditions: a result, a group field, `meta.count` or `record.<path>`.
 
     complete: False when results or group fields were refused, so that any name may be one.
+    record: whether there is a record to look at; for a session at rest there is none.
     """
 
     def kind(name: str, at: At) -> Kind | None:
@@ -58,11 +63,11 @@ def of_session(
             return "number"
         if name in group_fields:
             return "any"
-        if name.startswith("record."):
+        if record and name.startswith("record."):
             return None if fields.path(name.removeprefix("record."), at) is None else "any"
         if not complete:
             return "any"
-        choices = [*results, *group_fields, "meta.count", "record.<path>"]
+        choices = [*results, *group_fields, "meta.count", *(["record.<path>"] if record else [])]
         at.refuse(name, nearest(name, choices))
         return None
 

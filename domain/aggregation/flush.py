@@ -123,9 +123,7 @@ def flushed_record(
             "lastCall": last_call,
         },
         "explain": {
-            "rule": f"condition {rule.condition_text}"
-            if flush_type == "CONDITION"
-            else due_rule.due_text,
+            "rule": _why(rule, due_rule, session, flush_type),
             "due": None if session.due >= NEVER else print_instant(session.due),
             "sources": [
                 {
@@ -144,6 +142,12 @@ def flushed_record(
     if estimated:
         record["estimated"] = estimated
     return record
+
+
+def _why(rule: Rule, due_rule: Rule, session: Session, flush_type: str) -> str:
+    if flush_type == "CONDITION":
+        return f"condition {rule.condition_text}"
+    return due_rule.due_text if session.due_version > 0 else "set by an operator"
 
 
 def enveloped(rule: Rule, record: dict[str, Any], key: bytes) -> bytes:

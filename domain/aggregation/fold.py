@@ -6,7 +6,7 @@ The function that folds many records of a key without interpreting the document 
 document) share.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -180,20 +180,35 @@ class Fold:
             if value is not None:
                 history.accepted_sums[name] = plus(history.accepted_sums.get(name), value)
 
-    def close(self, row: Row, flush_type: str) -> None:
-        """Ends the open session: the flush and its content are decided here, in the row."""
+    def close(
+        self,
+        row: Row,
+        flush_type: str,
+        command: Mapping[str, Any] | None = None,
+        *,
+        deleted: bool = False,
+    ) -> None:
+        """Ends the open session: the flush and its content are decided here, in the row.
+
+        `command` says who asked for it and why. A `deleted` session goes with that to the audit.
+        """
         session = row.open
         if session is None:
             return
         rule = self.rule_of(self.rule.name, session.version)
         history = self.history_of(row)
-        flushed = flush_type != "TTL_EXPIRED"
+        place = "deleted" if deleted else "expired" if flush_type == "TTL_EXPIRED" else "flushed"
+        flushed = place == "flushed"
         late = flushed and bool(rule.document.group.periods) and row.sequence > 0
         record = flushed_record(
-            rule, self.rule_of(rule.name, session.due_version), self.key, session,
+            rule, self.rule_of(rule.name, abs(session.due_version)), self.key, session,
             sequence=row.sequence + 1, flush_type=flush_type, late=late, last_call=self.last_call,
             source_name=self.source_name,
         )  # fmt: skip
+        if command is not None:
+            record["explain"]["rule"] = f"command {command['command_id']}"
+            if deleted:
+                record.update(command)
         content = enveloped(rule, record, self.key)
         row.outputs = [
             *row.outputs,
@@ -201,23 +216,25 @@ class Fold:
         ]
         if sum(len(output[2]) for output in row.outputs) > OUTPUT_LIMIT_BYTES:
             self.full = True
-        place = "flushed" if flushed else "expired"
         sums = session_sums(session, rule.sums)
         totals = self.totals
         totals.sessions -= 1
         totals.flushes[flush_type] = totals.flushes.get(flush_type, 0) + 1
         totals.add("open", -session.count)
         totals.add(place, session.count)
-        kept = history.flushed_sums if flushed else history.expired_sums
+        kept: dict[str, Any] = getattr(history, f"{place}_sums")
         for name, value in sums.items():
             totals.add_sum("open", name, minus(0, value))
             totals.add_sum(place, name, value)
             kept[name] = plus(kept.get(name), value)
-        if flushed:
-            history.flushed += session.count
-            row.sequence += 1
-        else:
-            history.expired += session.count
+        setattr(history, place, getattr(history, place) + session.count)
+        row.sequence += flushed
+        if not flushed and rule.document.event_id is not None:
+            until = session.last + rule.dedup_ms  # its events are known for no longer
+            history.withdrawn = [
+                *(each for each in history.withdrawn if each[4] > session.last),
+                *([*source[:4], until] for source in session.sources),
+            ]
         for topic, partition, _, last, _ in session.sources:
             set_applied(row, topic, partition, last)
         row.open = None

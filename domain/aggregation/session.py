@@ -20,7 +20,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     `sources` holds a [topic, partition, first offset, last offset, count] for each input partition
     that fed it, the one of the first record first. `accumulators` is laid out as the rule of
     `version` says; `dropped` keeps, by "operation:field", what a later version no longer
-    aggregates. Which version set the due time is `due_version`.
+    aggregates. Which version set the due time is `due_version`; negative when an operator changed
+    it since.
     """
 
     version: int
@@ -37,7 +38,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
 
 class History(msgspec.Struct, array_like=True, gc=False):
     """Control totals of a key that has more than one open session to tell of: counts, and sums by
-    field.
+    field. `withdrawn`: [topic, partition, first offset, last offset, forget at] of sessions with
+    event ids that ended without billing receiving them.
     """
 
     accepted: int = 0
@@ -50,6 +52,7 @@ class History(msgspec.Struct, array_like=True, gc=False):
     flushed_sums: dict[str, Any] = {}
     expired_sums: dict[str, Any] = {}
     deleted_sums: dict[str, Any] = {}
+    withdrawn: list[list[Any]] = []
 
 
 class Row(msgspec.Struct, array_like=True, gc=False):
@@ -100,3 +103,12 @@ def set_applied(row: Row, topic: str, partition: int, offset: int) -> None:
                 entry[2] = offset
             return
     row.applied = [*row.applied, [topic, partition, offset]]
+
+
+def is_withdrawn(row: Row, topic: str, partition: int, offset: int) -> bool:
+    """Whether the session that counted the record there was deleted or expired."""
+    ranges = [] if row.history is None else row.history.withdrawn
+    return any(
+        each[0] == topic and each[1] == partition and each[2] <= offset <= each[3]
+        for each in ranges
+    )

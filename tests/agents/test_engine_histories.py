@@ -58,38 +58,47 @@ step = st.one_of(
 )
 
 
+Backups = dict[int, dict[bytes, bytes]]
+
+
 def play(world: World, history: list[Any]) -> list[dict[str, Any]]:
     """Lives through the history; returns the records that were produced."""
     produced: list[dict[str, Any]] = []
-    backups: dict[int, dict[bytes, bytes]] = {}
+    backups: Backups = {}
     for event in history:
-        match event:
-            case ("produce", partition, found):
-                # keyed as a producer would, by account, to the partition at hand: often a wrong one
-                for record in found:
-                    world.run(world.produce("usage", partition, [record], key=record["account"]))
-                produced += found
-            case ("work", batch, commit, only):
-                world.run(world.work(batch, commit, None if only == 5 else only))
-            case ("advance", by):
-                world.clock.advance(by)
-            case ("tick",):
-                world.run(world.tick())
-            case ("kill at", n):
-                world.kill_at = world.passed + n
-            case ("cut append", left, where):
-                cut_append(world, left, where)
-            case ("lose disk", number):
-                world.disks.pop(number, None)
-            case ("old disk", number):
-                if number in backups and number in world.disks:
-                    world.disks[number]._rows = dict(backups[number])
-                backups.update({n: dict(disk._rows) for n, disk in world.disks.items()})
-            case ("document", i):
-                world.run(world.apply(DOCUMENTS[i]))
+        produced += happen(world, event, backups)
     world.log.survives = lambda _topic, n: n
     world.settle()
     return produced
+
+
+def happen(world: World, event: Any, backups: Backups) -> list[dict[str, Any]]:
+    """Lives through one event; returns the records that were produced."""
+    match event:
+        case ("produce", partition, found):
+            # keyed as a producer would, by account, to the partition at hand: often a wrong one
+            for record in found:
+                world.run(world.produce("usage", partition, [record], key=record["account"]))
+            return list(found)
+        case ("work", batch, commit, only):
+            world.run(world.work(batch, commit, None if only == 5 else only))
+        case ("advance", by):
+            world.clock.advance(by)
+        case ("tick",):
+            world.run(world.tick())
+        case ("kill at", n):
+            world.kill_at = world.passed + n
+        case ("cut append", left, where):
+            cut_append(world, left, where)
+        case ("lose disk", number):
+            world.disks.pop(number, None)
+        case ("old disk", number):
+            if number in backups and number in world.disks:
+                world.disks[number]._rows = dict(backups[number])
+            backups.update({n: dict(disk._rows) for n, disk in world.disks.items()})
+        case ("document", i):
+            world.run(world.apply(DOCUMENTS[i]))
+    return []
 
 
 def cut_append(world: World, left: int, where: str) -> None:

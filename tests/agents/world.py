@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from agents.aggregate import Folds
+from agents.commands import CommandDesk
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
 from config.names import Names
@@ -19,6 +20,7 @@ from domain.aggregation.limit import DEFAULT, Limit
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
+from tables.formats import SHARD
 from tables.shard import Shard
 from tables.store import MemoryStore
 
@@ -46,6 +48,7 @@ class World:
     kill_at: int | None = None
     kill_on: int | None = None
     passed: int = 0
+    commands: int = 0
     engine: Engine | None = None
     limit: Limit = DEFAULT
 
@@ -112,7 +115,7 @@ class World:
 
     def _make_shard(self, number: int, folds: Folds) -> Shard:
         assert self.engine is not None
-        changelog = Changelog(self.log, NAMES.changelog("sessions"), number, "w")
+        changelog = Changelog(self.log, NAMES.changelog("sessions"), number, "w", SHARD)
         disk = self.disks.setdefault(number, Disk())
         return Shard(
             number,
@@ -121,6 +124,7 @@ class World:
             folds.rule_of,
             self.engine.send,
             cache_rows=3,
+            now_ms=self.clock.now_ms,
             on_step=self._step,
         )
 
@@ -137,15 +141,34 @@ class World:
         await self._control([(f"{kind}/{name}".encode(), None, None, ())])
 
     async def _control(self, rows: list[Row]) -> None:
-        first, _ = await self.log.append("config", 0, rows)
+        await self.log.append("config", 0, rows)
+        await self.control()
+
+    async def command(self, action: str, aggregator: str, **said: Any) -> None:
+        """Gives an operator's command by way of the control topic."""
+        self.commands += 1
+        name = f"c{self.commands}"
+        body = {"kind": "command", "id": name, "action": action, "aggregator": aggregator, **said}
+        text = json.dumps({"actor": "tester", "reason": "a test", **body}).encode()
+        await self._control([(f"command/{name}".encode(), text, None, ())])
+
+    async def control(self) -> None:
+        """Reads the control topic, from where it was not read before."""
         changelog = Changelog(self.log, NAMES.changelog("documents"), 0, "w")
 
         async def nothing(_: Any) -> None:
             """No topics to make, no letters expected."""
 
-        agent = DocumentsAgent(changelog, self.clock.now_ms, nothing, nothing)
+        async def send(shard: int, parcel: bytes) -> None:
+            await self.log.append(NAMES.sessions_in, shard, [(None, parcel, None, ())])
+
+        async def done(partition: int, key: bytes) -> None:
+            await self.log.append("config", partition, [(key, None, None, ())])
+
+        desk = CommandDesk(lambda: self.partitions, send, done)
+        agent = DocumentsAgent(changelog, self.clock.now_ms, nothing, nothing, desk)
         await agent.open()
-        await agent.apply(0, self.log.rows["config", 0][first:])
+        await agent.apply(0, list(self.log.rows.get(("config", 0), [])))
 
     async def produce(
         self, topic: str, partition: int, records: Sequence[Any], key: str = ""
@@ -177,6 +200,27 @@ class World:
                     self.log.positions["sluice", tp] = items[-1][0] + 1
         return any_work
 
+    async def work_together(self, batch: int) -> bool:
+        """Feeds every partition what it has, by batches, all of them at once; positions stay.
+
+        A kill ends them all, so afterwards `survives` of the log is anew.
+        """
+        engine = await self._alive()
+
+        async def feed(tp: tuple[str, int]) -> None:
+            at = self.log.positions.get(("sluice", tp), 0)
+            while items := self.log.rows.get(tp, [])[at : at + batch]:
+                try:
+                    await engine.take(*tp, items, lambda: True)
+                except Killed:
+                    self.kill_at = self.passed
+                    self.log.survives = lambda _topic, _n: 0
+                    raise
+                at = items[-1][0] + 1
+
+        await asyncio.gather(*map(feed, sorted(engine.assigned)))
+        return True
+
     async def tick(self) -> None:
         """One look for what is due, when everything that was read counts as read."""
         engine = await self._alive()
@@ -187,6 +231,7 @@ class World:
     def settle(self) -> None:
         """Works until nothing waits."""
         self.kill_at = None
+        self.run(self.control())
         while self.run(self.work(1_000, commit=True)):
             pass
 

@@ -16,6 +16,8 @@ ONES = (
     "/sessions/one?aggregator=data-per-account&key=%5B%22acc-0000001%22%5D",
     "/sessions/explain?aggregator=data-per-account&id=0000000100000001c0ffee",
     "/configuration/preview/p-0",
+    "/sessions/act?aggregator=data-per-account&key=%5B%22acc-0000001%22%5D",
+    "/sessions/act?aggregator=data-per-account&done=flush&touched=2&command=c1",
     "/configuration/aggregator/data-per-account",
     "/configuration/aggregator/example-nightly",
     "/dead-letters/dl-000002",

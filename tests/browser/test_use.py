@@ -233,3 +233,26 @@ def test_letters_are_replayed_after_a_dry_run(open_page: Open) -> None:
         expect(page.locator("#letters")).to_contain_text("replayed")
         ((where, change),) = console.backend.replays
         assert (where, change.reason) == ({}, "the document is mended")
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_a_session_is_flushed_with_a_reason(open_page: Open, width: int) -> None:
+    with Console("little") as console:
+        page = open_page(console.url + "/sessions?group.account=acc-0000001", width)
+        page.locator("table.rows a").first.click()
+        page.get_by_role("link", name="Flush, delete or set the timeout").click()
+        expect(page.locator("#answer")).to_have_text("1 session with 40 records is meant.")
+        page.get_by_role("button", name="Flush 1 session").click()
+        expect(page.get_by_role("alert")).to_contain_text("Say why")
+        assert console.backend.commands == []
+        page.get_by_role("textbox", name="Reason").fill("asked for by billing")
+        page.get_by_role("button", name="Flush 1 session").click()
+        expect(page.locator("#answer")).to_have_text("Flushed 1 session.")
+        page.reload()
+        ((_, action, asked, change),) = console.backend.commands
+        assert (action, change.reason) == ("flush", "asked for by billing")
+        assert asked["group"] == {
+            "account": "acc-0000001", "product.code": made.PRODUCTS[1], "timestamp": "2025-11",
+        }  # fmt: skip
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width

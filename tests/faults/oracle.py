@@ -3,9 +3,11 @@
 import base64
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import cmp_to_key
 from typing import Any
 
 from connectors.streams.base import Item
@@ -110,27 +112,72 @@ def group_of(flush: dict[str, Any]) -> Group:
     return flush["aggregator"], json.dumps([*flush["group"].values(), *labels])
 
 
-def check_flushes(wanted: Expected, flushed: list[Item]) -> int:
-    """Asserts that each record is in exactly one of the flushes; returns how many there are."""
+def check_flushes(wanted: Expected, flushed: list[Item], deleted: Sequence[Item] = ()) -> int:
+    """Asserts that each record is in exactly one of the flushes, or of the sessions that operators
+    deleted; returns how many there are.
+    """
     by_group: dict[Group, list[dict[str, Any]]] = defaultdict(list)
     contents: dict[str, bytes] = {}
-    for _, timestamp, _, value, _ in flushed:
+    for number, (_, timestamp, _, value, _) in enumerate((*flushed, *deleted)):
         flush = loads(value or b"")
         if contents.setdefault(flush["id"], value or b"") != value:
             raise AssertionError(f"two contents: {contents[flush['id']]!r} and {value!r}")
         known = by_group[group_of(flush)]
+        flush["deleted"] = number >= len(flushed)
         if all(other["id"] != flush["id"] for other in known):
             known.append(flush)
-        due = flush["explain"]["due"]
-        assert flush["meta"]["lastEvent"] < due, flush
-        assert flush["meta"]["flushType"] == "CONDITION" or _instant(due) <= timestamp, flush
+        explain, how = flush["explain"], flush["meta"]["flushType"]
+        if "operator" not in explain["rule"] and how != "COMMAND":
+            assert flush["meta"]["lastEvent"] < explain["due"], flush
+        assert how != "TIMEOUT" or _instant(explain["due"]) <= timestamp, flush
     assert by_group.keys() == wanted.offsets.keys(), "groups that are missing, or too many"
     for group, flushes in by_group.items():
-        flushes.sort(key=lambda flush: flush["sequence"])
-        assert [flush["sequence"] for flush in flushes] == list(range(1, len(flushes) + 1)), group
+        flushes.sort(key=cmp_to_key(_in_order))
+        sent = [flush["sequence"] for flush in flushes if not flush["deleted"]]
+        assert sent == list(range(1, len(sent) + 1)), group
         _check_sources(group, wanted.offsets[group], flushes)
         _check_values(group, wanted, flushes)
     return len(contents)
+
+
+def _in_order(one: dict[str, Any], other: dict[str, Any]) -> int:
+    """Which of two sessions of a key came first."""
+    if one["sequence"] != other["sequence"]:
+        return int(one["sequence"] - other["sequence"])
+    firsts = {source["partition"]: source["first"] for source in one["explain"]["sources"]}
+    for source in other["explain"]["sources"]:
+        if source["partition"] in firsts:
+            return int(firsts[source["partition"]] - source["first"])
+    return int(other["deleted"]) - int(one["deleted"])
+
+
+def check_answers(answers: list[Item], flushed: list[Item], deleted: list[Item]) -> Counter[str]:
+    """Asserts that every command tells exactly the sessions that it flushed or deleted; returns how
+    many were touched by each action.
+    """
+    told: Counter[str] = Counter()
+    touched: Counter[str] = Counter()
+    records: Counter[str] = Counter()
+    contents: dict[str, bytes | None] = {}
+    for _, _, _, value, _ in answers:
+        answer = loads(value or b"")
+        assert contents.setdefault(answer["id"], value) == value, "an answer in two versions"
+    for value in contents.values():
+        answer = loads(value or b"")
+        told[answer["action"]] += answer["touched"]
+        if answer["action"] != "set-timeout":
+            touched[answer["command_id"]] += answer["touched"]
+            records[answer["command_id"]] += answer["counts"]["records"]
+    sessions = {loads(item[3] or b"")["id"]: item[3] for item in (*flushed, *deleted)}
+    for value in sessions.values():
+        session = loads(value or b"")
+        if session["meta"]["flushType"] == "COMMAND":
+            by = session["explain"]["rule"].removeprefix("command ")
+            touched[by] -= 1
+            records[by] -= session["meta"]["count"]
+    assert not any(touched.values()), touched
+    assert not any(records.values()), records
+    return told
 
 
 def _check_sources(
@@ -182,29 +229,40 @@ def check_letters(wanted: Expected, log: dict[int, list[Item]], letters: list[It
     assert found == wanted.letters
 
 
-def check_totals(wanted: Expected, totals: dict[str, dict[str, Any]]) -> None:
+def check_totals(
+    wanted: Expected, totals: dict[str, dict[str, Any]], deleted: Sequence[Item] = ()
+) -> None:
     """Asserts control totals (added up over the shards): balanced, and what came in."""
-    check_totals_replayed(wanted, totals, Counter())
+    check_totals_replayed(wanted, totals, Counter(), deleted)
 
 
 def check_totals_replayed(
-    wanted: Expected, totals: dict[str, dict[str, Any]], replayed: Counter[str]
+    wanted: Expected,
+    totals: dict[str, dict[str, Any]],
+    replayed: Counter[str],
+    deleted: Sequence[Item] = (),
 ) -> None:
     """The same when so many letters were replayed: they came in, and are rejected, by the routing,
     of which the shards take them back.
     """
+    gone: Counter[str] = Counter()
+    for value in {item[3] for item in deleted}:
+        session = loads(value or b"")
+        gone[session["aggregator"]] += session["meta"]["count"]
     for name, total in totals.items():
         assert total["balanced"], total
         counts = total["count"]
         assert counts["open"] == 0
-        assert counts["flushed"] == wanted.accepted[name], (name, counts)
+        assert counts["deleted"] == gone[name], (name, counts)
+        assert counts["flushed"] + gone[name] == wanted.accepted[name], (name, counts)
         assert counts["duplicates"] == wanted.duplicates[name], (name, counts)
         assert counts["rejected"] == -replayed[name], (name, counts)
         came_in = wanted.accepted[name] + wanted.duplicates[name] - replayed[name]
         assert counts["in"] == came_in, (name, counts)
         for shown, sums in total["sums"].items():
             path = shown.removeprefix("sum_")
-            assert Fraction(sums["in"]) == Fraction(sums["flushed"]), (name, shown, sums)
+            out = Fraction(sums["flushed"]) + Fraction(sums["deleted"])
+            assert Fraction(sums["in"]) == out, (name, shown, sums)
             mine = [found for group, found in wanted.sums.items() if group[0] == name]
             if any(path in found for found in mine):  # else a document before summed it
                 came = sum(found[path] for found in mine)

@@ -1,4 +1,6 @@
-"""kill -9 at random: 20 in a normal run, 200 in a long campaign."""
+"""kill -9 at random, operators' commands among the records: 20 in a normal run, 200 in a long
+campaign.
+"""
 
 import pytest
 
@@ -15,6 +17,8 @@ def campaign(cluster: Cluster, kills: int) -> None:
             if rng.random() < 0.5:
                 cluster.ready()  # otherwise it is hit while it starts, recovers or rebalances
             cluster.feed(rng.randrange(1, 5))
+            for _ in range(rng.randrange(4)):
+                cluster.command()
             if cluster.workers[number].dead:
                 raise AssertionError(f"a worker ended by itself: {cluster.workers[number].log}")
             for _ in range(rng.randrange(3)):
@@ -25,6 +29,7 @@ def campaign(cluster: Cluster, kills: int) -> None:
         records = cluster.check()
         assert records > 60 * kills
         assert cluster.kills == kills
+        assert sum(cluster.touched.values()) > kills, cluster.touched
 
 
 def test_10_kills_at_random_lose_and_repeat_nothing(cluster: Cluster) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.streams.murmur2 import partition_for
@@ -69,6 +70,8 @@ HOURLY = {
 }
 DOCUMENTS: list[dict[str, Any]] = [BY_PRODUCT, BY_ACCOUNT, FULL_TIERS, ONCE, HOURLY]
 
+ACTIONS = ["flush", "delete", "set-timeout"]
+
 Sent = tuple[int, str | None, str]
 """(partition, key, value)"""
 
@@ -79,11 +82,31 @@ class Usage:
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
         self._number = 0
+        self._commands = 0
         self._lately: list[Sent] = []
 
     def batch(self, size: int) -> list[Sent]:
         """So many more records, where a producer would put them."""
         return [self._next() for _ in range(size)]
+
+    def command(self) -> Sent:
+        """An operator's command for some of the sessions there may be."""
+        rng = self._rng
+        self._commands += 1
+        document = rng.choice(DOCUMENTS)
+        action, field = rng.choice(ACTIONS), rng.choice(document["group"]["fields"])
+        value = {"tier": rng.randrange(3), "account": f"a{rng.randrange(12)}"}.get(field, "p1")
+        which: dict[str, Any] = {"group": {field: value}}
+        if rng.random() < 0.5:
+            test = {"field": "meta.count", "op": ">=", "value": rng.randrange(1, 9)}
+            which = {"filter": {"any": [test, {"field": field, "op": "==", "value": value}]}}
+        if action == "set-timeout":
+            soon = datetime.now(UTC) + timedelta(seconds=rng.randrange(1, 4))
+            which["due"] = soon.isoformat()
+        name = f"c{self._commands}"
+        message = {"kind": "command", "id": name, "action": action, "reason": "a test", **which}
+        text = json.dumps({**message, "aggregator": document["name"]})
+        return 0, f"command/{name}", text
 
     def _next(self) -> Sent:
         rng = self._rng

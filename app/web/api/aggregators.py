@@ -94,7 +94,7 @@ async def list_sessions(request: web.Request) -> web.StreamResponse:
         name, group_filter(request), params.limit(request), params.cursor(request)
     )
     if page is None:
-        raise _no_aggregator(name)
+        raise no_aggregator(name)
     items = [msgspec.Raw(row.record) for row in page.items]
     return answer({"items": items, "next": page.next})
 
@@ -113,7 +113,7 @@ async def get_totals(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
     found = await request.app[BACKEND].totals(name)
     if not found:
-        raise _no_aggregator(name)
+        raise no_aggregator(name)
     return answer(shown(found[0]))
 
 
@@ -135,7 +135,8 @@ def shown(totals: Totals) -> object:
     )
 
 
-def _no_aggregator(name: str) -> Exception:
+def no_aggregator(name: str) -> Exception:
+    """404: nobody has heard of it."""
     return not_found(f"aggregator {name!r}", "GET /api/documents?kind=aggregator lists all.")
 
 

@@ -12,7 +12,7 @@ from app.web.api.aggregators import GROUP, group_filter
 from app.web.context import BACKEND, CLOCK
 from app.web.documents_shown import group_fields
 from app.web.look import LOOK
-from app.web.pages import explain_session
+from app.web.pages import act_on_sessions, explain_session
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found
@@ -51,6 +51,7 @@ async def build_list(request: web.Request) -> Context:
         "numeric": {column: _numeric(rows, column) for column in columns},
         "more": _address(name, wanted, page.next) if page and page.next else "",
         "first": _address(name, wanted, None) if cursor(request) else "",
+        "act": act_on_sessions.address(name, wanted),
         "totals": totals[0] if totals else None,
         "summary": await _summary(request, name),
     }
@@ -117,6 +118,7 @@ async def build_one(request: web.Request) -> Context:
         "group": {**record["group"], **labels} if record else {},
         "explain": explain_session.address(name, key, row["record"]["id"]) if row else "",
         "flushes": flushes,
+        "act": f"/sessions/act?{urlencode({'aggregator': name, 'key': key})}",
         "due_now": bool(found.open and found.open.due_ms <= request.app[CLOCK].now_ms()),
     }
 
@@ -128,12 +130,19 @@ def _flushed(flush: Flush, name: str, key: str) -> dict[str, Any]:
     return {"at_ms": flush.at_ms, "record": record, "link": link}
 
 
+async def post_act(request: web.Request) -> web.StreamResponse:
+    """Flushes, deletes or sets the timeout of sessions."""
+    return await act_on_sessions.post(request, PAGE)
+
+
 PAGE = Page(
     "Sessions",
     "s",
     (
         View("/sessions", "sessions.html", build_list, ("answer", "rows", "totals")),
         View("/sessions/explain", "explain.html", explain_session.build),
+        View("/sessions/act", "act.html", act_on_sessions.build),
         View("/sessions/one", "session.html", build_one, ("answer", "session", "flushes")),
     ),
+    (("/sessions/act", post_act),),
 )

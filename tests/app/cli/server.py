@@ -41,6 +41,7 @@ class Server:
     url: str
     routes: dict[str, Route] = field(default_factory=dict)
     heard: list[Heard] = field(default_factory=list)
+    location: str = ""  # sent with every answer 202
 
     def requests(self, method: str, path: str) -> list[Heard]:
         """What was asked of one route, in order."""
@@ -95,6 +96,8 @@ def serving(routes: Mapping[str, Route] | None = None) -> Iterator[Server]:
                 return
             content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
+            if status == 202 and server.location:
+                self.send_header("Location", server.location)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

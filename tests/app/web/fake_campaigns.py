@@ -36,11 +36,12 @@ class FakeCampaigns:
     size: Literal["none", "little", "big"]
 
     def __init__(self) -> None:
+        super().__init__()
         self.refusing: Exception | None = None
         self.asked: list[tuple[str, Any]] = []
         self.uploads: dict[str, tuple[bytes, Uploaded]] = {}
         result = {"command_id": "c0", "dry_run": False, "touched": 1, "by": {}}
-        self.commands = {"c0": Commanded("c0", "done", result)}
+        self.campaign_commands = {"c0": Commanded("c0", "done", result)}
         self.listed_negatives: list[dict[str, Any]] = []
         self.not_to_call: dict[str, dict[str, Any]] = {}
         self.differing: Sequence[Difference] = ()
@@ -242,14 +243,14 @@ class FakeCampaigns:
     def _commanded(self, result: dict[str, Any], dry_run: bool, wait_s: float) -> Commanded:
         if self.refusing is not None:
             raise self.refusing
-        command_id = f"c{len(self.commands)}"
+        command_id = f"c{len(self.campaign_commands)}"
         whole = {"command_id": command_id, "dry_run": dry_run, **result}
         done = Commanded(command_id, "done", whole)
-        self.commands[command_id] = done
+        self.campaign_commands[command_id] = done
         return done if wait_s else Commanded(command_id, "running")
 
     async def campaign_command(self, command_id: str, wait_s: float = 0.0) -> Commanded | None:
-        return self.commands.get(command_id)
+        return self.campaign_commands.get(command_id)
 
     async def recount(self, request_id: str | None, repair: bool, change: Change) -> Recounted:
         self.asked.append(("recount", (request_id, repair)))

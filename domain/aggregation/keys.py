@@ -22,10 +22,14 @@ Part = tuple[int, tuple[bytes, ...]]
 
 @dataclass(frozen=True)
 class Search:
-    """The ranges of row keys to look at, in order, and what else a key must have."""
+    """The ranges of row keys to look at, in order, and what else a key must have.
+
+    `exact`: session keys, when the ranges hold those and no others.
+    """
 
     ranges: tuple[Range, ...]
     tests: tuple[Part, ...] = ()
+    exact: tuple[bytes, ...] = ()
 
 
 def places(rule: Rule) -> list[str]:
@@ -55,20 +59,25 @@ def search(rule: Rule, group: Mapping[str, str]) -> Search | None:
 
     None when it has no such field.
     """
+    return find(rule, {field: candidates(text) for field, text in group.items()})
+
+
+def find(rule: Rule, values: Mapping[str, tuple[bytes, ...]]) -> Search | None:
+    """The same by canonical values, any one of which a field may have."""
     fields = places(rule)
     wanted: dict[int, tuple[bytes, ...]] = {}
-    for field, text in group.items():
+    for field, some in values.items():
         if field == "" or field not in fields:
             return None
-        wanted[fields.index(field)] = candidates(text)
+        wanted[fields.index(field)] = some
     leading = 0
     while leading in wanted:
         leading += 1
     starts = [b"[" + b",".join(values) for values in product(*(wanted[i] for i in range(leading)))]
     if leading == len(fields):
-        ranges = [_exactly(rule.prefix + start + b"]") for start in starts]
-    else:
-        ranges = [within(rule.prefix + start + (b"," if leading else b"")) for start in starts]
+        keys = tuple(start + b"]" for start in starts)
+        return Search(tuple(sorted(_exactly(rule.prefix + key) for key in keys)), (), keys)
+    ranges = [within(rule.prefix + start + (b"," if leading else b"")) for start in starts]
     rest = [(place, values) for place, values in wanted.items() if place >= leading]
     return Search(tuple(sorted(ranges)), tuple(rest))
 

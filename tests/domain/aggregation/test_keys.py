@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.facade.keys import candidates, matches, places, search, searches, within
 from config.documents.aggregator import load_aggregator
+from domain.aggregation.keys import candidates, matches, places, search, searches, within
 from domain.aggregation.rule import Rule, compile_rule
 from tests.app.facade.house import aggregator
 

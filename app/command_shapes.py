@@ -1,0 +1,19 @@
+"""The shape in which the running system answers about operators' commands (see app/backend.py)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Commanded:
+    """An operator's command: the open sessions it touched (`dry_run`: would touch), and how many
+    records are in them. `done` False: there may be more. `position` is that of its message on
+    `config`, where it was just given."""
+
+    id: str
+    action: str
+    aggregator: str
+    dry_run: bool
+    done: bool
+    sessions: int
+    records: int
+    position: tuple[int, int] | None = None

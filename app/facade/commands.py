@@ -1,0 +1,176 @@
+"""Operators' commands: what one would touch, giving it, and what came of it.
+
+A command is a control message on topic `config` (see `agents/commands.py`): it is given once that
+is durable, and answered when every shard concerned has carried it out.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from agents.commands import CommandRefused, concerned, read_order
+from app.backend import Unavailable
+from app.command_shapes import Commanded
+from app.facade.appends import Appends
+from app.facade.owners import MOVING_S, Owners
+from app.facade.parts import Parts
+from app.shapes import Change, Idempotency
+from config.commands import KIND, read_command
+from config.documents.base import DocumentError, Problem
+from config.topics import CONFIG
+from domain.aggregation.command import Selection
+from domain.aggregation.flush import to_json
+from domain.aggregation.rule import Rule
+
+LOOK_S = 0.05
+COUNT_S = 10.0  # what is not counted by then is told as "at least"
+
+
+class Commands:
+    """See `Backend`, section Commands."""
+
+    def __init__(self, parts: Parts, owners: Owners, appends: Appends) -> None:
+        self._parts = parts
+        self._owners = owners
+        self._appends = appends
+
+    async def count(
+        self, aggregator: str, action: str, asked: Mapping[str, Any], change: Change
+    ) -> Commanded | None:
+        """See `Backend.count_command`."""
+        rules = await self._rules(aggregator)
+        if not rules:
+            return None
+        message = _message("dry-run", aggregator, action, asked, change)
+        command = read_command(message, rules, dry=True)
+        # what is counted has a reason that nobody reads
+        encoded = _checked({**message, "reason": "dry run"}, rules)
+        after = dict.fromkeys(concerned(Selection(rules, command), self._parts.shards), b"")
+        sessions = records = 0
+        clock = asyncio.get_running_loop().time
+        until = heard = clock()
+        until += COUNT_S
+        while after and clock() < until:
+            question = {
+                "aggregator": aggregator, "message": encoded, "after": list(after.items()),
+            }  # fmt: skip
+            told = await self._owners.now("count", question)
+            for number, (_, one) in told.items():
+                sessions += one["sessions"]
+                records += one["records"]
+                if one["reached"] is None:
+                    after.pop(number, None)
+                else:
+                    after[number] = one["reached"]
+                heard = clock()
+            if not told:
+                if clock() - heard > MOVING_S:
+                    which = ", ".join(map(str, sorted(after)))
+                    detail = "no worker has it open; it is being recovered"
+                    raise Unavailable(f"state of partition {which}", detail)
+                await asyncio.sleep(LOOK_S)
+        return Commanded("", action, aggregator, True, not after, sessions, records)
+
+    async def give(
+        self,
+        aggregator: str,
+        action: str,
+        asked: Mapping[str, Any],
+        change: Change,
+        wait_s: float,
+    ) -> Commanded | None:
+        """See `Backend.give_command`."""
+        rules = await self._rules(aggregator)
+        if not rules:
+            return None
+        idempotency = None
+        if change.idempotency_key is not None:
+            basis = to_json(_message("", aggregator, action, asked, change))
+            fingerprint = blake2b(basis, digest_size=16).hexdigest()
+            idempotency = Idempotency(change.idempotency_key, fingerprint)
+        name = uuid4().hex
+        encoded = _checked(_message(name, aggregator, action, asked, change), rules)
+        row = (f"{KIND}/{name}".encode(), encoded, None, ())
+        appended = await self._appends.append(CONFIG, [row], idempotency)
+        ((partition, offset),) = appended.last.items()
+        position = partition, offset
+        if appended.repeated:
+            name = await self._name_at(position) or name
+        clock = asyncio.get_running_loop().time
+        until = clock() + wait_s
+        while True:
+            found = await self._found({"position": position, "id": None})
+            if found is not None and found.done:
+                return found
+            if clock() >= until:
+                found = found or Commanded(name, action, aggregator, False, False, 0, 0)
+                return replace(found, position=position)
+            await asyncio.sleep(LOOK_S)
+
+    async def _name_at(self, position: tuple[int, int]) -> str | None:
+        """The id of the command whose message is there, unless it was taken away already."""
+        topic = self._parts.names.topic(CONFIG)
+        piece = await self._parts.log.read(topic, *position)
+        keys = (item[2] for item in piece.items if item[0] == position[1])
+        key = next(keys, None)
+        return None if key is None else key.decode().partition("/")[2]
+
+    async def outcome(self, aggregator: str, command_id: str) -> Commanded | None:
+        """See `Backend.command`."""
+        found = await self._found({"position": None, "id": command_id})
+        known = found is not None and (found.id, found.aggregator) == (command_id, aggregator)
+        return found if known else None
+
+    async def _found(self, asked: dict[str, Any]) -> Commanded | None:
+        """The answers of the shards that have any, added up."""
+        found: dict[int, dict[str, Any]] = {}
+        for number, (_, one) in (await self._owners.now("commands", asked)).items():
+            for answer in one["answers"]:
+                found[number] = msgspec.json.decode(answer)
+        if not found:
+            return None
+        first = next(iter(found.values()))
+        return Commanded(
+            first["command_id"],
+            first["action"],
+            first["aggregator"],
+            False,
+            found.keys() == set(first["partitions"]),
+            sum(told["counts"]["sessions"] for told in found.values()),
+            sum(told["counts"]["records"] for told in found.values()),
+        )
+
+    async def _rules(self, aggregator: str) -> list[Rule]:
+        await self._parts.catch_up()
+        return self._parts.documents.versions_of(aggregator)
+
+
+def _message(
+    name: str, aggregator: str, action: str, asked: Mapping[str, Any], change: Change
+) -> dict[str, Any]:
+    return {
+        "kind": KIND,
+        "name": name,
+        "id": name,
+        "action": action,
+        "aggregator": aggregator,
+        **asked,
+        "actor": change.actor,
+        "reason": change.reason,
+    }
+
+
+def _checked(message: dict[str, Any], rules: list[Rule]) -> bytes:
+    """The message's bytes, read as a worker will read them. Raises DocumentError."""
+    read_command(message, rules)
+    encoded = to_json(message)
+    try:
+        read_order(encoded, rules)
+    except CommandRefused as refused:
+        raise DocumentError([Problem("", message["action"], refused.detail)]) from None
+    return encoded
