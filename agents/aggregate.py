@@ -22,6 +22,7 @@ from domain.aggregation.session import NEVER, Row
 from tables.layout import wake_key
 from tables.letters import KEPT_MS, is_letter
 from tables.shard import Changes, Shard
+from tables.sights import Sights, sights
 
 DIRECT, ROUTED = 0, 1
 # rows of one tick's commit: bounded memory, and a batch waits for no longer than that takes
@@ -107,12 +108,16 @@ class ShardProcessor:
             kinds = [item.kind for item in rule.inputs]
             at = None if rule.document.event_id is None else kinds.index("event_id")
             refused: list[Rejection] = []
+            seen: dict[bytes, Sights] = {}
+            if at is not None:  # of all keys in one multi-get
+                ids = [(key, entry[2][at]) for key, of in groups.items() for entry in of]
+                seen = sights(self.shard.store, ids)
             for key, entries in groups.items():
                 row = rows[key]
                 ctx.key = key[prefix:]
                 if at is not None:
-                    ctx.seen = self.shard.seen(key, (entry[2][at] for entry in entries))
-                    ctx.seen.update({seen[0]: seen[1:] for seen in row.seen})
+                    ctx.seen = seen.get(key, {})
+                    ctx.seen.update({sight[0]: sight[1:] for sight in row.seen})
                 if fold(row, entries, ctx):
                     changes.rows[key] = (row, rule.ttl_ms)
                     if ctx.rejections:

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from agents.aggregate import Folds
 from agents.chunks import Order, decode_order, encode_order
 from agents.commands import answer_of, read_order
+from agents.erasure import erase
 from domain.aggregation.command import Command, Selection
 from domain.aggregation.flush import to_json
 from domain.aggregation.fold import AUDIT, Fold
@@ -63,7 +64,7 @@ class Operators:
         if at is None or order is None:
             return
         command, selection = self._read(order)
-        _, taken = self._piece(selection, at.after, at.upto)
+        _, taken = self._piece(selection, command.action == "erase", at.after, at.upto)
         await self._do(order, command, taken)
         await self._done(at)
 
@@ -79,7 +80,7 @@ class Operators:
             await self._pass(ours)
             return True
         marks.underway = at
-        upto, taken = self._piece(selection, at.after)
+        upto, taken = self._piece(selection, command.action == "erase", at.after)
         if upto is None:
             await self._finish(ours, command, at)
             return (ours.partition, ours.offset) == (order.partition, order.offset)
@@ -98,7 +99,7 @@ class Operators:
         return False
 
     def _piece(
-        self, selection: Selection, after: bytes, upto: bytes | None = None
+        self, selection: Selection, erases: bool, after: bytes, upto: bytes | None = None
     ) -> tuple[bytes | None, Taken]:
         """The last row looked at behind `after` (None: there is none), and those taken."""
         floor = ROW + after + b"\0" if after else b""
@@ -117,7 +118,7 @@ class Operators:
                 if not matches(split_row_key(last)[2], tests):
                     continue
                 row = decode_row(value)
-                if self._takes(selection, last, row):
+                if erases or self._takes(selection, last, row):
                     taken.append((last, row))
         return last, taken
 
@@ -130,6 +131,9 @@ class Operators:
     async def _do(self, order: Order, command: Command, taken: Taken) -> None:
         """Touches the sessions of a piece, in one commit."""
         if not taken:
+            return
+        if command.action == "erase":
+            await erase(self._shard, self._folds, taken)
             return
         changes = Changes()
         told = command.told(print_instant(order.at))
@@ -160,7 +164,7 @@ class Operators:
         shard = self._shard
         told = {
             **command.told(print_instant(order.at)),
-            **command.asked,
+            **command.meant(),
             "partition": shard.number,
             "touched": at.sessions,
             "counts": {"sessions": at.sessions, "records": at.records},

@@ -16,6 +16,7 @@ from domain.aggregation.flush import SourceName
 from domain.aggregation.instants import print_instant
 from domain.aggregation.retract import SIGHT, retract
 from domain.aggregation.rule import Rule
+from domain.aggregation.session import is_withdrawn
 from tables.shard import Changes, Shard
 
 KEY = b"retraction"
@@ -54,6 +55,8 @@ async def carry_out(
     if known is None or known[:3] != asked.sight[:3] or len(known) > SIGHT:
         return False
     row = shard.load([row_key])[row_key]
+    if is_withdrawn(row, *asked.sight[:3]):
+        return False
     told = {
         "id": asked.id,
         "event_id": asked.event,

@@ -12,6 +12,7 @@ from typing import Any
 
 from agents.chunks import Chunk
 from agents.letters import Letter
+from connectors.formats.cloudevents import from_kafka
 from connectors.formats.json import JsonDecoder
 from connectors.streams.murmur2 import partitions_for
 from domain.aggregation.bulk import BulkExtract, Groups, Refused, compile_bulk
@@ -20,7 +21,7 @@ from domain.aggregation.rule import Rule
 from domain.errors import Reject
 from tables.stream import Item
 
-_offset, _timestamp = itemgetter(0), itemgetter(1)
+_offset, _timestamp, _headers = itemgetter(0), itemgetter(1), itemgetter(4)
 
 
 @dataclass
@@ -107,6 +108,8 @@ class Router:
     ) -> tuple[Sequence[Item], list[Any]]:
         """Records that have a view, and those; the others are dead letters of no one aggregator."""
         limit = self._max_record_bytes
+        if any(map(_headers, items)):
+            items = self._structured(partition, items, out)
         values = [item[3] or b"" for item in items]
         views, odd = self._decoder.decode_many(values)
         if not odd and max(map(len, values), default=0) <= limit:
@@ -122,6 +125,16 @@ class Router:
                 good.append(item)
                 decoded.append(view)
         return good, decoded
+
+    def _structured(self, partition: int, items: Sequence[Item], out: Routed) -> Sequence[Item]:
+        """CloudEvents in binary mode (`ce_` headers) as structured ones, the others as they are."""
+        good: list[Item] = []
+        for item in items:
+            try:
+                good.append((*item[:3], from_kafka(item[3], item[4]), item[4]))
+            except Reject as refused:
+                out.letters.append(self._letter(partition, item, None, refused))
+        return good
 
     def _refuse(
         self, rule: Rule, partition: int, items: Sequence[Item], refused: Refused, out: Routed

@@ -19,6 +19,7 @@ from app.day_shapes import Day, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.shapes import (
     Appended,
+    BackedUp,
     Change,
     Changed,
     ClockInfo,
@@ -43,6 +44,7 @@ from app.shapes import (
     Worker,
 )
 from app.since import Since
+from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
 from connectors.streams.base import Row
 from domain.errors import SluiceError
@@ -277,6 +279,14 @@ class Backend(CampaignsBackend, Protocol):
         IdempotencyConflict for other filters. With `dry_run` nothing is written.
         """
 
+    # Sinks
+
+    async def sinks(self) -> Sequence[SinkStatus]:
+        """The sinks in force, by name."""
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        """What became of each id, in order; None when there is no such sink."""
+
     # Topics
 
     async def topics(self) -> Sequence[TopicInfo]:
@@ -312,3 +322,7 @@ class Backend(CampaignsBackend, Protocol):
         self, table: str, prefix: str, limit: int, cursor: str | None
     ) -> Page[TableRow] | None:
         """Rows whose key text begins with `prefix`, in key order; None for no such table."""
+
+    async def back_up(self, *, stream: bool) -> BackedUp:
+        """Backs this worker's state up below its data directory, and the embedded stream with
+        it if `stream`. Returns when that is durable: as long as copying the stream takes."""

@@ -123,6 +123,10 @@ class RefusedAction(SluiceError):
         when = f"it opens at {open_at}" if open_at else because or "not in its present state"
         super().__init__(f"{action} is not taken now: {when}")
 
+    def more(self) -> dict[str, object]:
+        """What the problem document says besides."""
+        return {"open_at": self.open_at} if self.open_at else {"because": self.because}
+
 
 @dataclass(frozen=True)
 class Difference:

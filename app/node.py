@@ -148,6 +148,7 @@ class Node:
             log=worker.log,
             documents=worker.documents,
             engine=worker.engine,
+            sinks=worker.sinks,
             members=self._members,
             catch_up=worker.catch_up,
         )

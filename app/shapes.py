@@ -379,3 +379,12 @@ class Sample:
     name: str
     value: float
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BackedUp:
+    """A backup of a worker's state: the folder on its machine, the shards in it, its size."""
+
+    folder: str
+    shards: Sequence[int]
+    bytes: int

@@ -15,12 +15,16 @@ from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
 from agents.pumps import Pumps
+from agents.sinks.lanes import Means, SinkLanes
+from app import listening
+from app.membership import Membership
 from app.topic_specs import spec_of
-from config.clock import Clock, clock_from
+from config.clock import Clock, clock_from, system_ms
 from config.documents.registry import load_document
 from config.names import Names
 from config.settings import Settings
 from config.topics import Topics
+from connectors.outbound import Outbound
 from connectors.streams import open_log
 from connectors.streams.base import Log
 from connectors.streams.faust_app import make_app
@@ -28,13 +32,15 @@ from connectors.streams.faust_schema import BatchSchema
 from domain.aggregation.document import Aggregator
 from domain.aggregation.limit import Limit
 from domain.errors import SluiceError
+from domain.sinks.document import Sink
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
+from tables.formats import SHARD
 from tables.shard import Shard
 from tables.store import RocksStore
 
 logger = logging.getLogger(__name__)
-ROLES = ("route", "aggregate", "console")
+ROLES = ("route", "aggregate", "sinks", "console")
 FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
 
@@ -64,7 +70,10 @@ class Worker:
         self.app: Any = None
         self.engine: Engine
         self.assigned = False
-        self._instance_id = instance_id
+        self._membership: Membership | None = None
+        if instance_id is not None:
+            name = f"{instance_id}-{'-'.join(self.roles)}"
+            self._membership = Membership(settings.data_dir, name)
         self._on_step = on_step
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribed: dict[str, tuple[Any, asyncio.Task[None]]] = {}
@@ -95,14 +104,17 @@ class Worker:
             ),
         )
         await self.engine.start()
+        membership = self._membership
+        self.sinks = self._make_sinks()
         self.app = make_app(
             self.settings,
             self.log,
             self.clock,
             group=self.names.group,
-            instance_id=self._member(),
+            instance_id=None if membership is None else membership.begin(self.wanted()),
         )
         self.app.on_partitions_assigned.connect(self._on_assigned, weak=False)
+        self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         self._pumps = Pumps(self._take, self.fail, self._still)
         self.app.finalize()
         await self._subscribe()
@@ -110,16 +122,6 @@ class Worker:
         self._spawn(self._follow())
         self._spawn(self._tick())
         self._spawn(self._watch())
-
-    def _member(self) -> str | None:
-        """The static member of the group that this worker is, if it is one.
-
-        A broker gives a member that is back what it had, whatever it subscribes to now. So a
-        worker is the same member only with the documents and roles of before.
-        """
-        if self._instance_id is None:
-            return None
-        return f"{self._instance_id}-{'-'.join(self.roles)}-{self.documents.revision}"
 
     async def catch_up(self) -> bool:
         """Reads the documents up to the newest version; whether there was any."""
@@ -143,6 +145,25 @@ class Worker:
         if isinstance(loaded, Aggregator):
             await self._make_input(loaded.input)
             await self.log.ensure_topic(spec_of(self.topics.output_topic(loaded.output.topic)))
+        if isinstance(loaded, Sink):
+            await self.log.ensure_topic(spec_of(self.topics.output_topic(loaded.input)))
+
+    def _make_sinks(self) -> SinkLanes:
+        settings = self.settings
+        local = listening.is_loopback(listening.place(settings).host)
+        means = Means(
+            log=self.log,
+            names=self.names,
+            clock=self.clock,
+            documents=self.documents,
+            worker=self.id,
+            outbound=Outbound(settings.outbound_allow, loopback=local),
+            environ=os.environ,
+            folder=settings.data_dir / "tables" / settings.app_id,
+            send=self.engine.send,
+            fail=self._fail_now,
+        )
+        return SinkLanes(means)
 
     def _make_shard(self, number: int, folds: Folds) -> Shard:
         path = self.settings.data_dir / "tables" / self.settings.app_id / f"sessions-{number}"
@@ -151,10 +172,13 @@ class Worker:
             logger.warning(
                 "state of shard %d was damaged: moved to %s, rebuilding", number, store.moved_aside
             )
-        changelog = Changelog(self.log, self.names.changelog("sessions"), number, self.id)
+        name = self.names.changelog("sessions")
+        changelog = Changelog(self.log, name, number, self.id, SHARD)
         return Shard(
             number, store, changelog, folds.rule_of, self.engine.send,
             cache_rows=self.settings.cache_rows, on_step=self._on_step,
+            # a broker keeps tombstones by its own time, also under a trial clock
+            now_ms=system_ms if self.settings.brokers else self.clock.now_ms,
         )  # fmt: skip
 
     # Faust
@@ -164,6 +188,8 @@ class Worker:
         found = {self.names.topic("config")}
         if "aggregate" in self.roles:
             found.add(self.names.sessions_in)
+        if "sinks" in self.roles:
+            found.add(self.names.changelog("sinks"))
         for name in self.documents.known_inputs():
             keyed = any(
                 rule.document.keyed_by
@@ -176,10 +202,12 @@ class Worker:
 
     async def _subscribe(self) -> None:
         wanted = self.wanted()
+        if self._membership is not None and self._subscribed and wanted != self._subscribed.keys():
+            self._membership.changes()
         if wanted - self._subscribed.keys():
             await self.engine.refresh_topics()
             for name in wanted - self._subscribed.keys():
-                if name == self.names.topic("config") or name == self.names.sessions_in:
+                if name == self.names.topic("config") or self.names.is_internal(name):
                     continue
                 await self._make_input(self.names.public(name))
         for name in wanted - self._subscribed.keys():
@@ -197,7 +225,12 @@ class Worker:
     async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
         self._control = None
         await self.engine.assign({(tp.topic, tp.partition) for tp in assigned})
+        lanes = self.names.changelog("sinks")
+        self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         self.assigned = True
+
+    async def _on_revoked(self, _app: Any, _revoked: set[Any], **_: Any) -> None:
+        await self.sinks.pause()
 
     def _still(self, message: Any) -> bool:
         """Whether the assignment under which the batch came is in force; False while partitions are
@@ -224,6 +257,8 @@ class Worker:
             await control.apply(partition, items)
             await self._follower.catch_up()
             return
+        if topic == self.names.changelog("sinks"):
+            return  # being assigned its partitions is all that it is consumed for
         await self.engine.take(topic, partition, items, still)
 
     # Timers
@@ -232,7 +267,14 @@ class Worker:
         while True:
             await self._follower.catch_up()
             await self._subscribe()
+            self._note_membership()
+            await self.sinks.reconcile()
             await asyncio.sleep(FOLLOW_S)
+
+    def _note_membership(self) -> None:
+        joined = self.app.consumer.joined_topics
+        if self._membership is not None and joined == self._subscribed.keys():
+            self._membership.joined(joined)
 
     async def _tick(self) -> None:
         while True:
@@ -279,6 +321,8 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "sinks"):
+            await self.sinks.close()  # before another worker gets what was ours
         if self.app is not None:
             if self.failure is not None:
                 await self._pumps.stop()

@@ -52,9 +52,14 @@ def records(count: int, accounts: int) -> Iterator[tuple[str, int, float, str]]:
         yield account, size, price, text
 
 
-async def fill(log: Log, count: int, accounts: int, notes: Path) -> tuple[str, Expected]:
-    """The filled topic (keyed by account) and what is in it; filled only once."""
-    topic, note = f"usage-{count}-{accounts}", notes / f"usage-{count}-{accounts}.json"
+async def fill(
+    log: Log, count: int, accounts: int, notes: Path, topic: str = ""
+) -> tuple[str, Expected]:
+    """The filled topic (keyed by account) and what is in it; without a name of its own it is
+    filled only once.
+    """
+    topic = topic or f"usage-{count}-{accounts}"
+    note = notes / f"{topic}.json"
     if note.exists() and topic in await log.topics():
         return topic, Expected(**json.loads(note.read_text()))
     await log.ensure_topic(TopicSpec(topic, PARTITIONS))
@@ -76,7 +81,7 @@ async def fill(log: Log, count: int, accounts: int, notes: Path) -> tuple[str, E
     return topic, expected
 
 
-def document(topic: str, keyed: bool) -> dict[str, object]:
+def document(topic: str, keyed: bool, event_id: bool = False) -> dict[str, object]:
     """The job as an aggregator document."""
     found: dict[str, object] = {
         "kind": "aggregator",
@@ -93,4 +98,6 @@ def document(topic: str, keyed: bool) -> dict[str, object]:
     }
     if keyed:
         found["keyed_by"] = ["account"]
+    if event_id:
+        found["event_id"] = "id"
     return found

@@ -71,15 +71,7 @@ async def measure(
     folder.mkdir(parents=True)
     output = folder / "log"
     tps = [(topic, partition) for partition in range(PARTITIONS)]
-    with output.open("wb") as sink:
-        process = subprocess.Popen(
-            ["taskset", "-c", str(core), *command],
-            env={**os.environ, **environ},
-            cwd=folder,
-            stdout=sink,
-            stderr=sink,
-            start_new_session=True,
-        )
+    process = started(command, environ, folder, core)
     try:
         marks: list[tuple[int, float, float]] = []
         stop = time.monotonic() + limit_s
@@ -97,6 +89,21 @@ async def measure(
         return _figures(marks, peak_mib(process.pid))
     finally:
         end(process)
+
+
+def started(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, core: int = 1
+) -> subprocess.Popen[bytes]:
+    """The system, on its core; what it says goes to `log` in the folder."""
+    with (folder / "log").open("ab") as sink:
+        return subprocess.Popen(
+            ["taskset", "-c", str(core), *command],
+            env={**os.environ, **environ},
+            cwd=folder,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+        )
 
 
 def _figures(marks: list[tuple[int, float, float]], memory: int) -> Figures:

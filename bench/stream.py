@@ -63,7 +63,7 @@ async def _one(log: Log, plan: Plan, system: System, accounts: int) -> dict[str,
     group = f"{system.name}-{uuid4().hex[:8]}"
     folder = plan.work / "runs" / group
     result: dict[str, Any] = {"system": system.name, "records": count, "accounts": accounts}
-    environ = await _environ(log, plan, system, topic, group, folder)
+    environ = await environ_of(log, plan, system, topic, group, folder)
     try:
         if system.exits:
             return result | _to_its_end(plan, system, environ, folder, count)
@@ -80,9 +80,10 @@ async def _one(log: Log, plan: Plan, system: System, accounts: int) -> dict[str,
     return result | asdict(figures) | {"records": count}
 
 
-async def _environ(
+async def environ_of(
     log: Log, plan: Plan, system: System, topic: str, group: str, folder: Path
 ) -> dict[str, str]:
+    """What a system finds in its environment; for Sluice, its document is on `config` then."""
     environ = {
         "BENCH_BROKER": plan.broker,
         "BENCH_TOPIC": topic,
@@ -98,7 +99,7 @@ async def _environ(
             "SLUICE_DATA_DIR": str(folder / "data"),
             "SLUICE_WEB_PORT": "0",
         }
-        body = document(topic, system.keyed)
+        body = document(topic, system.keyed, system.event_id)
         message = {"kind": "aggregator", "name": "j1", "document": body}
         await _empty_config(log, plan.broker)
         await log.append("config", 0, [(b"aggregator/j1", json.dumps(message).encode(), None, ())])

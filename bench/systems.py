@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 @dataclass(frozen=True)
 class System:
     """`command(classpath)`; `decode` None: it keeps no state. `share`: of the records that others
-    get, so that a slow one's run ends. `keyed`: for Sluice, whether the input is said to be.
+    get, so that a slow one's run ends. `keyed`: for Sluice, whether the input is said to be;
+    `event_id`: whether it drops duplicates by the records' ids.
     """
 
     name: str
@@ -22,6 +23,7 @@ class System:
     decode: check.Decode | None = None
     share: float = 1.0
     keyed: bool | None = None
+    event_id: bool = False
     exits: bool = False
 
 
@@ -40,6 +42,7 @@ SYSTEMS = {
         System("raw-aiokafka", _python("raw_aiokafka.py")),
         System("sluice", _sluice, check.sluice, keyed=True),
         System("sluice-routed", _sluice, check.sluice, keyed=False),
+        System("sluice-dedup", _sluice, check.sluice, keyed=True, event_id=True),
         System(
             "kstreams",
             lambda jars: ["java", "-Xms1g", "-Xmx1g", "-cp", jars, "KStreams"],

@@ -45,6 +45,8 @@ def read_command(
     filtered = parts.optional("filter", conditions.condition(_kinds(rules)))
     if parts.has("group") and parts.has("filter"):
         at.key("filter").refuse(message["filter"], "no `filter` beside `group`")
+    if parts.has("filter") and action == "erase":
+        at.key("filter").refuse(message["filter"], "`group`: what is erased is named by its values")
     if not parts.has("group") and not parts.has("filter"):
         at.refuse(MISSING, _EITHER)
     timed = action == "set-timeout"

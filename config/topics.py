@@ -16,6 +16,7 @@ USAGE = "usage"
 AGGREGATES = "aggregates"
 AUDIT = "aggregates.audit"
 DEAD_LETTERS = "dead-letters"
+SINK_LETTERS = "sink-dead-letters"
 
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare
@@ -75,9 +76,11 @@ class Topics:
             self.output_topic(AGGREGATES, "flushed records: the hand-off to billing"),
             self.output_topic(AUDIT, "expiries, operator actions, complete periods, days"),
             self.output_topic(DEAD_LETTERS, "what could not be applied"),
+            self.output_topic(SINK_LETTERS, "what sinks' targets refused for good"),
             self._own(names.sessions_in, shards, "records routed to their session's partition"),
             self.changelog("sessions", shards, "open sessions and flush decisions"),
             self.changelog("documents", 1, "documents in force with their versions"),
+            self.changelog("sinks", shards, "how far each sink is, and its totals"),
             self._own(names.workers, 1, "heartbeats of the workers", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),
         )

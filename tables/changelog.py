@@ -8,12 +8,17 @@ If that was a newer claim, it has lost the partition (`Fenced`) before it sent a
 outside; if it was a straggler with an older epoch, the keys it wrote are appended again
 (`intruded`), so that compaction can't keep the straggler's record.
 
+The first byte of the epoch is the format of the record (see formats.py), 0 standing for 1. Records
+of older formats are brought up as they are read. A partition that holds records of a newer one,
+other than such as later records replace, is refused before it is claimed.
+
 This needs nothing of a broker but the order of a partition: no transactions, no group generation.
 """
 
 from collections.abc import AsyncIterator, Sequence
 
 from domain.errors import Fenced, Invariant
+from tables.formats import PLAIN, Formats, NewerState
 from tables.stream import Item, Row, Stream
 
 CLAIM = b"\0claim"
@@ -25,9 +30,14 @@ Change = tuple[bytes, bytes | None]
 
 
 class Changelog:
-    """One partition of a changelog topic. Not safe for use by several tasks at once."""
+    """One partition of a changelog topic. Not safe for use by several tasks at once.
 
-    def __init__(self, stream: Stream, topic: str, partition: int, owner: str) -> None:
+    `gaps`: records were missing in what was read, as compaction leaves it.
+    """
+
+    def __init__(
+        self, stream: Stream, topic: str, partition: int, owner: str, formats: Formats = PLAIN
+    ) -> None:
         self._stream = stream
         self.topic = topic
         self.partition = partition
@@ -36,6 +46,9 @@ class Changelog:
         self.next_offset = 0
         self.claimed = False
         self.intruded: set[bytes] = set()
+        self.gaps = False
+        self._formats = formats
+        self._newer: dict[bytes, int] = {}
 
     async def follow(self, from_offset: int) -> AsyncIterator[list[Change]]:
         """Changes from `from_offset` to the present end, in order, stragglers' left out (their keys
@@ -56,11 +69,18 @@ class Changelog:
                 self.topic, self.partition, self.next_offset, max_bytes=READ_BYTES
             )
             changes = self._accept(part.items)
+            self.gaps |= part.next_offset - self.next_offset != len(part.items)
             if part.next_offset <= self.next_offset:
                 break
             self.next_offset = part.next_offset
             if changes:
                 yield changes
+
+    def restart(self) -> None:
+        """Forgets what was read: it is to be read from the beginning."""
+        self.epoch, self.gaps = 0, False
+        self.intruded.clear()
+        self._newer.clear()
 
     async def end(self) -> int:
         """The offset that the next record will get."""
@@ -71,9 +91,11 @@ class Changelog:
         """Takes the partition over; returns changes that came between the reading and the claim."""
         late: list[Change] = []
         while True:
+            self._check_formats()
             expected, epoch = self.next_offset, self.epoch + 1
+            stamp = self._stamp(epoch)
             first, last = await self._stream.append(
-                self.topic, self.partition, [(CLAIM, _stamp(epoch) + self._owner, None, ())]
+                self.topic, self.partition, [(CLAIM, stamp + self._owner, None, ())]
             )
             if first == expected:
                 self.epoch, self.next_offset, self.claimed = epoch, last + 1, True
@@ -82,6 +104,7 @@ class Changelog:
             self.next_offset = last + 1
             if self.epoch < epoch:
                 self.epoch, self.claimed = epoch, True
+                self._check_formats()
                 return late
 
     async def append(self, changes: Sequence[Change], timestamp: int | None = None) -> None:
@@ -92,19 +115,25 @@ class Changelog:
             raise Invariant(
                 "only a claimed changelog is written", f"{self.topic} partition {self.partition}"
             )
-        stamp = _stamp(self.epoch)
+        stamp = self._stamp(self.epoch)
         tombstone = ((_EPOCH_HEADER, stamp),)
         rows: list[Row] = [
             (key, None, timestamp, tombstone)
             if body is None
             else (key, stamp + body, timestamp, ())
-            for key, body in changes
+            for key, body in self._as_written(changes)
         ]
         expected = self.next_offset
         first, last = await self._stream.append(self.topic, self.partition, rows)
         if first != expected or last - first + 1 != len(rows):
             await self._check_between(expected, last)
         self.next_offset = last + 1
+
+    def _as_written(self, changes: Sequence[Change]) -> Sequence[Change]:
+        if not self._formats.written:
+            return changes
+        down = self._formats.downgraded
+        return [(key, None if body is None else down(key, body)) for key, body in changes]
 
     async def _check_between(self, expected: int, last: int) -> None:
         own = self.epoch
@@ -138,18 +167,40 @@ class Changelog:
             self.epoch = epoch
             if key != CLAIM:
                 self.intruded.discard(key)
-                changes.append((key, None if value is None else value[8:]))
+                found = self._format_of(key, value)
+                if found:
+                    body = None if value is None else value[8:]
+                    if body is not None and found < self._formats.current:
+                        body = self._formats.upgraded(key, body, found)
+                    changes.append((key, body))
         return changes
 
+    def _format_of(self, key: bytes, value: bytes | None) -> int:
+        """The record's format; 0 for one that can't be read, which is noted until another record
+        of the key comes.
+        """
+        found = 1 if value is None else value[0] or 1
+        if found > self._formats.current:
+            self._newer[key] = found
+            return 0
+        if self._newer:
+            self._newer.pop(key, None)
+        return found
 
-def _stamp(epoch: int) -> bytes:
-    return epoch.to_bytes(8, "big")
+    def _check_formats(self) -> None:
+        if self._newer:
+            where = f"{self.topic} partition {self.partition}"
+            raise NewerState(where, max(self._newer.values()), self._formats.current)
+
+    def _stamp(self, epoch: int) -> bytes:
+        number = self._formats.written or self._formats.current
+        return bytes([number if number > 1 else 0]) + epoch.to_bytes(7, "big")
 
 
 def _epoch_of(value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> int:
     if value is not None:
-        return int.from_bytes(value[:8], "big")
+        return int.from_bytes(value[1:8], "big")
     for name, stamp in headers:
         if name == _EPOCH_HEADER:
-            return int.from_bytes(stamp, "big")
+            return int.from_bytes(stamp[1:], "big")
     return 0

@@ -8,7 +8,10 @@ l                      Local: what only this disk knows
 w <due ms><row key>    due index: look at this row then
 x <due ms><e key>      when an event id may be forgotten
 o <number>             [topic, key, value] decided, not yet known to be sent
+g <hash of row key>    [until, [[topic, partition, offset]]] of a row that was erased  also in the
+changelog
 c <position>           what came of an operator's command, JSON  also in the changelog
+v                      the format of all of this (see formats.py)
 """
 
 from hashlib import blake2b
@@ -19,8 +22,10 @@ import msgspec
 from domain.aggregation.totals import PLACES, SUM_PLACES, Totals, exact_sum
 
 ROW, SEEN, MARKS, LOCAL, WAKE, FORGET, OUTBOX = b"s", b"e", b"m", b"l", b"w", b"x", b"o"
+FORMAT = b"v"
 OUTBOX_END = b"p"
 COMMAND, COMMAND_END = b"c", b"d"
+GONE, GONE_END = b"g", b"h"
 _EPOCH_SHIFT = 1 << 63  # instants before 1970 sort before those after it
 
 
@@ -59,7 +64,8 @@ class Marks(msgspec.Struct, array_like=True):
 
 class Local(msgspec.Struct, array_like=True):
     """`changelog_next`: the state has everything before this offset. `totals` by aggregator.
-    `numbered`: last output number.
+    `numbered`: last output number. `written`: when, in epoch ms by the clock that the changelog's
+    tombstones live by; 0 when that was not told.
     """
 
     changelog_next: int = 0
@@ -67,6 +73,7 @@ class Local(msgspec.Struct, array_like=True):
     totals: dict[str, Any] = {}
     floors: list[list[Any]] = []
     epoch: int = 0
+    written: int = 0
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -97,6 +104,11 @@ def outbox_key(number: int) -> bytes:
 def command_key(partition: int, offset: int) -> bytes:
     """Where what came of the command at that position of `config` is kept: in their order."""
     return COMMAND + partition.to_bytes(4, "big") + offset.to_bytes(8, "big")
+
+
+def gone_key(row_key: bytes) -> bytes:
+    """Where the positions of a row that was erased are kept, without its key."""
+    return GONE + blake2b(row_key, digest_size=16).digest()
 
 
 def seen_key(row_key: bytes, event_id: bytes) -> bytes:

@@ -1,10 +1,16 @@
 """Brings a shard's store up to the end of its changelog, and makes it this process's own.
 
-From an empty disk the records are put as they come (the last of a key wins) and everything derived
-is made in one scan at the end; from a warm one only the tail is applied, each row against the one
-it replaces.
+State of an older format is brought up first. From an empty disk the records are put as they come
+(the last of a key wins) and everything derived is made in one scan at the end; from a warm one only
+the tail is applied, each row against the one it replaces.
+
+A compacted log keeps the last record of each key, but a tombstone for a day only. A disk older
+than that may hold rows that were deleted long ago, and nothing says so any more: it is emptied,
+and what is in the log made anew.
 """
 
+import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from domain.aggregation.rule import split_row_key
@@ -12,8 +18,10 @@ from domain.aggregation.session import Row
 from domain.aggregation.totals import Totals, contribution
 from tables.changelog import Change
 from tables.codec import decode_row, encode_row
+from tables.formats import SHARD, bring_up
 from tables.layout import (
     FORGET,
+    FORMAT,
     LOCAL,
     MARKS,
     ROW,
@@ -34,6 +42,8 @@ from tables.layout import (
 if TYPE_CHECKING:
     from tables.shard import Shard
 
+logger = logging.getLogger(__name__)
+STALE_MS = 12 * 3600 * 1000  # half of what both streams keep tombstones for
 SCAN_ROWS = 5_000  # rows of one write batch while everything derived is made
 
 
@@ -41,6 +51,15 @@ async def recover(shard: "Shard") -> None:
     """Reads, claims, derives. Afterwards the shard's totals, marks and positions are those of its
     rows.
     """
+    bring_up(shard.store, SHARD, f"state of shard {shard.number}")
+    if not await _recovered(shard):
+        logger.warning("state of shard %d is of long ago: rebuilding", shard.number)
+        _empty(shard)
+        await _recovered(shard)
+
+
+async def _recovered(shard: "Shard") -> bool:
+    """False, and nothing claimed, when the store is too old to be sure of."""
     known = shard.store.get_many([LOCAL, MARKS])
     local = Local() if known[0] is None else decode_local(known[0])
     cold = known[0] is None
@@ -54,16 +73,37 @@ async def recover(shard: "Shard") -> None:
         shard.marks = decode_marks(known[1])
     changelog = shard.changelog
     if changelog is None:
-        return
-    apply = _put if cold else _apply
+        return True
+    stale = not cold and not 0 <= shard.now_ms() - local.written < STALE_MS
+    if cold:
+        _empty(shard)  # the rest of a recovery that was killed, who knows when
+    # until all of it is applied, the store is as old as it was
+    apply = _put if cold else partial(_apply, written=local.written)
     changelog.epoch = local.epoch  # the claim it came from may be the last thing in the log
     async for changes in changelog.follow(local.changelog_next):
+        if stale and changelog.gaps:
+            break
         apply(shard, changes)
+    if stale and changelog.gaps:
+        return False
     apply(shard, await changelog.claim())
     if cold:
         _derive(shard)
     deletes = _finish_retiring(shard)
     shard.store.write([(LOCAL, shard.local())], deletes)
+    return True
+
+
+def _empty(shard: "Shard") -> None:
+    """Deletes everything in the store, what makes it warm last."""
+    store, at = shard.store, b"\0"
+    while keys := [key for key, _ in store.scan(at, b"\xff", SCAN_ROWS)]:
+        store.write([], [key for key in keys if key not in (LOCAL, FORMAT)])
+        at = keys[-1] + b"\0"
+    store.write([], [LOCAL])
+    shard.marks, shard.numbered, shard.totals, shard.applied = Marks(), 0, {}, {}
+    if shard.changelog is not None:
+        shard.changelog.restart()
 
 
 def _put(shard: "Shard", changes: list[Change]) -> None:
@@ -121,10 +161,11 @@ def _derive(shard: "Shard") -> None:
     shard.store.write(puts)
 
 
-def _apply(shard: "Shard", changes: list[Change]) -> None:
+def _apply(shard: "Shard", changes: list[Change], written: int) -> None:
     """Changes newer than a warm store: what is derived follows each row.
 
-    Totals go with the rows in one write: whoever comes after a kill finds them together.
+    The store stays one of the instant `written`. Totals go with the rows in one write: whoever
+    comes after a kill finds them together.
     """
     latest = dict(changes)
     _note_marks(shard, latest)
@@ -151,7 +192,7 @@ def _apply(shard: "Shard", changes: list[Change]) -> None:
             puts.append((key, body))
             if key[:1] == SEEN:
                 puts.append((FORGET + instant_bytes(decode_any(body)[4]) + key, b""))
-    puts.append((LOCAL, shard.local()))
+    puts.append((LOCAL, shard.local(written)))
     shard.store.write(puts, deletes)
 
 

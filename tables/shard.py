@@ -21,11 +21,12 @@ from typing import Any
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import Row, Session
 from domain.aggregation.totals import Totals, contribution
-from domain.errors import Invariant
 from tables.changelog import Change, Changelog
-from tables.codec import decode_row, decode_rows, encode_row
+from tables.codec import decode_rows, encode_row
 from tables.layout import (
     FORGET,
+    GONE,
+    GONE_END,
     LOCAL,
     MARKS,
     OUTBOX,
@@ -36,6 +37,7 @@ from tables.layout import (
     Marks,
     decode_any,
     encode,
+    gone_key,
     instant_bytes,
     instant_of,
     outbox_key,
@@ -44,6 +46,7 @@ from tables.layout import (
     unpack_totals,
     wake_key,
 )  # fmt: skip
+from tables.sights import Sights, sights
 from tables.store import KeyedStore
 
 Output = tuple[str, bytes | None, bytes]
@@ -101,6 +104,7 @@ class Shard:
         send: Send | None,
         *,
         cache_rows: int = 20_000,
+        now_ms: Callable[[], int] = lambda: 0,
         on_step: Callable[[int], None] = lambda _step: None,
     ) -> None:
         self.number = number
@@ -118,6 +122,8 @@ class Shard:
         # would step over all that was deleted there and is not yet gone from the disk.
         self._wake_from, self._forget_from = WAKE, FORGET
         self._on_step = on_step
+        self.gone: dict[bytes, list[Any]] = {}
+        self.now_ms = now_ms
 
     async def open(self) -> None:
         """Brings the state up to the changelog's end, claims it, and sends what was decided and
@@ -126,6 +132,7 @@ class Shard:
         from tables.recovery import recover
 
         await recover(self)
+        self.gone = {key: decode_any(body) for key, body in self.store.scan(GONE, GONE_END)}
         if self._send is not None:
             await self._send_outbox(self._send)
 
@@ -139,19 +146,22 @@ class Shard:
         if missing:
             found = self.store.get_many([ROW + key for key in missing])
             rows.update(zip(missing, decode_rows(found), strict=True))
+            if self.gone:
+                self._know(missing, found, rows)
         return rows
 
-    def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
-        """First sights [topic, partition, offset, timestamp, forget at] of those event ids that are
-        known under the key.
-        """
-        ids = list(event_ids)
-        found = self.store.get_many([seen_key(row_key, event_id) for event_id in ids])
-        return {
-            event_id: decode_any(data)
-            for event_id, data in zip(ids, found, strict=True)
-            if data is not None
-        }
+    def _know(
+        self, keys: Iterable[bytes], found: Iterable[bytes | None], rows: dict[bytes, Row]
+    ) -> None:
+        """A new row in the place of one that was erased knows what that had applied."""
+        for key, data in zip(keys, found, strict=True):
+            gone = self.gone.get(gone_key(key)) if data is None else None
+            if gone is not None:
+                rows[key].applied = [list(position) for position in gone[1]]
+
+    def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> Sights:
+        """The first sights of those event ids that are known under the key."""
+        return sights(self.store, [(row_key, event_id) for event_id in event_ids]).get(row_key, {})
 
     def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes, Row]]:
         """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in the order of
@@ -208,12 +218,14 @@ class Shard:
         self._wake_from = min(changes.wake_up_to or self._wake_from, changes.lowest_wake)
         self._forget_from = min(changes.forget_up_to or self._forget_from, changes.lowest_forget)
 
-    def local(self) -> bytes:
+    def local(self, written: int | None = None) -> bytes:
         """What only this disk knows, as it is after the write batch that it is part of."""
         following = 0 if self.changelog is None else self.changelog.next_offset
         floors = [[*source, offset] for source, offset in self.applied.items()]
         epoch = 0 if self.changelog is None else self.changelog.epoch
-        return encode(Local(following, self.numbered, pack_totals(self.totals), floors, epoch))
+        totals = pack_totals(self.totals)
+        written = self.now_ms() if written is None else written
+        return encode(Local(following, self.numbered, totals, floors, epoch, written))
 
     def _encode(
         self, changes: Changes
@@ -360,26 +372,9 @@ class Shard:
         """Raises Invariant unless the totals kept are those that the rows add up to (reads every
         row).
         """
-        found = unpack_totals(self.marks.retired)
-        for key, data in self.store.scan(ROW, b"t"):
-            row = decode_row(data)
-            found.setdefault(split_row_key(key[1:])[0], Totals()).merge(
-                contribution(row, self.sums_of(key[1:], row.open))
-            )
-        for name in found.keys() | self.totals.keys():
-            kept, derived = self.totals.get(name, Totals()), found.get(name, Totals())
-            kept_sums = {
-                place: {k: v for k, v in values.items() if v} for place, values in kept.sums.items()
-            }
-            derived_sums = {
-                place: {k: v for k, v in values.items() if v}
-                for place, values in derived.sums.items()
-            }
-            if kept.count != derived.count or kept_sums != derived_sums:
-                raise Invariant(
-                    "control totals are those of the rows",
-                    f"shard {self.number}, {name}: {kept} {derived}",
-                )
+        from tables.balance import check
+
+        check(self)
 
     def sums_of(self, row_key: bytes, session: Session | None) -> tuple[tuple[int, str], ...]:
         """The sums that the session's version keeps."""

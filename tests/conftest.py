@@ -4,9 +4,29 @@ import os
 
 import pytest
 
-from tests.servers import chromium_path, free_port, kafka, own_kafka, unique
+from tests.servers import (
+    chromium_path,
+    free_port,
+    kafka,
+    mongo_url,
+    mysql_url,
+    own_kafka,
+    own_mongo,
+    own_mysql,
+    unique,
+)
 
-__all__ = ["chromium_path", "free_port", "kafka", "own_kafka", "unique"]
+__all__ = [
+    "chromium_path",
+    "free_port",
+    "kafka",
+    "mongo_url",
+    "mysql_url",
+    "own_kafka",
+    "own_mongo",
+    "own_mysql",
+    "unique",
+]
 
 for _name in [name for name in os.environ if name.startswith("SLUICE_")]:
     # A person's own settings are none of the tests' business.

@@ -26,7 +26,7 @@ def variables(service: dict[str, Any]) -> dict[str, str]:
 
 def test_there_is_a_broker_a_console_workers_by_role_and_prometheus() -> None:
     assert {"kafka", "console", "route", "aggregate", "prometheus"} <= set(SERVICES)
-    assert {"console", "route", "aggregate"} <= set(OURS)
+    assert {"console", "route", "aggregate", "sinks"} <= set(OURS)
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -64,7 +64,7 @@ def test_the_broker_is_the_one_the_tests_run_on() -> None:
 
 
 def test_workers_that_scale_share_no_data_directory() -> None:
-    for name in ("route", "aggregate"):
+    for name in ("route", "aggregate", "sinks"):
         assert OURS[name]["volumes"] == [variables(OURS[name])["SLUICE_DATA_DIR"]]
 
 

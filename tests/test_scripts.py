@@ -118,7 +118,7 @@ def test_a_given_server_is_used_and_none_is_started(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SLUICE_TEST_KAFKA", "kafka://elsewhere:1")
-    monkeypatch.setattr(sys, "argv", ["servers", "env"])
+    monkeypatch.setattr(sys, "argv", ["servers", "env", "kafka"])
     assert not servers.start("kafka")
     assert servers.main() == 0
     assert capsys.readouterr().out == "SLUICE_TEST_KAFKA=kafka://elsewhere:1\n"

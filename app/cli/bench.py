@@ -11,19 +11,25 @@ from app.cli.command import Command, Context
 from domain.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT = {"stream": ("sluice", "sluice-routed", "raw-aiokafka"), "batch": ("sluice",)}
+DEFAULT = {
+    "stream": ("sluice", "sluice-routed", "raw-aiokafka"),
+    "batch": ("sluice",),
+    "recovery": ("sluice",),
+}
 RESULTS = ROOT / "bench" / "results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sluice bench`."""
-    parser.add_argument("name", choices=["stream", "batch", "sessions"], help="what to measure")
+    parser.add_argument(
+        "name", choices=["stream", "batch", "recovery", "sessions"], help="what to measure"
+    )
     parser.add_argument(
         "--systems", default="", help="comma-separated, or all; see --list; default: Sluice alone"
     )
     parser.add_argument("--list", action="store_true", help="show the systems and end")
     parser.add_argument("--records", type=int, default=2_000_000, help="records for fast systems")
-    parser.add_argument("--accounts", default="10000,1000000", help="numbers of accounts")
+    parser.add_argument("--accounts", default="", help="numbers of accounts, comma-separated")
     parser.add_argument("--sessions", type=int, default=1_000_000, help="open sessions to hold")
     parser.add_argument("--times", type=int, default=30, help="how often a batch has the flights")
     parser.add_argument("--broker", default="", help="host:port of a Kafka for nothing else")
@@ -80,8 +86,7 @@ def _systems(args: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _stream(args: argparse.Namespace) -> dict[str, Any]:
-    from bench.stream import Plan
-    from bench.stream import run as run_stream
+    from bench import recovery, stream
 
     names = _systems(args)
     broker = args.broker or os.environ.get("SLUICE_TEST_KAFKA", "").removeprefix("kafka://")
@@ -90,15 +95,25 @@ def _stream(args: argparse.Namespace) -> dict[str, Any]:
             "no broker to measure on",
             "scripts/bench starts one and the peers; or give --broker host:port",
         )
-    accounts = tuple(int(number) for number in args.accounts.split(","))
-    plan = Plan(names, args.records, accounts, broker, args.jars, Path(args.work).resolve())
-    return run_stream(plan)
+    given = args.accounts or ("1000000" if args.name == "recovery" else "10000,1000000")
+    accounts = tuple(int(number) for number in given.split(","))
+    plan = stream.Plan(names, args.records, accounts, broker, args.jars, Path(args.work).resolve())
+    return recovery.run(plan) if args.name == "recovery" else stream.run(plan)
 
 
 def table(results: list[dict[str, Any]]) -> str:
     """The results as a table for people, with the ratio to Sluice's figure at the same size."""
-    columns = ["system", "accounts", "format", "records", "per_cpu_s", "half_per_cpu_s"]
-    columns += ["per_wall_s", "memory_mib", "ratio", "failed"]
+    columns = [
+        "system",
+        "accounts",
+        "format",
+        "records",
+        "sessions",
+        "disk",
+        "per_cpu_s",
+        "half_per_cpu_s",
+    ]
+    columns += ["per_wall_s", "cpu_s", "wall_s", "memory_mib", "ratio", "failed"]
     ours = {_size(r): r.get("per_cpu_s") for r in results if r.get("system") == "sluice"}
     rows = [columns]
     for result in results:

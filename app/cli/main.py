@@ -13,7 +13,6 @@ from app import VERSION
 from app.cli import registry
 from app.cli.command import Command, Context, Flags
 from app.cli.flags import SWITCHES, nearest, settings_help, split
-from app.cli.interrupts import insistent
 from app.cli.output import Output, discard_stdout
 from app.cli.parser import Parser
 from domain.errors import SluiceError, UsageError
@@ -32,9 +31,8 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     try:
         flags, rest = split(words, environ)
         out = Output(json=flags.json, color=flags.color)
-        with insistent():
-            code = dispatch(rest, flags, out, environ)
-            out.flush()
+        code = dispatch(rest, flags, out, environ)
+        out.flush()
     except BrokenPipeError:
         discard_stdout()  # whoever read us has had enough: nothing went wrong
         return 0

@@ -19,9 +19,11 @@ MODULES: dict[str, str] = {
     "consume": "app.cli.consume",
     "sessions": "app.cli.sessions",
     "dead-letters": "app.cli.dead_letters",
+    "erase": "app.cli.erase",
     "totals": "app.cli.totals",
     "doctor": "app.cli.doctor",
     "topics": "app.cli.topics",
+    "state": "app.cli.state",
     "clock": "app.cli.clock",
     "bench": "app.cli.bench",
 }

@@ -16,7 +16,12 @@ from domain.errors import SluiceError, UsageError
 LOOK_S = 0.2
 RETRY_S = 30.0  # a worker that is restarted is back by then; the key makes a repeat harmless
 DEFAULT_WAIT_S = 60.0
-DONE = {"flush": "flushed", "delete": "deleted", "set-timeout": "set to a new timeout"}
+DONE = {
+    "flush": "flushed",
+    "delete": "deleted",
+    "set-timeout": "set to a new timeout",
+    "erase": "erased",
+}
 
 
 class NotDone(SluiceError):
@@ -27,14 +32,22 @@ class NotDone(SluiceError):
         super().__init__(f"command {command_id} {detail}")
 
 
+class NothingKept(SluiceError):
+    """There is nothing to erase (exit 1)."""
+
+    def __init__(self, aggregator: str, values: Sequence[str]) -> None:
+        super().__init__(f"nothing is kept of {' '.join(values)} in {aggregator}")
+
+
 def add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
     """The flags of one of the commands, beside AGGREGATOR and FIELD=VALUE."""
-    parser.add_argument(
-        "--filter",
-        metavar="CONDITION",
-        help="instead of FIELD=VALUE: a condition as documents have it, in JSON or YAML, on "
-        "results, group fields and meta.count",
-    )
+    if action != "erase":
+        parser.add_argument(
+            "--filter",
+            metavar="CONDITION",
+            help="instead of FIELD=VALUE: a condition as documents have it, in JSON or YAML, on "
+            "results, group fields and meta.count",
+        )
     if action == "set-timeout":
         parser.add_argument("--due", metavar="INSTANT", required=True, help="when they shall flush")
     parser.add_argument("--reason", metavar="TEXT", help="why, for the audit; always needed")
@@ -53,12 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
 def act(action: str, arguments: argparse.Namespace, context: Context) -> int:
     """Counts or acts; exit 1 when no session was meant."""
     if not arguments.dry_run and not (arguments.reason or "").strip():
-        raise UsageError(f"a reason is needed: sluice sessions {action} … --reason TEXT")
+        command = action if action == "erase" else f"sessions {action}"
+        raise UsageError(f"a reason is needed: sluice {command} … --reason TEXT")
     path = f"/api/aggregators/{segment(arguments.aggregator)}/sessions/{action}"
     body: dict[str, Any] = {"reason": arguments.reason or ""}
     if action == "set-timeout":
         body["due"] = arguments.due
-    if arguments.filter is not None:
+    if getattr(arguments, "filter", None) is not None:
         if arguments.values:
             raise UsageError("either FIELD=VALUE or --filter says which sessions are meant")
         body["filter"] = condition(arguments.filter)
@@ -79,6 +93,8 @@ def act(action: str, arguments: argparse.Namespace, context: Context) -> int:
         done = waited(context, done, response.headers.get("Location", ""), arguments.timeout)
     told(context, action, done)
     if done["state"] == "done" and not done["touched"]:
+        if action == "erase":
+            raise NothingKept(arguments.aggregator, arguments.values)
         raise NoSession(arguments.aggregator, arguments.values)
     return 0
 

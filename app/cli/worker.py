@@ -9,7 +9,7 @@ from pathlib import Path
 from app.cli.command import Command, Context
 from domain.errors import UsageError
 
-ROLES = ("route", "aggregate", "console")
+ROLES = ("route", "aggregate", "sinks", "console")
 ALL = "all"
 LATER = ("campaigns", "execute", "retrigger", "metrics", "impressions")
 MOST = 256  # processes of one machine

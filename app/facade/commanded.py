@@ -34,16 +34,18 @@ class Commanded:
             if not await self._parts.catch_up():
                 return {}
         rules = self._parts.documents.versions_of(asked["aggregator"])
-        selection = Selection(rules, read_order(asked["message"], rules))
+        command = read_order(asked["message"], rules)
+        selection = Selection(rules, command)
+        erases = command.action == "erase"
         found = {}
         for number, after in asked["after"]:
-            counted = await self._count(number, selection, after)
+            counted = await self._count(number, selection, erases, after)
             if counted is not None:
                 found[number] = counted
         return found
 
     async def _count(
-        self, number: int, selection: Selection, after: bytes
+        self, number: int, selection: Selection, erases: bool, after: bytes
     ) -> dict[str, Any] | None:
         """None when the shard isn't open here."""
         sessions = records = looked = 0
@@ -60,6 +62,10 @@ class Commanded:
                     name, _, session_key = split_row_key(key[1:])
                     row = decode_row(value) if matches(session_key, tests) else None
                     session = None if row is None else row.open
+                    if row is not None and erases:
+                        sessions += 1
+                        records += 0 if session is None else session.count
+                        continue
                     if session is None:
                         continue
                     if selection.takes(rule_of(name, session.version), session_key, session):

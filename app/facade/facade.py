@@ -9,6 +9,7 @@ from app.cluster.peers import Peers
 from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
+from app.facade.backups import Backups
 from app.facade.commands import Commands
 from app.facade.completeness import Completeness
 from app.facade.days import Days
@@ -31,11 +32,13 @@ from app.facade.retractions import Retractions
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
+from app.facade.sinks import Sinks
 from app.facade.tables import Tables
 from app.facade.topics import TopicsArea
 from app.facade.totals import ControlTotals
 from app.facade.trials import aggregator_of, tried
 from app.since import Since
+from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
 from connectors.streams.base import Row, StreamError
 
@@ -53,7 +56,8 @@ class Facade:
         self._parts = parts
         self._crash = crash
         self._sampler = Sampler(parts, crash)
-        self.local = Local(parts, Figures(parts, self._sampler).tell)
+        self._sinks = Sinks(parts)
+        self.local = Local(parts, Figures(parts, self._sampler).tell, self._sinks.questions)
         self._peers = Peers(parts.members, self.local.questions, secret)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
@@ -72,9 +76,14 @@ class Facade:
         )
         self._records = Records(parts)
         self._topics = TopicsArea(parts)
+        self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
-        self._figured = Figured(parts, self._peers, owners, self._routes, self._letters)
-        self._metrics = Metrics(parts, self._sampler, self._routes, self._totals, self._documents)
+        self._figured = Figured(
+            parts, self._peers, owners, self._routes, self._letters, self._sinks
+        )
+        self._metrics = Metrics(
+            parts, self._sampler, self._routes, self._totals, self._documents, self._sinks
+        )
         self._previews = Previews(parts)
         self._explanations = Explanations(
             parts, owners, self._routes, self._letters, self._sessions
@@ -282,6 +291,14 @@ class Facade:
             return await self._replays.tried(where)
         return await self._replays.replay(where, change, wait_s)
 
+    # Sinks
+
+    async def sinks(self) -> Sequence[SinkStatus]:
+        return await self._sinks.all(self._peers)
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        return await self._sinks.taken(self._peers, name, ids)
+
     # Topics
 
     async def topics(self) -> Sequence[shapes.TopicInfo]:
@@ -310,3 +327,6 @@ class Facade:
         self, table: str, prefix: str, limit: int, cursor: str | None
     ) -> shapes.Page[shapes.TableRow] | None:
         return await self._tables.rows(table, prefix, limit, cursor)
+
+    async def back_up(self, *, stream: bool) -> shapes.BackedUp:
+        return await self._backups.make(stream=stream)

@@ -15,6 +15,7 @@ from app.facade.parts import Parts
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.keys import matches, within
 from domain.aggregation.rule import split_row_key
+from domain.aggregation.session import is_withdrawn
 from tables.codec import decode_row
 from tables.layout import ROW, SEEN, WAKE, decode_any, instant_bytes, pack_totals
 from tables.letters import is_letter
@@ -35,21 +36,29 @@ Answers = dict[int, dict[str, Any]]
 
 
 class Local:
-    """The questions (see `app/cluster/peers.py`). `figures` comes from the sampler."""
+    """The questions (see `app/cluster/peers.py`). `figures` comes from the sampler, `more` from
+    other areas."""
 
-    def __init__(self, parts: Parts, figures: Callable[[dict[str, Any]], Awaitable[Any]]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        figures: Callable[[dict[str, Any]], Awaitable[Any]],
+        more: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]],
+    ) -> None:
         self._parts = parts
         commanded = Commanded(parts)
         self.questions: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "totals": self.totals,
             "settled": self.settled,
             "sights": self.sights,
+            "withdrawn": self.withdrawn,
             "sessions": self.sessions,
             "seen": self.seen,
             "rows": self.rows,
             "figures": figures,
             "count": commanded.count,
             "commands": commanded.commands,
+            **more,
         }
 
     def _open(self) -> dict[int, ShardProcessor]:
@@ -83,6 +92,18 @@ class Local:
 
         first, end = (SEEN, _SIGHTS_END) if exact is None else (exact, exact + b"\0")
         return await self._scan([(first, end, None)], SEEN, asked, take)
+
+    async def withdrawn(self, asked: dict[str, Any]) -> Answers:
+        """Whether the session of `row_key` that counted the record at `position` was deleted or
+        expired."""
+        key, position = asked["row_key"], asked["position"]
+        return {
+            number: {
+                "epoch": epoch_of(one.shard),
+                "withdrawn": is_withdrawn(one.shard.load([key])[key], *position),
+            }
+            for number, one in self._open().items()
+        }
 
     async def sessions(self, asked: dict[str, Any]) -> Answers:
         """Open sessions: `searches` [[first, end, tests]], `after` a row key, `limit`.

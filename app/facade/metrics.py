@@ -16,6 +16,7 @@ from app.facade.parts import Parts
 from app.facade.process import cpu_s, memory_bytes
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
+from app.facade.sinks import Sinks
 from app.facade.totals import ControlTotals
 from app.shapes import Sample
 from domain.aggregation.totals import Totals
@@ -33,12 +34,14 @@ class Metrics:
         routes: Routes,
         totals: ControlTotals,
         documents: DocumentsArea,
+        sinks: Sinks,
     ) -> None:
         self._parts = parts
         self._sampler = sampler
         self._routes = routes
         self._totals = totals
         self._documents = documents
+        self._sinks = sinks
 
     async def samples(self) -> list[Sample]:
         """See `Backend.metrics`."""
@@ -62,6 +65,8 @@ class Metrics:
                 Sample("sluice_document_version", v.version, {"kind": v.kind, "name": v.name})
                 for v in versions
             ),
+            *self._sinks.samples(),
+            *await self._sinks.waiting(),
             *self._workers(),
             Sample("sluice_event_loop_lag_seconds", self._sampler.loop_lag_s),
             Sample("process_cpu_seconds_total", cpu_s()),

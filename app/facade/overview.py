@@ -11,6 +11,7 @@ from app.facade.owners import Owners, Told, owned
 from app.facade.parts import Parts
 from app.facade.routes import Routes, rejected
 from app.facade.sampler import POINT_S
+from app.facade.sinks import Sinks
 from app.facade.totals import add_up
 from app.facade.troubles import Seen, Troubles
 from app.shapes import AggregatorSummary, Overview, RatePoint
@@ -23,13 +24,20 @@ class Figured:
     """See `Backend.overview`."""
 
     def __init__(
-        self, parts: Parts, peers: Peers, owners: Owners, routes: Routes, letters: Letters
+        self,
+        parts: Parts,
+        peers: Peers,
+        owners: Owners,
+        routes: Routes,
+        letters: Letters,
+        sinks: Sinks,
     ) -> None:
         self._parts = parts
         self._peers = peers
         self._owners = owners
         self._routes = routes
         self._letters = letters
+        self._sinks = sinks
         self._troubles = Troubles(parts)
 
     async def overview(self) -> Overview:
@@ -56,6 +64,7 @@ class Figured:
             trend=trend,
             letters=counts,
             unbalanced=[each.name for each in aggregators if not each.balanced],
+            sinks=await self._sinks.all(self._peers),
         )
         return Overview(
             now_ms=now,

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from agents.engine import Engine
+from agents.sinks.lanes import SinkLanes
 from app.cluster.members import Members
 from config.clock import Clock
 from config.names import Names
@@ -25,6 +26,7 @@ class Parts:
     log: Log
     documents: Documents
     engine: Engine
+    sinks: SinkLanes
     members: Members
     catch_up: Callable[[], Awaitable[bool]]
     names: Names = field(init=False)

@@ -12,6 +12,7 @@ from app.facade.ledger import Ledger
 from app.facade.parts import Parts
 from app.shapes import Change
 from domain.aggregation.instants import print_instant
+from domain.sinks.records import SENT_AGAIN
 
 EVENT = "flush_resent"
 
@@ -39,8 +40,10 @@ class Resend:
         if not found.items or found.items[0][0] != place.offset:
             return None  # the topic keeps it no longer
         _, _, key, value, headers = found.items[0]
+        # sinks pass over an exact repetition, unless it is meant
+        again = (*(pair for pair in headers if pair[0] != SENT_AGAIN), (SENT_AGAIN, b"1"))
         _, offset = await self._parts.log.append(
-            physical, place.partition, [(key, value, None, headers)]
+            physical, place.partition, [(key, value, None, again)]
         )
         event = {
             "id": audit_id,

@@ -70,6 +70,12 @@ class Retractions:
         flush_id = flush_id_of(counted.rule, counted.key, counted.sight)
         if len(counted.sight) > SIGHT:
             return Retracted(flush_id, aggregator, counted.key.decode(), True, True)
+        where = {"row_key": counted.rule.prefix + counted.key, "position": counted.sight[:3]}
+        told = await self._owners.all("withdrawn", where)
+        if any(one["withdrawn"] for _, one in told.values()):
+            raise RetractionRefused(
+                "its session was deleted or expired: billing never received the event"
+            )
         await self._ask(counted, event_id, flush_id, change)
         done = await self._done(counted, event_id)
         return Retracted(flush_id, aggregator, counted.key.decode(), done)

@@ -7,11 +7,13 @@ from typing import Any
 from app.facade.owners import Told
 from app.facade.parts import Parts
 from app.shapes import DeadLetterCount, Trouble
+from app.sink_shapes import SinkStatus
 from config.topics import differences
 from connectors.streams.base import StreamError
 
 NOT_READY_S = 10.0  # a shard of usual size has recovered by then
 LAG_S = 30.0
+SINK_ATTEMPTS = 3  # fewer are what happens to every target now and then
 LOOP_LAG_S = 1.0
 DISK_LOW = 1 << 30  # RocksDB compacts, and needs room for a second copy of what it compacts
 About = tuple[str, Trouble]
@@ -32,6 +34,7 @@ class Seen:
     trend: float
     letters: Sequence[DeadLetterCount]
     unbalanced: Sequence[str]
+    sinks: Sequence[SinkStatus] = ()
 
 
 class Troubles:
@@ -52,6 +55,7 @@ class Troubles:
             *self._shards(seen),
             *self._lag(seen),
             *self._letters(seen),
+            *self._sinks(seen),
             *self._machine(seen),
             *await self._topics_made(),
             *self._clock(),
@@ -66,7 +70,8 @@ class Troubles:
         for subject, trouble in found:
             key = trouble.code, subject
             since_ms, since_s = self._since[key] = known.get(key, (now_ms, now_s))
-            if trouble.code == "shards-not-ready" and now_s - since_s < NOT_READY_S:
+            young = now_s - since_s < NOT_READY_S
+            if trouble.code in ("shards-not-ready", "sink-stopped") and young:
                 continue
             shown.append(trouble if trouble.since_ms else replace(trouble, since_ms=since_ms))
         return shown
@@ -161,6 +166,32 @@ class Troubles:
                     "/dead-letters",
                 ),
             )
+
+    def _sinks(self, seen: Seen) -> Iterator[About]:
+        for sink in seen.sinks:
+            trouble = sink.trouble
+            if trouble is not None and trouble.attempts >= SINK_ATTEMPTS:
+                yield (
+                    sink.name,
+                    Trouble(
+                        "sink-failing",
+                        f"Sink {sink.name} does not reach {sink.target}",
+                        f"{trouble.detail}. Records wait and are tried again; none is lost.",
+                        "See that the target is there and takes what it is given.",
+                        trouble.since_ms,
+                        "/#sinks-title",
+                    ),
+                )
+            elif sink.state == "stopped":
+                yield (
+                    sink.name,
+                    Trouble(
+                        "sink-stopped",
+                        f"Sink {sink.name} is not delivered on all partitions",
+                        "No worker with the role sinks has them. Records wait and are not lost.",
+                        "Start a worker with the role sinks, or all.",
+                    ),
+                )
 
     def _machine(self, seen: Seen) -> Iterator[About]:
         for worker, figures in sorted(seen.figures.items()):

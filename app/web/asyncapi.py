@@ -9,8 +9,9 @@ import msgspec
 from app.web.api.aggregators import SessionOut
 from app.web.api.commands import Counts
 from app.web.api.dead_letters import DeadLetterOut
+from app.web.api.sinks import SinkLetterOut
 from config.names import Names
-from config.topics import AGGREGATES, AUDIT, CONFIG, DEAD_LETTERS, USAGE
+from config.topics import AGGREGATES, AUDIT, CONFIG, DEAD_LETTERS, SINK_LETTERS, USAGE
 from domain.aggregation.command import Action
 
 REF = "#/components/schemas/{name}"
@@ -106,6 +107,7 @@ CHANNELS: Sequence[Channel] = (
         (SessionOut, AnswerOut),
     ),
     Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", (Letter,)),
+    Channel(SINK_LETTERS, "send", "sink", "what targets refused for good", (SinkLetterOut,)),
 )
 
 

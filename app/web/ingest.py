@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from app.web import cloudevents
 from app.web.recordkeys import key_of, key_of_bytes
+from connectors.formats import cloudevents
 from domain.aggregation.numbers import float_hook
 from domain.errors import Reject
 

@@ -36,6 +36,9 @@ MetricName = Literal[
     "sluice_recovery_records_left",
     "sluice_state_bytes",
     "sluice_state_memory_bytes",
+    "sluice_sink_records_total",
+    "sluice_sink_waiting_records",
+    "sluice_sink_failing",
     "sluice_workers",
     "sluice_event_loop_lag_seconds",
     "sluice_http_requests_total",
@@ -117,6 +120,22 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     "sluice_state_bytes": Metric("gauge", "bytes", "state on disk", ("shard",)),
     "sluice_state_memory_bytes": Metric(
         "gauge", "bytes", "memory that holds state: write buffers, caches, indexes", ("shard",)
+    ),
+    "sluice_sink_records_total": Metric(
+        "counter",
+        "records",
+        "records of a sink's topic by what became of them: accepted, refused, passed over, "
+        "repeated, missed (deleted before their turn); sent: handed to the target",
+        ("sink", "part"),
+    ),
+    "sluice_sink_waiting_records": Metric(
+        "gauge", "records", "records on a sink's topic that it has not come to yet", ("sink",)
+    ),
+    "sluice_sink_failing": Metric(
+        "gauge",
+        "",
+        "partitions whose target does not take what it is given; above 0 for long: look at it",
+        ("sink",),
     ),
     "sluice_workers": Metric("gauge", "", "workers heard of lately, by state", ("state",)),
     "sluice_event_loop_lag_seconds": Metric(

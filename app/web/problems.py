@@ -6,6 +6,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Unavailable
+from app.campaign_shapes import RefusedAction, RefusedFile, RefusedUpload
 from app.web.wire import dumps
 from config.documents.base import DocumentError, Problem
 from connectors.streams.base import (
@@ -94,6 +95,13 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
         return _of_http(error)
     if isinstance(error, DocumentError):
         return refused_document(error.problems)
+    if isinstance(error, RefusedUpload):
+        errors = [mistake.as_json() for mistake in error.mistakes]
+        return ProblemError(422, "refused-upload", _sentence(error), errors)
+    if isinstance(error, RefusedFile):
+        return ProblemError(415, "refused-file", _sentence(error), [{"path": "file"}])
+    if isinstance(error, RefusedAction):
+        return ProblemError(409, "refused-action", _sentence(error), more=error.more())
     if isinstance(error, UnknownTopic):
         return ProblemError(404, "unknown-topic", _sentence(error))
     if isinstance(error, FlushNotFound):

@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z0-9-]{1,100}")
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")  # what Kafka takes
 _AT = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 # Topics whose records mean something to the product itself.
-_OWN_TOPICS = ("config", "dead-letters")
+_OWN_TOPICS = ("config", "dead-letters", "sink-dead-letters")
 _EVERY: tuple[Literal["day", "month"], ...] = ("day", "month")
 _UNIT_MS = {"seconds": 1_000, "minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
 

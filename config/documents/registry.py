@@ -7,12 +7,14 @@ from typing import Any
 
 from config.documents.aggregator import load_aggregator
 from config.documents.base import MISSING, Document, DocumentError, Problem, nearest
+from config.documents.sink import load_sink
 
 Loader = Callable[[Mapping[str, Any]], Document]
 
 # kind -> what reads and validates a document of it
 KINDS: dict[str, Loader] = {
     "aggregator": load_aggregator,
+    "sink": load_sink,
 }
 
 

@@ -85,6 +85,13 @@ class BatchingConsumer(Consumer):
 
     # -- what a transport adds
 
+    @property
+    def joined_topics(self) -> frozenset[str]:
+        """The topics of the subscription under which the group gave out its partitions last;
+        empty before the first time, and where there is no group to join.
+        """
+        return frozenset()
+
     @abstractmethod
     async def fetch(self, room: Mapping[TP, int], timeout: float) -> list[tuple[TP, Slice]]:
         """The next slices of these partitions, in order, none of them empty.

@@ -12,7 +12,7 @@ from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import Session
 
-Action = Literal["flush", "delete", "set-timeout"]
+Action = Literal["flush", "delete", "set-timeout", "erase"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Command:
     """What an operator wants of the open sessions of an aggregator, and why.
 
     Either `group` (values by group field, those of a period by label; all must match) or `filter`
-    says which. `due_ms` comes with `set-timeout` only. `asked` is group, filter and due as they
-    were written.
+    says which; `erase` takes a group only, and means what is left of flushed sessions too. `due_ms`
+    comes with `set-timeout` only. `asked` is group, filter and due as they were written.
     """
 
     id: str
@@ -43,6 +43,11 @@ class Command:
             "reason": self.reason,
             "at": at,
         }
+
+    def meant(self) -> Mapping[str, Any]:
+        """What was asked, as the audit says it: of an `erase` the fields, but not the values, which
+        are to be gone."""
+        return {"fields": sorted(self.group or ())} if self.action == "erase" else self.asked
 
 
 class Selection:

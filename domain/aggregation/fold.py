@@ -229,6 +229,12 @@ class Fold:
             kept[name] = plus(kept.get(name), value)
         setattr(history, place, getattr(history, place) + session.count)
         row.sequence += flushed
+        if not flushed and rule.document.event_id is not None:
+            until = session.last + rule.dedup_ms  # its events are known for no longer
+            history.withdrawn = [
+                *(each for each in history.withdrawn if each[4] > session.last),
+                *([*source[:4], until] for source in session.sources),
+            ]
         for topic, partition, _, last, _ in session.sources:
             set_applied(row, topic, partition, last)
         row.open = None

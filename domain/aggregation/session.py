@@ -38,7 +38,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
 
 class History(msgspec.Struct, array_like=True, gc=False):
     """Control totals of a key that has more than one open session to tell of: counts, and sums by
-    field.
+    field. `withdrawn`: [topic, partition, first offset, last offset, forget at] of sessions with
+    event ids that ended without billing receiving them.
     """
 
     accepted: int = 0
@@ -51,6 +52,7 @@ class History(msgspec.Struct, array_like=True, gc=False):
     flushed_sums: dict[str, Any] = {}
     expired_sums: dict[str, Any] = {}
     deleted_sums: dict[str, Any] = {}
+    withdrawn: list[list[Any]] = []
 
 
 class Row(msgspec.Struct, array_like=True, gc=False):
@@ -101,3 +103,12 @@ def set_applied(row: Row, topic: str, partition: int, offset: int) -> None:
                 entry[2] = offset
             return
     row.applied = [*row.applied, [topic, partition, offset]]
+
+
+def is_withdrawn(row: Row, topic: str, partition: int, offset: int) -> bool:
+    """Whether the session that counted the record there was deleted or expired."""
+    ranges = [] if row.history is None else row.history.withdrawn
+    return any(
+        each[0] == topic and each[1] == partition and each[2] <= offset <= each[3]
+        for each in ranges
+    )

@@ -16,6 +16,7 @@ from scripts.house.packages import NotInstalled, ensure_command
 from scripts.house.processes import NotUp
 
 ROOT = Path(__file__).resolve().parents[2]
+PROCESSES = min(2, os.cpu_count() or 1)  # more wait for each other: many tests start workers
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -80,11 +81,15 @@ def said(pattern: str, paths: Iterable[str]) -> bool:
     return False
 
 
+# server -> the fixture that gives its address, where that has another name
+FIXTURES = {"mongo": "mongo_url", "mysql": "mysql_url"}
+
+
 def bring_up(tests: Sequence[str]) -> tuple[list[str], list[str]]:
     """Starts what `tests` need: the servers started here, and why others can't be had."""
     started, missing = [], []
     for name in servers.SERVERS:
-        if asked_for(name, tests):
+        if asked_for(FIXTURES.get(name, name), tests):
             try:
                 if servers.start(name, fresh=True):
                     started.append(name)
@@ -150,7 +155,9 @@ def main(words: Sequence[str]) -> int:
     if tests:
         started, missing = bring_up(tests)
         try:
-            outcomes.append(run("tests", [*python, "pytest", *tests, *options], environ))
+            # a file's tests share what it has set up, so files are what is divided
+            divided = [] if paths else ["-n", str(PROCESSES), "--dist", "loadfile"]
+            outcomes.append(run("tests", [*python, "pytest", *tests, *divided, *options], environ))
         finally:
             for name in started:
                 servers.stop(name)

@@ -142,6 +142,27 @@ def test_an_event_that_is_not_the_one_meant_is_left_alone() -> None:
     assert world.totals()["acc"]["count"]["in"] == 1
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["disk kept", "disk lost"])
+def test_what_billing_never_received_is_not_taken_back(lost: bool) -> None:
+    first, second = usage("a", 1, 2), usage("a", 2, 5)
+    world = lived([first], flushed=False)
+    world.run(world.command("delete", "acc", group={"account": "a"}))
+    world.settle()
+    world.run(world.produce("usage", 0, [second]))
+    world.settle()
+    if lost:
+        world.disks.clear()
+        world.engine = None
+    for record, offset in ((first, 0), (second, 1)):
+        world.run(ask(world, record, offset))
+        world.settle()
+    flush_all(world)
+    assert [record["values"]["sum_bytes"] for record in flushes(world)] == [-5, 5]
+    totals = world.totals()["acc"]
+    assert totals["balanced"]
+    assert (totals["count"]["in"], totals["count"]["deleted"]) == (1, 1)
+
+
 step = st.one_of(
     st.tuples(st.just("produce"), st.integers(0, 1), st.integers(0, 9)),
     st.tuples(st.just("retract"), st.integers(0, 30)),

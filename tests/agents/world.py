@@ -20,6 +20,7 @@ from domain.aggregation.limit import DEFAULT, Limit
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
+from tables.formats import SHARD
 from tables.shard import Shard
 from tables.store import MemoryStore
 
@@ -114,7 +115,7 @@ class World:
 
     def _make_shard(self, number: int, folds: Folds) -> Shard:
         assert self.engine is not None
-        changelog = Changelog(self.log, NAMES.changelog("sessions"), number, "w")
+        changelog = Changelog(self.log, NAMES.changelog("sessions"), number, "w", SHARD)
         disk = self.disks.setdefault(number, Disk())
         return Shard(
             number,
@@ -123,6 +124,7 @@ class World:
             folds.rule_of,
             self.engine.send,
             cache_rows=3,
+            now_ms=self.clock.now_ms,
             on_step=self._step,
         )
 

@@ -16,7 +16,7 @@ def test_public_topics_carry_the_prefix_and_the_others_the_app_id() -> None:
     topics = by_name(app_id="billing", topic_prefix="eu.")
     public = {topic.name for topic in topics.values() if topic.public}
     assert public == {"eu.config", "eu.usage", "eu.aggregates", "eu.aggregates.audit",
-                      "eu.dead-letters"}  # fmt: skip
+                      "eu.dead-letters", "eu.sink-dead-letters"}  # fmt: skip
     assert all(name.startswith("billing-") for name in topics.keys() - public)
 
 

@@ -163,6 +163,15 @@ class Answers:
         }
         return {"revision": engine.documents.revision, "waiting": waiting}
 
+    async def sinks(self) -> dict[str, int]:
+        """sink/partition -> records that it has not come to yet."""
+        found = {}
+        for _, line in self._worker().sinks.lines():
+            end, place = await line.feed.end(), line.place
+            left = end if place is None else end - place.next
+            found[f"{line.sink.name}/{line.kit.partition}"] = left
+        return found
+
     async def shards(self, check: bool = False) -> dict[str, Any]:
         """shard -> its `epoch`, records not yet `read`, outputs not `sent`, `totals`.
 

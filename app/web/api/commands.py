@@ -1,4 +1,4 @@
-"""Operators' commands on open sessions over HTTP: flush, delete, set-timeout."""
+"""Operators' commands on sessions over HTTP: flush, delete, set-timeout, erase."""
 
 import re
 from collections.abc import Mapping
@@ -72,6 +72,11 @@ async def delete(request: web.Request) -> web.StreamResponse:
 async def set_timeout(request: web.Request) -> web.StreamResponse:
     """Makes the sessions meant due at `due`."""
     return await _act(request, "set-timeout")
+
+
+async def erase(request: web.Request) -> web.StreamResponse:
+    """Takes an account out of the sessions, flushed ones included; counts stay."""
+    return await _act(request, "erase")
 
 
 async def _act(request: web.Request, action: Action) -> web.StreamResponse:
@@ -177,8 +182,9 @@ _DOES: Mapping[Action, str] = {
     "flush": "Flushes open sessions now",
     "delete": "Deletes open sessions, which go to the audit and not to billing",
     "set-timeout": "Sets when open sessions are due",
+    "erase": "Erases what is kept of an account's sessions, flushed ones included; counts stay",
 }
-_HANDLERS = {"flush": flush, "delete": delete, "set-timeout": set_timeout}
+_HANDLERS = {"flush": flush, "delete": delete, "set-timeout": set_timeout, "erase": erase}
 _BODY = (
     'which sessions: "group" (values by field) or "filter" (a condition on results, group fields '
     'and meta.count); "reason"; "dry_run" true only counts; with set-timeout "due", an instant'

@@ -21,6 +21,7 @@ async def build(request: web.Request) -> Context:
         "found": found,
         "sentence": overview_sentence(found),
         "workers": await request.app[BACKEND].workers(),
+        "sinks": await request.app[BACKEND].sinks(),
         "points": compact(points),
     }
 
@@ -33,7 +34,7 @@ PAGE = Page(
             "/",
             "overview.html",
             build,
-            ("answer", "troubles", "figures", "rates", "aggregators", "workers"),
+            ("answer", "troubles", "figures", "rates", "aggregators", "sinks", "workers"),
             every_s=1.0,
         ),
     ),

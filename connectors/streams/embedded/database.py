@@ -103,6 +103,25 @@ class Database:
                 # as a script: `execute` stops after the first page
                 self.connection.executescript(f"PRAGMA incremental_vacuum({GIVE_BACK_PAGES})")
 
+    def hold_still(self) -> None:
+        """Brings everything into the file, and leaves the file alone until `go_on`: what is
+        written in between stays in the write-ahead log beside it, however long that gets.
+
+        The file may be copied then, by another process: closing a copy's source in this one would
+        take back the lock that SQLite has on it.
+        """
+        with self.errors():
+            self.connection.execute("PRAGMA wal_autocheckpoint=0")
+            busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise StreamUnavailable(str(self.path), "it is being read by something else")
+
+    def go_on(self) -> None:
+        """Ends `hold_still`."""
+        with self.errors():
+            pages = CHECKPOINT_BYTES // PAGE_BYTES
+            self.connection.execute(f"PRAGMA wal_autocheckpoint={pages}")
+
     def close(self) -> None:
         """Closes the file; what was committed is in it."""
         with self.errors():

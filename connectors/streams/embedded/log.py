@@ -193,6 +193,17 @@ class EmbeddedLog:
                 await self._run_steps(compact(log.database, place, now_ms))
         await self._run(log.database.give_back)
 
+    async def backup(self, file: Path) -> None:
+        """Copies the log as it is now to `file`. Appends go on meanwhile, and are not in it."""
+        log = self._opened()
+        try:
+            await self._run(log.database.hold_still)
+            copied = await asyncio.create_subprocess_exec("cp", str(log.database.path), str(file))
+            if await copied.wait():
+                raise StreamError(f"{file}: the log could not be copied; is there room for it?")
+        finally:
+            await self._run(log.database.go_on)
+
     async def _clean_forever(self) -> None:
         while not self._stopping.is_set():
             try:

@@ -16,6 +16,7 @@ Privates of aiokafka 0.14.0, guarded there too:
 
 - `AIOKafkaConsumer._fetcher`, `_coordinator`, `_subscription`.
 - `GroupCoordinator._do_heartbeat` (wrapped): nothing else tells when the group last heard of us.
+- `GroupCoordinator._do_rejoin_group` (wrapped): nothing else tells what was joined with.
 """
 
 import asyncio
@@ -46,6 +47,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Runs the aiokafka consumer; methods without underscore are called from the app's loop."""
 
     last_heartbeat_monotonic: float | None = None
+    joined_topics: frozenset[str] = frozenset()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
@@ -74,7 +76,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         )
 
     async def on_start(self) -> None:
-        """Connects, and notes heartbeats from then on."""
+        """Connects, and notes heartbeats and joins from then on."""
         await super().on_start()
         coordinator = self._ensure_consumer()._coordinator
         heartbeat = coordinator._do_heartbeat
@@ -87,6 +89,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return heard
 
         coordinator._do_heartbeat = noted
+        rejoin = coordinator._do_rejoin_group
+
+        async def joined(subscription: Any) -> bool:
+            topics = frozenset(subscription.topics)
+            done: bool = await rejoin(subscription)
+            if done:
+                self.joined_topics = topics
+            return done
+
+        coordinator._do_rejoin_group = joined
 
     async def fetch(
         self, room: Mapping[TP, int], limits: Limits, timeout: float, stop: asyncio.Event
@@ -175,6 +187,11 @@ class Consumer(BatchingConsumer, driver.Consumer):
         timeout may have lost its partitions without knowing.
         """
         return self._thread.last_heartbeat_monotonic
+
+    @property
+    def joined_topics(self) -> frozenset[str]:
+        """See BatchingConsumer.joined_topics."""
+        return self._thread.joined_topics
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Subscribes to these topics instead of those before; the group rebalances.

@@ -215,6 +215,8 @@ def test_ctrl_c_ends_quietly() -> None:
             stderr=subprocess.PIPE,
             cwd=ROOT,
             env=environment({"SLUICE_SERVER": server.url}),
+            # what a shell runs behind itself ignores it, and hands that on
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         until(lambda: len(server.heard) > 1, what="consume asks again and again")
         process.send_signal(signal.SIGINT)

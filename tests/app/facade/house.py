@@ -15,16 +15,19 @@ from typing import Any
 from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
+from agents.sinks.lanes import Means, SinkLanes
 from app.cluster.beat import Beat
 from app.facade.facade import Facade
 from app.facade.parts import Parts
 from app.shapes import Change, Changed
 from config.names import Names
 from config.settings import Settings
+from connectors.outbound import Outbound
 from connectors.streams.memory import MemoryLog
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
+from tables.formats import SHARD
 from tables.shard import Shard
 from tables.store import MemoryStore
 from tests.waiting import auntil
@@ -68,10 +71,12 @@ class House:
     partitions: int = 2
     clock: Clock = field(default_factory=lambda: Clock(START_MS))
     inputs: Sequence[str] = ("usage",)
+    environ: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.log = MemoryLog(self.clock)
-        names = ["aggregates", "aggregates.audit", "dead-letters", NAMES.sessions_in]
+        names = ["aggregates", "aggregates.audit", "dead-letters", "sink-dead-letters"]
+        names += [NAMES.sessions_in, NAMES.changelog("sinks")]
         names += [NAMES.changelog("sessions"), NAMES.requests, *self.inputs]
         names += [NAMES.changelog(f"routes-{name}") for name in self.inputs]
         self.log.counts = dict.fromkeys(names, self.partitions)
@@ -113,6 +118,20 @@ class Living:
             make_shard=self._make_shard,
             catch_up=self._follower.catch_up,
         )
+        self.sinks = SinkLanes(
+            Means(
+                log=self.log,
+                names=NAMES,
+                clock=self.clock,
+                documents=self.documents,
+                worker=worker,
+                outbound=Outbound(loopback=True),
+                environ=house.environ,
+                folder=house.folder / worker / "tables",
+                send=self.engine.send,
+                fail=self._crash,
+            )
+        )
         self.crowd = Crowd(self.beat)
         self.parts = Parts(
             worker=worker,
@@ -122,6 +141,7 @@ class Living:
             log=self.log,
             documents=self.documents,
             engine=self.engine,
+            sinks=self.sinks,
             members=self.crowd,
             catch_up=self._follower.catch_up,
         )
@@ -139,7 +159,8 @@ class Living:
         self.failure = error
 
     def _make_shard(self, number: int, folds: Folds) -> Shard:
-        changelog = Changelog(self.log, NAMES.changelog("sessions"), number, self.worker)
+        name = NAMES.changelog("sessions")
+        changelog = Changelog(self.log, name, number, self.worker, SHARD)
         return Shard(number, MemoryStore(), changelog, folds.rule_of, self.engine.send)
 
     async def start(self) -> None:
@@ -150,6 +171,7 @@ class Living:
         topics = (*self.house.inputs, NAMES.sessions_in)
         tps = {(name, partition) for name in topics for partition in partitions}
         await self.engine.assign(tps)
+        await self.sinks.assign(set(partitions))
         changelog = Changelog(self.log, NAMES.changelog("documents"), 0, self.worker)
         self._control = DocumentsAgent(
             changelog, self.clock.now_ms, self.engine.send_letters, _nothing,
@@ -164,6 +186,7 @@ class Living:
         self._work.cancel()
         ended = await asyncio.gather(self._work, return_exceptions=True)
         await self.facade.stop()
+        await self.sinks.close()
         await self.engine.stop()
         failures = [error for error in (self.failure, *ended) if isinstance(error, Exception)]
         if failures:
@@ -197,6 +220,7 @@ class Living:
             self.log.positions["sluice", (topic, partition)] = items[-1][0] + 1
         await self._follower.catch_up()
         await self.engine.tick()
+        await self.sinks.reconcile()
 
     async def settled(self) -> None:
         """Returns when nothing waits any more."""

@@ -12,25 +12,28 @@ from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Retractio
 from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
+from app.sink_shapes import SinkPart, SinkStatus, Taken
 from config.documents.base import DocumentError, Problem
 from config.documents.registry import load_document
 from connectors.streams.base import Row, UnknownTopic
 from domain.clock import FixedClock
 from tests.app.web import made, past
+from tests.app.web.fake_campaigns import FakeCampaigns
 from tests.app.web.fake_commands import FakeCommands
 
 Size = Literal["none", "little", "big"]
 # size -> open sessions
 OPEN = {"none": 0, "little": 3, "big": 10_204_551}
+SINK = "data-per-account"  # named as the aggregator is that it takes records of
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
-class FakeBackend(FakeCommands):
+class FakeBackend(FakeCampaigns, FakeCommands):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
     def __init__(self, size: Size = "little", clock: FixedClock | None = None) -> None:
         self.clock = clock or FixedClock(made.NOW_MS)
-        self.size = size
+        self.size: Size = size
         self.ready_now = shapes.Readiness(True)
         self.clock_shown: shapes.ClockInfo | None = None
         self.trouble: list[shapes.Trouble] = [made.TROUBLE] if size == "big" else []
@@ -328,6 +331,23 @@ class FakeBackend(FakeCommands):
             for n, reason in enumerate(made.REASONS)
         ]  # fmt: skip
 
+    async def sinks(self) -> Sequence[SinkStatus]:
+        if self.size == "none":
+            return []
+        parts = [
+            SinkPart(0, 1_204, 1_204, 1_200, 4, 0, 12),
+            SinkPart(1, 990, 991, 990, 0, 17, 3, detail="answered 503", attempts=4, since_ms=0),
+        ]
+        to = "https://billing.example/hooks"
+        return [SinkStatus(SINK, 2, "http", to, "aggregates", parts)]
+
+    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
+        if name != SINK:
+            return None
+        return [Taken(i, "taken", 0, 7) if i == "known" else Taken(i, "unknown") for i in ids]
+
+    # Topics
+
     async def topics(self) -> Sequence[shapes.TopicInfo]:
         return [shapes.TopicInfo(name, 4, "records") for name in self.records]
 
@@ -386,6 +406,11 @@ class FakeBackend(FakeCommands):
         """Makes the latest version of an aggregator `days` old."""
         versions = self.history["aggregator", name]
         versions[-1] = replace(versions[-1], at_ms=versions[-1].at_ms - days * 24 * made.HOUR_MS)
+
+    async def back_up(self, *, stream: bool) -> shapes.BackedUp:
+        self.calls.append(f"back up, stream {stream}")
+        self._now()
+        return shapes.BackedUp("/data/backups/b1", (0, 1), 4096)
 
 
 class StreamOver(ConnectionResetError):

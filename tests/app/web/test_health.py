@@ -27,6 +27,14 @@ EXAMPLES = {
     "{flush}": "0000000100000001c0ffee",
     "{day}": "2024-09-03",
     "{command}": "command-0",
+    "{request_id}": "reminder-0000000000000000",
+    "{fdd_id}": "reminder-0000000000000000.20251103.1000_1200.1.1",
+    "{command_id}": "c0",
+}
+
+QUERIES = {
+    "/api/sessions": "?aggregator=data-per-account",
+    "/api/fdds": "?number=%2B919876500001",
 }
 
 
@@ -102,7 +110,8 @@ def test_every_reference_of_the_descriptions_leads_somewhere() -> None:
 
 def test_topics_are_described_with_their_keys() -> None:
     channels = json.loads(get("/api/asyncapi.json")[1])["channels"]
-    assert set(channels) == {"config", "usage", "aggregates", "aggregates.audit", "dead-letters"}
+    outputs = {"aggregates", "aggregates.audit", "dead-letters", "sink-dead-letters"}
+    assert set(channels) == {"config", "usage"} | outputs
     assert "key: kind/name" in channels["config"]["description"]
 
 
@@ -118,7 +127,8 @@ def test_every_answer_is_what_its_description_says(route: Route) -> None:
     path = route.path
     for name, value in EXAMPLES.items():
         path = path.replace(name, value)
-    query = "?aggregator=data-per-account" if path == "/api/sessions" else ""
+    query = QUERIES.get(path, "")
+    query = "?id=known" if path.endswith("/taken") else query
     status, text = get(path + query)
     assert status == 200, text
     wanted = route.answers[200].type

@@ -39,6 +39,7 @@ SOURCES = {
     "aiokafka.consumer.consumer:AIOKafkaConsumer.subscribe": "e77ee05446fb",
     "aiokafka.consumer.group_coordinator:GroupCoordinator._heartbeat_routine": "a6c6710b8e4a",
     "aiokafka.consumer.group_coordinator:GroupCoordinator._do_heartbeat": "5628cb32b3d2",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._do_rejoin_group": "dfe054b3b698",
     "aiokafka.consumer.group_coordinator:GroupCoordinator.fetch_committed_offsets": "c83e0cafbf1e",
     "aiokafka.producer.message_accumulator:BatchBuilder": "8050802ca751",
     "aiokafka.producer.message_accumulator:MessageAccumulator.fail_all": "408861a4748d",

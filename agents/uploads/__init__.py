@@ -1,0 +1,1 @@
+"""Uploaded files: made durable, then read row by row into the events of their campaign."""

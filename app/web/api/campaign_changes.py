@@ -1,0 +1,179 @@
+"""Changes of campaigns over HTTP: retrigger, reschedule, revoke, pause, resume, and commands."""
+
+from aiohttp import web
+
+from app.campaign_shapes import Action, Commanded
+from app.shapes import Change
+from app.web import params
+from app.web.api import campaign_outs as outs
+from app.web.api.campaign_bodies import MEMBERS, checked, read, why_of, wrong
+from app.web.api.campaigns import ID, NO_CAMPAIGN, no_campaign
+from app.web.context import BACKEND
+from app.web.people import actor_of
+from app.web.problems import not_found
+from app.web.routes import IDEMPOTENCY_KEY, JSON, Answer, Handler, Param, Route, in_path
+from app.web.wire import answer
+
+WAIT_S = 10.0
+COMMANDS = "/api/campaigns/commands/"
+
+
+def changing(action: Action) -> Handler:
+    """The handler of one action."""
+
+    async def change(request: web.Request) -> web.StreamResponse:
+        request_id = request.match_info["request_id"]
+        body = await read(request)
+        reason, dry_run = why_of(request, body)
+        done = await request.app[BACKEND].change_campaign(
+            request_id,
+            action,
+            checked(action, body),
+            Change(actor_of(request), reason, params.idempotency_key(request)),
+            dry_run,
+            wait_of(request),
+        )
+        if done is None:
+            raise no_campaign(request_id)
+        return commanded(done)
+
+    return change
+
+
+def wait_of(request: web.Request) -> float:
+    """`?wait=`, 10 seconds without."""
+    return params.wait_s(request) if "wait" in request.query else WAIT_S
+
+
+def commanded(done: Commanded) -> web.Response:
+    """The result of a command, or where it will be."""
+    if done.state == "running":
+        headers = {"Location": COMMANDS + done.command_id}
+        body = {"command_id": done.command_id, "state": done.state, "result": None}
+        return answer(body, 202, headers)
+    return answer(done.result)
+
+
+async def get_command(request: web.Request) -> web.StreamResponse:
+    """What became of a command."""
+    command_id = request.match_info["command_id"]
+    done = await request.app[BACKEND].campaign_command(command_id, params.wait_s(request))
+    if done is None:
+        raise not_found(f"command {command_id!r}", "They are kept for 7 days.")
+    return answer({"command_id": done.command_id, "state": done.state, "result": done.result})
+
+
+async def recount(request: web.Request) -> web.StreamResponse:
+    """Compares counts with the documents store."""
+    body = await read(request)
+    reason, _ = why_of(request, body)
+    request_id, repair = body.pop("request_id", None), body.pop("repair", False)
+    if request_id is not None and not isinstance(request_id, str):
+        raise wrong("request_id", request_id, "a request id, or none for all")
+    if not isinstance(repair, bool):
+        raise wrong("repair", repair, "true or false")
+    if body:
+        name = min(body)
+        raise wrong(name, body[name], "only request_id, repair and reason")
+    backend = request.app[BACKEND]
+    if request_id is not None and await backend.campaign(request_id, None) is None:
+        raise no_campaign(request_id)
+    change = Change(actor_of(request), reason, params.idempotency_key(request))
+    found = await backend.recount(request_id, repair, change)
+    differences = [
+        outs.DifferenceOut(one.request_id, one.day, one.slot, one.path, one.counted, one.stored)
+        for one in found.differences
+    ]
+    return answer(outs.RecountOut(found.campaigns, differences, found.repaired))
+
+
+async def erase(request: web.Request) -> web.StreamResponse:
+    """Erases numbers for good."""
+    body = await read(request)
+    reason, dry_run = why_of(request, body)
+    where = {name: body.pop(name) for name in ("number", "older_than") if body.get(name)}
+    if body:
+        name = min(body)
+        raise wrong(name, body[name], "only number or older_than, reason and dry_run")
+    if len(where) != 1:
+        raise wrong("number", None, "either number or older_than")
+    for name, value in where.items():
+        if not isinstance(value, str):
+            raise wrong(name, value, "text")
+    if not reason.strip():
+        raise wrong("reason", reason, "why the numbers are erased")
+    change = Change(actor_of(request), reason, params.idempotency_key(request))
+    return commanded(
+        await request.app[BACKEND].erase_numbers(where, change, dry_run, wait_of(request))
+    )
+
+
+_SUMMARIES: dict[Action, tuple[str, str]] = {
+    "retrigger": (
+        "Queues again what a day left unfinished",
+        "`day`; `statuses` (IN_PROGRESS, PARTIAL_COMPLETE) and `failed` (reasons, OUT_OF_SLOT): "
+        "a list left out takes these, an empty one selects none; `slot`: a slot of its own; ",
+    ),
+    "reschedule": ("Changes the slots and days to come", "`slots`, `days`; "),
+    "revoke": ("Cancels a campaign for good", ""),
+    "pause": ("Stops new orders", ""),
+    "resume": ("Lets orders go out again", ""),
+}
+_WAIT = Param("wait", "seconds to wait until it is done (10)", type=float)
+ACCEPTED = Answer("it goes on; Location is where its outcome will be", outs.CampaignCommandOut)
+REFUSED = {
+    409: "not in the campaign's present state: `because`, or for retrigger `open_at`",
+    422: "the body is not accepted; errors[] says where",
+}
+
+
+def _route(action: Action) -> Route:
+    summary, members = _SUMMARIES[action]
+    return Route(
+        "POST",
+        f"/api/campaigns/{{request_id}}/{action}",
+        changing(action),
+        summary,
+        "Campaigns",
+        {200: Answer("done, or what would be", outs.CampaignChangedOut), 202: ACCEPTED},
+        (ID, _WAIT, IDEMPOTENCY_KEY),
+        {JSON: f"{members}`reason`: why, for the audit; `dry_run`: true changes nothing"},
+        {**NO_CAMPAIGN, **REFUSED},
+    )
+
+
+ROUTES = (
+    Route(
+        "GET",
+        COMMANDS + "{command_id}",
+        get_command,
+        "Tells what became of a command",
+        "Campaigns",
+        {200: Answer("its state, and its result once there is one", outs.CampaignCommandOut)},
+        (in_path("command_id", "the command's id"), Param("wait", "seconds to wait", type=float)),
+        problems={404: "there is no such command, or none in the last 7 days"},
+    ),
+    Route(
+        "POST",
+        "/api/campaigns/recount",
+        recount,
+        "Compares the counts with the documents store",
+        "Campaigns",
+        {200: Answer("all differences", outs.RecountOut)},
+        (IDEMPOTENCY_KEY,),
+        {JSON: "`request_id` (all without one); `repair`: true writes what differs anew; `reason`"},
+        NO_CAMPAIGN,
+    ),
+    Route(
+        "POST",
+        "/api/campaigns/erase",
+        erase,
+        "Erases numbers for good; counts stay",
+        "Campaigns",
+        {200: Answer("gone, or what would be", outs.CampaignChangedOut), 202: ACCEPTED},
+        (_WAIT, IDEMPOTENCY_KEY),
+        {JSON: "`number` or `older_than` (90d), `reason`, `dry_run`"},
+        {422: "the body is not accepted; errors[] says where"},
+    ),
+    *map(_route, MEMBERS),
+)

@@ -1,0 +1,1 @@
+"""Billing targets: HTTP, MySQL tables, files."""
