@@ -28,6 +28,8 @@ STATES = {
     "REATTEMPT_SCHEDULED": "waits for another attempt",
     "CANCELLED": "cancelled",
 }
+# states of several FDDs, where STATES has a verb for one
+STANDING = {"CREATED": "not queued yet", "REATTEMPT_SCHEDULED": "waiting for another attempt"}
 REASONS = {
     "OUT_OF_SLOT": "out of slot",
     "NO_ACK": "no answer from the executor",
@@ -69,8 +71,9 @@ RULES = {
 }
 REJECTIONS = {
     "bad_number": "not a phone number",
-    "bad_time": "not a time",
+    "bad_schedule": "not a time",
     "bad_bytes": "not UTF-8",
+    "bad_encoding": "not UTF-8",
     "duplicate": "number was there before",
 }
 WARNINGS = {
@@ -103,10 +106,14 @@ def slot(value: object) -> str:
 
 
 def made(by: Mapping[str, int]) -> str:
-    """Counts by name, in words: "374 out of slot, 38 partial"; those of nothing left out."""
+    """Counts by state or reason, in words: "374 out of slot, 38 partial"; without those of nothing.
+
+    Names are states (QUEUED), reasons (BUSY), or both (FAILED:BUSY).
+    """
     parts = []
     for name, n in by.items():
-        text = REASONS.get(name) or STATES.get(name) or spoken(name)
+        last = name.rpartition(":")[2]
+        text = REASONS.get(last) or STANDING.get(last) or STATES.get(last) or spoken(last)
         if isinstance(n, int) and n:
             parts.append(f"{n:,} {text}")
     return ", ".join(parts)
@@ -117,8 +124,9 @@ def decided(text: str) -> str:
     if text in ("pass", "wait"):
         return "passed" if text == "pass" else "waits"
     first, _, rest = text.partition(" ")
-    said = STATES.get(first, spoken(first))
-    return f"{said}: {reason(rest)}" if rest else said
+    if first not in STATES:
+        return text
+    return f"{STATES[first]}: {reason(rest)}" if rest else STATES[first]
 
 
 def fdd_sentence(fdd: Mapping[str, Any]) -> tuple[str, str]:
@@ -152,8 +160,10 @@ def campaign_sentence(found: Mapping[str, Any], day: str | None) -> tuple[str, s
     """(How a campaign stands on a day, the state it is shown with). `day` None: today."""
     counts, flags = found["counts"], found["flags"]
     when = "Today" if day is None else f"On {day}"
-    if flags["processing"]:
+    if flags["processing"] and found["upload"]["progress"] < 1:
         return f"The file is being read, {100 * found['upload']['progress']:.0f} % so far.", ""
+    if flags["processing"]:
+        return f"FDDs are being made, {counts['created']:,} so far.", ""
     created, attempted, pending = (counts[key] for key in ("created", "attempted", "pending"))
     figures = f"{attempted:,} of {created:,} attempted, {pending:,} pending"
     if found["status"] == "Cancelled":

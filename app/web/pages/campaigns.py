@@ -51,7 +51,7 @@ async def build_list(request: web.Request) -> Context:
 
 def _row(item: Mapping[str, Any], day: str | None) -> dict[str, Any]:
     counts, upload = item["counts"], item["upload"]
-    processing = item["flags"]["processing"]
+    processing = item["flags"]["processing"] and upload["progress"] < 1
     share = upload["progress"] if processing else counts["attempted"] / (counts["created"] or 1)
     return {
         "item": item,

@@ -159,7 +159,9 @@ def _rule(one: Mapping[str, Any]) -> dict[str, Any]:
         "title": campaign_words.RULES.get(name, campaign_words.spoken(name).capitalize()),
         "at_ms": parse_instant(one["at"]),
         "passed": decided == "pass",
-        "decided": campaign_words.decided(decided),
+        "decided": "ordered"
+        if (name, decided) == ("lease", "pass")
+        else campaign_words.decided(decided),
         "saw": saw,
     }
 

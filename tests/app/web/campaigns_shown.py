@@ -150,7 +150,7 @@ class CampaignsShown(FakeBackend):
         if i is None:
             return None
         many = CAMPAIGNS[self.size][1] // (i + 1) // 10
-        codes = (("number", "bad_number", "abc"), ("call_at", "bad_time", "yesterday"))
+        codes = (("number", "bad_number", "abc"), ("call_at", "bad_schedule", "yesterday"))
         start = int(cursor or 0)
         end = min(start + limit, many)
         items = [
@@ -224,7 +224,7 @@ class CampaignsShown(FakeBackend):
         if self.refused is not None:
             raise self.refused
         touched = WORK[action]
-        by = {"OUT_OF_SLOT": touched - 38, "PARTIAL_COMPLETE": 38} if touched > 38 else {}
+        by = {"FAILED:OUT_OF_SLOT": touched - 38, "PARTIAL_COMPLETE": 38} if touched > 38 else {}
         return self._done(request_id, action, dict(body), change, dry_run,
                           {"touched": touched, "by": by})  # fmt: skip
 

@@ -137,7 +137,9 @@ def steps_of(path: str, backend: CampaignsShown, file: bytes, *rounds: dict[str,
     """What each round of a form with a file leads to; the file comes with the first only."""
 
     async def steps(client: Client) -> list[str]:
-        csrf, found, held = await token(client), [], {}
+        csrf = await token(client)
+        found: list[str] = []
+        held: dict[str, str] = {}
         for fields in rounds:
             data = FormData()
             for name, text in {"csrf": csrf, **held, **fields}.items():

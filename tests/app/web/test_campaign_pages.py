@@ -151,7 +151,7 @@ def test_numbers_go_onto_pages_through_one_place(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert marks.phone("+919800000002") == "+919800000002"
-    monkeypatch.setitem(marks.FILTERS, "phone", lambda number: "•••")  # type: ignore[index]
+    monkeypatch.setitem(marks.FILTERS, "phone", lambda number: "•••")
     html = page(path, CampaignsShown())
     assert not re.search(r"\+91\d|%2B91\d", html.replace("like +919812345678", "").replace(
         'placeholder="+919812345678"', ""))  # fmt: skip
