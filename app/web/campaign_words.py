@@ -72,8 +72,11 @@ RULES = {
 REJECTIONS = {
     "bad_number": "not a phone number",
     "bad_schedule": "not a time",
-    "bad_bytes": "not UTF-8",
     "bad_encoding": "not UTF-8",
+    "bad_quotes": "quotes that don’t close",
+    "bad_row": "other columns than the header",
+    "bad_gzip": "the file breaks off here",
+    "too_long": "longer than a row may be",
     "duplicate": "number was there before",
 }
 WARNINGS = {

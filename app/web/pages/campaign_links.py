@@ -7,11 +7,8 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from app.backend import Unavailable
 from app.web.context import BACKEND
-from app.web.problems import bad_parameter, not_found
-from connectors.streams.base import StreamUnavailable
-from domain.errors import Unreachable
+from app.web.problems import AWAY, bad_parameter, not_found
 
 T = TypeVar("T")
 
@@ -62,6 +59,6 @@ async def part(asked: Awaitable[T]) -> tuple[T | None, str]:
     """(what was asked, "") or (None, why it can't be told now): a page stands without a part."""
     try:
         return await asked, ""
-    except (Unavailable, StreamUnavailable, Unreachable) as error:
+    except AWAY as error:
         text = str(error)
         return None, f"{text[:1].upper()}{text[1:].rstrip('.')}."

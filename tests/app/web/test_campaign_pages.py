@@ -7,6 +7,7 @@ import pytest
 
 from app.backend import Unavailable
 from app.web import marks, pages
+from connectors.stores.base import StoreUnavailable
 from tests.app.web import made_campaigns as made
 from tests.app.web.campaigns_shown import CampaignsShown
 from tests.app.web.fake import Size
@@ -97,9 +98,18 @@ def test_a_file_at_work_shows_how_far_it_is_read() -> None:
     assert '<progress max="100" value="45"' in html
 
 
-def test_a_campaign_stands_while_a_store_is_away_and_its_fdds_say_what_to_do() -> None:
+@pytest.mark.parametrize(
+    "away",
+    [
+        Unavailable("negatives", "MySQL does not answer"),
+        StoreUnavailable("mysql://127.0.0.1", "MySQL does not answer"),
+    ],
+)
+def test_a_campaign_stands_while_a_store_is_away_and_its_fdds_say_what_to_do(
+    away: Exception,
+) -> None:
     backend = CampaignsShown()
-    backend.store_failing = Unavailable("negatives", "MySQL does not answer")
+    backend.store_failing = away
     html = page(ONE, backend)
     assert "MySQL does not answer" in html
     assert "Today 14 of 40 attempted" in html
