@@ -124,10 +124,11 @@ def _body(
     if name == "reschedule":
         given = str(chosen.get("slots", "")).strip()
         days = str(chosen.get("days", "")).strip()
+        left = sum(1 for item in found["days_list"] if item["day"] >= found["day"])
         slots = [text for text in given.replace("–", "-").replace(",", " ").split() if text]
         choices = {
             "slots": given or ", ".join(found["scheduled_timestamp"]),
-            "days": days or str(max(1, len(found["days_list"]))),
+            "days": days or str(max(1, left)),
         }
         whole: object = int(days) if days.isdecimal() and len(days) < 6 else days
         return {"slots": slots, "days": whole}, choices, bool(given and days)

@@ -55,6 +55,7 @@ def test_a_new_schedule_is_asked_for_before_anything_is_counted() -> None:
     html = page(f"{ONE}/reschedule", CampaignsShown())
     assert "then you see what it would do" in html
     assert 'value="10:00-12:00, 16:00-18:00"' in html
+    assert 'name="days" value="3"' in html  # of five days two are over
     assert "Leave it" not in html
 
 
