@@ -38,11 +38,15 @@ class HeldFile:
     size: int = 0
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """The whole file, from its beginning; may be read by several at once."""
-        at = 0
-        while piece := await asyncio.to_thread(os.pread, self.file.fileno(), PIECE_BYTES, at):
-            at += len(piece)
-            yield piece
+        """The whole file, from its beginning; may be read by several at once, and to its end even
+        when it is let go of meanwhile."""
+        at, own = 0, os.dup(self.file.fileno())
+        try:
+            while piece := await asyncio.to_thread(os.pread, own, PIECE_BYTES, at):
+                at += len(piece)
+                yield piece
+        finally:
+            os.close(own)
 
 
 class HeldFiles:
