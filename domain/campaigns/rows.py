@@ -134,7 +134,7 @@ class Campaign(msgspec.Struct, array_like=True):
     days: list[Day] = []
     windows: list[Window] = []
     counted_on: list[str] = []  # days in whose tabs its rows are counted
-    negatives: Negatives = Negatives()
+    negatives: Negatives = msgspec.field(default_factory=Negatives)
     parked: bool = False  # feeding the queue waits until the queue is shorter
     first_scheduled_ms: int | None = None  # without slots: the earliest of the file's times
     queued: int = 0  # rows of the queue
