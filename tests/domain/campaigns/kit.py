@@ -135,7 +135,9 @@ class Shard:
             request,
         )
         times = schedule or [None] * len(numbers)
-        rows = [[n, {"name": f"n{i}"}, t] for i, (n, t) in enumerate(zip(numbers, times, strict=True))]
+        rows = [
+            [n, {"name": f"n{i}"}, t] for i, (n, t) in enumerate(zip(numbers, times, strict=True))
+        ]
         self.command("rows", {"first": 1, "rows": rows, "rejected": rejected}, request)
         if end:
             self.command("rows_end", {"accepted": len(rows), "rejected": rejected}, request)
