@@ -15,6 +15,9 @@ Reason = Literal[
     "no_timeout",  # the record's own timeout field is absent and there is no default
     "missing_event_id",  # the aggregator drops duplicates and the record has no id
     "refused_document",  # a control message that does not validate
+    "unknown_request",  # no campaign of that request
+    "unknown_execution",  # no order of that id was ever sent
+    "bad_event",  # an event about campaigns that lacks what it needs
 ]
 """Why a record became a dead letter."""
 

@@ -1,0 +1,108 @@
+"""What the rules of campaigns write in: an ordered map of rows, and what goes out of it.
+
+The rules are deterministic over a Book: no I/O, no clock, time is an argument. One call of
+`machine` is one transaction: all of what it did to the book is kept, or nothing.
+Keys and values are bytes; a key's first letter says what the row is (`keys.py`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from typing import Any, Literal, Protocol
+
+Collection = Literal["fdds", "campaigns", "negative_numbers", "negative_uploads"]
+
+
+class Book(Protocol):
+    """One campaign shard, as one transaction sees it."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row, what this transaction put included."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Writes a row; `get` and `scan` of this transaction see it at once."""
+
+    def delete(self, key: bytes) -> None:
+        """Removes a row; none is no error."""
+
+    def scan(
+        self, prefix: bytes, after: bytes = b"", limit: int = 1000
+    ) -> list[tuple[bytes, bytes]]:
+        """At most `limit` rows whose key has the prefix and is greater than `after`, in order."""
+
+    def send(self, topic: str, key: bytes, value: dict[str, Any]) -> None:
+        """A record for a public topic, in the order of the calls."""
+
+    def store(self, what: Collection, id: str, value: dict[str, Any] | None) -> None:
+        """An upsert (None: a removal) in a store outside; the last one of an id stands."""
+
+    def wake(self, at_ms: int, key: bytes) -> None:
+        """`machine.due` is called with the key once the clock is at `at_ms` or past it.
+
+        It may be called for a key that no longer matters: the rules look whether it does.
+        """
+
+
+class MemoryBook:
+    """A Book in this process's memory, for tests and oracles: every change is kept at once."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, bytes] = {}
+        self.sent: list[tuple[str, bytes, dict[str, Any]]] = []
+        # collection -> id -> document
+        self.stored: dict[str, dict[str, dict[str, Any]]] = {}
+        self.wakes: set[tuple[int, bytes]] = set()
+        self._keys: list[bytes] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        return self.rows.get(key)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        if key not in self.rows:
+            if not self._keys or key > self._keys[-1]:
+                self._keys.append(key)
+            else:
+                insort(self._keys, key)
+        self.rows[key] = value
+
+    def delete(self, key: bytes) -> None:
+        if self.rows.pop(key, None) is not None:
+            del self._keys[bisect_left(self._keys, key)]
+
+    def scan(
+        self, prefix: bytes, after: bytes = b"", limit: int = 1000
+    ) -> list[tuple[bytes, bytes]]:
+        start = bisect_left(self._keys, prefix)
+        if after >= prefix:
+            start = bisect_right(self._keys, after)
+        found = []
+        for key in self._keys[start : start + limit]:
+            if not key.startswith(prefix):
+                break
+            found.append((key, self.rows[key]))
+        return found
+
+    def send(self, topic: str, key: bytes, value: dict[str, Any]) -> None:
+        self.sent.append((topic, key, value))
+
+    def store(self, what: Collection, id: str, value: dict[str, Any] | None) -> None:
+        documents = self.stored.setdefault(what, {})
+        if value is None:
+            documents.pop(id, None)
+        else:
+            documents[id] = value
+
+    def wake(self, at_ms: int, key: bytes) -> None:
+        self.wakes.add((at_ms, key))
+
+    def next_due(self) -> tuple[int, bytes] | None:
+        """The earliest wake, removed; None without one. Ties go by key."""
+        if not self.wakes:
+            return None
+        first = min(self.wakes)
+        self.wakes.remove(first)
+        return first
+
+    def due_ms(self) -> int | None:
+        """When the earliest wake is; None without one."""
+        return min(self.wakes)[0] if self.wakes else None

@@ -1,0 +1,222 @@
+"""The queue of a flow: filled at a slot's start, ordered from as channels are free.
+
+Checked, in this order, as each FDD comes: revoked, negative, slot, working time, contact policy,
+capacity. What has no channel is not taken up; what is outside of working time stays in the queue.
+"""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from domain.campaigns import days
+from domain.campaigns.contacts import may_contact, note_contact
+from domain.campaigns.creation import is_negative, is_not_to_be_called
+from domain.campaigns.fdds import (
+    enqueue,
+    held_to,
+    key_of,
+    load,
+    move,
+    note,
+    out_of_slot,
+    prefix_of,
+    save,
+    settle,
+)
+from domain.campaigns.keys import Ref, execution_id, key, record_key, ref_of_id, ref_of_key
+from domain.campaigns.lifecycle import feed_job
+from domain.campaigns.rows import (
+    CREATED,
+    FAILED,
+    LEASED,
+    NEGATIVE,
+    QUEUED,
+    REATTEMPT,
+    REVOKED,
+    Attempt,
+    Campaign,
+    Fdd,
+    Job,
+    Record,
+    decoder,
+)
+from domain.campaigns.work import Invariant, Work, shown_instant
+
+PAGE = 1000  # FDDs of a transaction
+_SHORT = 1000  # a slot's queue below this is filled up, above twice this it is not
+_decode_fdd = decoder(Fdd).decode
+_decode_record = decoder(Record).decode
+
+
+def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
+    """Queues the next page of a slot's FDDs."""
+    window = work.window(campaign, job.day, job.slot, job.revision)
+    if window is None or work.now_ms >= window.end_ms or campaign.revoked:
+        work.book.delete(job_id)
+        return
+    if work.now_ms < window.start_ms:
+        return
+    counts = work.counts(campaign.request_id, job.day, job.slot)
+    if counts.states.get(QUEUED, 0) >= 2 * _SHORT:
+        campaign.parked = True
+        return
+    prefix = prefix_of(campaign.request_id, (job.day, job.slot, job.revision))
+    rows = work.book.scan(prefix, job.cursor, PAGE)
+    for row_key, raw in rows:
+        fdd = _decode_fdd(raw)
+        if fdd.state == CREATED:
+            ref = ref_of_key(row_key)
+            move(work, campaign, ref, fdd, QUEUED)
+            enqueue(work, campaign, ref, fdd, fdd.due_ms)
+            save(work, campaign, ref, fdd)
+    if rows:
+        job.cursor = rows[-1][0]
+        more = len(rows) == PAGE
+        work.put_job(job_id, job, 0 if more else None)
+
+
+def dispatch(work: Work, flow_name: str, limit: int) -> int:
+    """Orders from the queue, the campaigns in turn; how many FDDs were taken up."""
+    channels = work.channels(flow_name)
+    taken, full = 0, False
+    requests = _with_queue(work, flow_name, channels.turn)
+    pages: list[tuple[Campaign, int, int, list[bytes]]] = []
+    for request_id in requests:
+        campaign = work.campaign(request_id)
+        if campaign is None:
+            raise Invariant(request_id, "is in the queue and has no row")
+        flow = work.flow(campaign)
+        free = min(limit, flow.channels - channels.busy)
+        if len(pages) >= free:
+            full = True
+            break
+        start_ms, end_ms, _ = days.working_at(flow, campaign.flow.timezone, work.now_ms)
+        if campaign.paused and not campaign.revoked:
+            continue
+        if work.now_ms < start_ms:
+            if start_ms != days.NEVER_MS:
+                work.wake_dispatch(campaign, start_ms)
+            continue
+        page = _due_rows(work, flow_name, request_id, -(-free // len(requests)))
+        if page:
+            pages.append((campaign, flow.channels, end_ms, page))
+    for turn in zip_longest(*([(c, n, e, row) for row in rows] for c, n, e, rows in pages)):
+        for item in turn:
+            if item is None:
+                continue
+            campaign, most, end_ms, row = item
+            if taken >= limit or channels.busy >= most:
+                full = True
+                break
+            taken += 1
+            channels.turn = campaign.request_id
+            _order(work, campaign, row, end_ms)
+        if full:
+            break
+    for campaign, *_ in pages:
+        unpark(work, campaign)
+    if taken and (taken >= limit or not full):
+        work.wake(0, key("g", flow_name))
+    return taken
+
+
+def _with_queue(work: Work, flow_name: str, turn: str) -> list[str]:
+    """Requests with rows in the queue, beginning after the one that went last."""
+    prefix = key("q", flow_name) + b"/"
+    found: list[str] = []
+    after = prefix
+    while True:
+        rows = work.book.scan(prefix, after, 1)
+        if not rows:
+            break
+        request_id = rows[0][0].split(b"/", 3)[2].decode()
+        found.append(request_id)
+        after = prefix + request_id.encode() + b"0"  # `0` is what comes after `/`
+    later = [each for each in found if each > turn]
+    return later + [each for each in found if each <= turn]
+
+
+def _due_rows(work: Work, flow_name: str, request_id: str, limit: int) -> list[bytes]:
+    prefix = key("q", flow_name, request_id) + b"/"
+    size = len(prefix)
+    now = f"{work.now_ms:014}".encode()
+    rows = work.book.scan(prefix, b"", limit)
+    return [row for row, _ in rows if row[size : size + 14] <= now]
+
+
+def _order(work: Work, campaign: Campaign, row: bytes, working_end_ms: int) -> None:
+    ref = ref_of_id(row.rsplit(b"/", 1)[1].decode())
+    fdd = None if ref is None else load(work, ref)
+    if ref is None or fdd is None:
+        raise Invariant(campaign.request_id, f"the queue holds {row!r}, and no FDD is there")
+    window = work.window(campaign, ref.day, ref.slot, ref.revision)
+    held = held_to(fdd, window)
+    work.book.delete(row)
+    if fdd.state == CREATED:
+        move(work, campaign, ref, fdd, QUEUED)
+    if campaign.revoked:
+        note(work, fdd, "revoked", REVOKED)
+        move(work, campaign, ref, fdd, REVOKED, "REVOKED")
+    elif is_negative(work, campaign, fdd.number) or is_not_to_be_called(work, fdd.number):
+        note(work, fdd, "negative", NEGATIVE, {"number": "listed"})
+        move(work, campaign, ref, fdd, NEGATIVE)
+    elif held is not None and work.now_ms < held[0]:
+        enqueue(work, campaign, ref, fdd, held[0])
+    elif held is not None and work.now_ms >= held[1]:
+        if fdd.state == REATTEMPT:
+            settle(work, campaign, ref, fdd, "slot_over")
+        else:
+            out_of_slot(work, campaign, ref, fdd, held[1])
+    elif not may_contact(work, campaign, fdd.number):
+        note(work, fdd, "contact_policy", f"{FAILED} CONTACT_POLICY")
+        move(work, campaign, ref, fdd, FAILED, "CONTACT_POLICY")
+    else:
+        _lease(work, campaign, ref, fdd, held[1] if held else working_end_ms)
+    save(work, campaign, ref, fdd)
+
+
+def _lease(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, not_after_ms: int) -> None:
+    flow = work.flow(campaign)
+    attempt = 1 + max((each.attempt for each in fdd.attempts), default=0)
+    by_retrigger = fdd.retriggered and fdd.state == QUEUED
+    fdd.deadline_ms = min(work.now_ms + flow.lease_ms, not_after_ms)
+    fdd.attempts.append(Attempt(attempt, work.now_ms, retriggered=fdd.retriggered))
+    if not by_retrigger:
+        fdd.tries += 1
+    saw = {"attempt": attempt, "deadline": fdd.deadline_ms, "not_after": not_after_ms}
+    note(work, fdd, "lease", "pass", saw)
+    move(work, campaign, ref, fdd, LEASED)
+    work.wake(fdd.deadline_ms, ref.key)
+    note_contact(work, campaign, fdd.number)
+    raw = work.book.get(record_key(ref.request_id, ref.record_no))
+    fdd_id = ref.id
+    order = {
+        "event": "execute",
+        "execution_id": execution_id(fdd_id, attempt),
+        "fdd_id": fdd_id,
+        "request_id": ref.request_id,
+        "record_no": ref.record_no,
+        "number": fdd.number,
+        "flow": campaign.flow.name,
+        "date": days.day_text(ref.day),
+        "slot": days.slot_shown(ref.slot),
+        "attempt": attempt,
+        "retriggered": fdd.retriggered,
+        "ordered_at": shown_instant(work.now_ms),
+        "deadline": shown_instant(fdd.deadline_ms),
+        "not_after": shown_instant(not_after_ms),
+        "fields": {} if raw is None else _decode_record(raw).fields,
+    }
+    work.book.send("executions", key_of(ref, fdd), order)
+
+
+def unpark(work: Work, campaign: Campaign) -> None:
+    """Goes on filling the queue once it is short."""
+    if not campaign.parked:
+        return
+    open_now = (each for each in campaign.windows if each.start_ms <= work.now_ms < each.end_ms)
+    for window in open_now:
+        counts = work.counts(campaign.request_id, window.day, window.slot)
+        if counts.states.get(QUEUED, 0) < _SHORT:
+            campaign.parked = False
+            work.wake(0, feed_job(campaign.request_id, window))

@@ -1,0 +1,306 @@
+"""Numbers that are not to be contacted: in one request, or on the do-not-call list.
+
+A file of them comes in parts of some thousand rows, each a transaction, with the same upload id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.campaigns.days import day_of
+from domain.campaigns.dispatch import unpark
+from domain.campaigns.fdds import key_of, load, mark, move, note, places, save, unqueue
+from domain.campaigns.keys import Ref, execution_id, key
+from domain.campaigns.numbers import normalised
+from domain.campaigns.rows import (
+    CREATED,
+    LEASED,
+    NEGATIVE,
+    QUEUED,
+    REATTEMPT,
+    STARTED,
+    Campaign,
+    Fdd,
+    Negative,
+    Negatives,
+    Upload,
+    decode,
+    encode,
+)
+from domain.campaigns.work import Work, read, shown_instant
+
+Place = tuple[str, str, int]
+
+
+def records_of(work: Work, request_id: str, number: str) -> list[int]:
+    """The records of the request with that number."""
+    first = work.book.get(key("n", request_id, number))
+    if first is None:
+        return []
+    record_no, several = decode(tuple[int, bool], first)
+    if not several:
+        return [record_no]
+    prefix = key("n", request_id, number) + b"/"
+    found = [record_no]
+    after = b""
+    while rows := work.book.scan(prefix, after):
+        found += [int(row_key[-8:]) for row_key, _ in rows]
+        after = rows[-1][0]
+    return found
+
+
+def add_record(work: Work, request_id: str, number: str, record_no: int) -> bool:
+    """Remembers a record's number; whether a record before it has the same."""
+    row_key = key("n", request_id, number)
+    first = work.book.get(row_key)
+    if first is None:
+        work.book.put(row_key, encode((record_no, False)))
+        return False
+    record, several = decode(tuple[int, bool], first)
+    if not several:
+        work.book.put(row_key, encode((record, True)))
+    work.book.put(row_key + f"/{record_no:08}".encode(), b"")
+    return True
+
+
+def negatives(
+    work: Work, campaign: Campaign, body: Mapping[str, Any], about: Upload, dry_run: bool
+) -> dict[str, Any]:
+    """One part of a file. Returns the figures so far; of a dry run those of this part."""
+    request_id = campaign.request_id
+    upload_key = key("u", request_id, about.upload_id)
+    upload = None if dry_run else read(work.book, upload_key, Upload)
+    upload = about if upload is None else upload
+    figures, total = upload.figures, campaign.negatives
+    where = places(work, campaign)
+    rows = body.get("rows") or []
+    seen: set[str] = set()
+    for row_no, text in enumerate(rows, int(body.get("first") or 1)):
+        number = normalised(str(text).strip(), campaign.flow.country)
+        verdict = "invalid"
+        records: list[int] = []
+        if number is not None:
+            records = records_of(work, request_id, number)
+            verdict = "matched" if records else "unknown"
+            if _remember(work, request_id, number, upload.upload_id, dry_run, seen):
+                figures.distinct += 1
+            if number not in seen:
+                seen.add(number)
+                strike(work, campaign, number, records, where, figures, dry_run)
+        _count(figures, verdict)
+        if not dry_run:
+            if number is not None:
+                _add_negative(work, campaign, number, upload.upload_id)
+            _count(total, verdict)
+            _store_row(work, upload, request_id, row_no, text, number, verdict)
+    if not dry_run:
+        upload.done = not body.get("more")
+        work.book.put(upload_key, encode(upload))
+        work.book.store("negative_uploads", f"{request_id}/{upload.upload_id}",
+                        {"request_id": request_id, **upload_json(upload)})  # fmt: skip
+        work.tabs(_today(work, campaign)).negative += len(rows)
+        work.count_on(campaign, _today(work, campaign))
+        unpark(work, campaign)
+    return upload_json(upload)
+
+
+def _today(work: Work, campaign: Campaign) -> str:
+    return day_of(campaign.flow.timezone, work.now_ms)
+
+
+def _count(figures: Negatives, verdict: str) -> None:
+    figures.rows += 1
+    if verdict == "matched":
+        figures.matched += 1
+    elif verdict == "unknown":
+        figures.unknown += 1
+    else:
+        figures.invalid += 1
+
+
+def _remember(
+    work: Work, request_id: str, number: str, upload_id: str, dry_run: bool, seen: set[str]
+) -> bool:
+    """Whether the number is new to its file."""
+    if dry_run:
+        return number not in seen
+    found = read(work.book, key("x", request_id, number), Negative)
+    return found is None or upload_id not in found.uploads
+
+
+def _add_negative(work: Work, campaign: Campaign, number: str, upload_id: str) -> None:
+    row_key = key("x", campaign.request_id, number)
+    found = read(work.book, row_key, Negative)
+    if found is None:
+        campaign.negatives.distinct += 1
+        found = Negative(True, work.now_ms)
+    found.active = True
+    if upload_id not in found.uploads:
+        found.uploads.append(upload_id)
+    work.book.put(row_key, encode(found))
+
+
+def _store_row(
+    work: Work,
+    upload: Upload,
+    request_id: str,
+    row_no: int,
+    text: object,
+    number: str | None,
+    verdict: str,
+) -> None:
+    row = {
+        "request_id": request_id,
+        "upload_id": upload.upload_id,
+        "row": row_no,
+        "value": str(text),
+        "number": number,
+        "result": verdict,
+        "by": upload.actor,
+        "at": shown_instant(upload.at_ms),
+        "filename": upload.filename,
+    }
+    work.book.store("negative_numbers", f"{request_id}/{upload.upload_id}/{row_no}", row)
+
+
+def upload_json(upload: Upload) -> dict[str, Any]:
+    """A file of negatives and its figures."""
+    found = upload.figures
+    return {
+        "upload_id": upload.upload_id,
+        "filename": upload.filename,
+        "by": upload.actor,
+        "reason": upload.reason,
+        "at": shown_instant(upload.at_ms),
+        "rows": found.rows,
+        "matched": found.matched,
+        "unknown": found.unknown,
+        "invalid": found.invalid,
+        "distinct": found.distinct,
+        "fdds": {"negative": found.fdds_negative, "already_started": found.fdds_started},
+    }
+
+
+def strike(
+    work: Work,
+    campaign: Campaign,
+    number: str,
+    records: list[int],
+    where: list[Place],
+    figures: Negatives,
+    dry_run: bool,
+) -> None:
+    """Takes a number's FDDs in progress out: not ordered ones now, leased ones by a cancel."""
+    for record_no in records:
+        for day, slot, revision in where:
+            ref = Ref(campaign.request_id, day, slot, revision, record_no)
+            fdd = load(work, ref)
+            if fdd is None:
+                continue
+            if fdd.state in (CREATED, QUEUED, REATTEMPT):
+                figures.fdds_negative += 1
+                if not dry_run:
+                    unqueue(work, campaign, ref, fdd)
+                    note(work, fdd, "negative", NEGATIVE, {"listed": True})
+                    move(work, campaign, ref, fdd, NEGATIVE)
+                    save(work, campaign, ref, fdd)
+            elif fdd.state == LEASED and not dry_run:
+                cancel(work, campaign, ref, fdd, "negative")
+            elif fdd.state == STARTED:
+                figures.fdds_started += 1
+                if not dry_run:
+                    mark(fdd, "negative_after_start")
+                    note(work, fdd, "negative", "left alone: it has started", None)
+                    save(work, campaign, ref, fdd)
+
+
+def cancel(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, because: str) -> bool:
+    """Asks the executor to cancel a leased order, once; saves. Whether it was asked now."""
+    attempt = fdd.attempts[-1]
+    if attempt.cancel is not None:
+        return False
+    attempt.cancel = because
+    note(work, fdd, because, "cancel sent", {"attempt": attempt.attempt})
+    order = {
+        "event": "cancel",
+        "execution_id": execution_id(ref.id, attempt.attempt),
+        "fdd_id": ref.id,
+        "because": because,
+    }
+    work.book.send("executions", key_of(ref, fdd), order)
+    save(work, campaign, ref, fdd)
+    return True
+
+
+def withdraw(work: Work, campaign: Campaign, number: str) -> bool:
+    """Takes a number out of the request's negatives, for days to come; whether it was in."""
+    row_key = key("x", campaign.request_id, number)
+    found = read(work.book, row_key, Negative)
+    if found is None or not found.active:
+        return False
+    found.active = False
+    work.book.put(row_key, encode(found))
+    return True
+
+
+def do_not_call(
+    work: Work, body: Mapping[str, Any], about: Upload, dry_run: bool
+) -> dict[str, Any]:
+    """One part of a file for the do-not-call list, on every shard."""
+    figures = about.figures
+    live = live_campaigns(work)
+    where = {each.request_id: places(work, each) for each in live}
+    seen: set[str] = set()
+    for text in body.get("rows") or []:
+        number = normalised(str(text).strip(), body.get("country"))
+        if number is None:
+            _count(figures, "invalid")
+            continue
+        matched = False
+        for campaign in live:
+            records = records_of(work, campaign.request_id, number)
+            matched = matched or bool(records)
+            if number not in seen:
+                spots = where[campaign.request_id]
+                strike(work, campaign, number, records, spots, figures, dry_run)
+        _count(figures, "matched" if matched else "unknown")
+        if number not in seen:
+            figures.distinct += 1
+            seen.add(number)
+        if not dry_run:
+            _list_number(work, number, about.upload_id, body.get("expires_ms"))
+    return upload_json(about)
+
+
+def _list_number(work: Work, number: str, upload_id: str, expires_ms: int | None) -> None:
+    row_key = key("d", number)
+    found = read(work.book, row_key, Negative)
+    if found is None:
+        work.add_do_not_call(1)
+    uploads = [] if found is None else [each for each in found.uploads if each != upload_id]
+    at_ms = work.now_ms if found is None else found.at_ms
+    row = Negative(True, at_ms, [*uploads[-9:], upload_id], expires_ms)
+    work.book.put(row_key, encode(row))
+
+
+def call_again(work: Work, number: str) -> bool:
+    """Takes a number off the do-not-call list; whether it was on it."""
+    if work.book.get(key("d", number)) is None:
+        return False
+    work.book.delete(key("d", number))
+    work.add_do_not_call(-1)
+    return True
+
+
+def live_campaigns(work: Work) -> list[Campaign]:
+    found = []
+    after = b""
+    prefix = b"l/"
+    while rows := work.book.scan(prefix, after):
+        for row_key, _ in rows:
+            campaign = work.campaign(row_key[len(prefix) :].decode())
+            if campaign is not None:
+                found.append(campaign)
+        after = rows[-1][0]
+    return found

@@ -1,0 +1,166 @@
+"""An upload: its description checked, the campaign made, its rows taken in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.campaigns import days
+from domain.campaigns.creation import wake_creation
+from domain.campaigns.document import Flow, flow_of
+from domain.campaigns.keys import flow_of_request, key, record_key
+from domain.campaigns.lifecycle import create_job, start_days
+from domain.campaigns.negatives import add_record
+from domain.campaigns.rows import Campaign, Job, Record, encode
+from domain.campaigns.work import Work
+from domain.errors import Reject
+
+POLICIES = ("allow", "first", "reject")
+Wrong = tuple[str, object, str]
+"""A path in the description, what is there, what would be accepted."""
+
+
+def slot_problems(flow: Flow, texts: object, path: str = "slots") -> list[Wrong]:
+    """What is wrong with the slots of an upload or a reschedule."""
+    if not isinstance(texts, list | tuple):
+        return [(path, texts, "a list of slots like 10:00-12:00")]
+    wrong: list[Wrong] = []
+    if len(texts) > flow.max_slots_per_day:
+        wrong.append((path, len(texts), f"at most {flow.max_slots_per_day} slots a day"))
+    hours = flow.working_time
+    inside = f"a slot inside working time {days.slot_text((hours.start, hours.end))}"
+    found: list[tuple[days.Slot, str]] = []
+    for index, text in enumerate(texts):
+        here = f"{path}[{index}]"
+        slot = days.parse_slot(text)
+        if slot is None:
+            wrong.append((here, text, "a slot like 10:00-12:00, its start before its end"))
+            continue
+        if slot[0] < hours.start or slot[1] > hours.end:
+            wrong.append((here, text, inside))
+        for other, shown in found:
+            if slot[0] < other[1] and other[0] < slot[1]:
+                wrong.append((here, text, f"a slot that doesn't overlap {shown}"))
+        found.append((slot, str(text)))
+    return wrong
+
+
+def problems(flow: Flow, description: Mapping[str, Any], now_ms: int) -> list[Wrong]:
+    """What is wrong with the slots, days, start date and policy of a description."""
+    wrong = slot_problems(flow, description.get("slots", []))
+    asked = description.get("days", 1)
+    most = flow.max_days if description.get("slots") else 1
+    if not isinstance(asked, int) or isinstance(asked, bool) or not 1 <= asked <= most:
+        expected = f"a whole number of days from 1 to {most}"
+        wrong.append(("days", asked, expected if most > 1 else "1: without slots there is one day"))
+    start = description.get("start_date")
+    if start is not None:
+        day, today = days.parse_day(start), days.day_of(flow.timezone, now_ms)
+        if day is None or day < today:
+            shown = days.day_text(today)
+            wrong.append(("start_date", start, f"a date like {shown}, today or later"))
+    policy = description.get("duplicates", "allow")
+    if policy not in POLICIES:
+        wrong.append(("duplicates", policy, f"one of {', '.join(POLICIES)}"))
+    return wrong
+
+
+def upload(work: Work, request_id: str, body: Mapping[str, Any], actor: str) -> None:
+    """Makes the campaign of a description, with no rows yet. Once more changes nothing.
+
+    body: description, flow (`flow_json`), now_ms of the 202, file, digest, columns.
+    """
+    if work.campaign(request_id) is not None:
+        return
+    description = body["description"]
+    flow = flow_of(body["flow"])
+    now_ms = int(body["now_ms"])
+    if flow_of_request(request_id) != flow.name:
+        raise Reject("bad_event", f"request_id {request_id!r}, expected {flow.name}-<hex>")
+    wrong = problems(flow, description, now_ms)
+    if wrong:
+        path, value, expected = wrong[0]
+        raise Reject("bad_event", f"{path}: {value!r} is not accepted, expected {expected}")
+    slots = sorted(filter(None, map(days.parse_slot, description.get("slots", []))))
+    today = days.day_of(flow.timezone, now_ms)
+    start = days.parse_day(description.get("start_date")) or today
+    campaign = Campaign(
+        request_id=request_id,
+        name=str(description.get("name") or flow.name),
+        flow=flow,
+        slots=slots,
+        start_day=start,
+        last_day=days.day_after(start, int(description.get("days", 1)) - 1),
+        duplicate_policy=description.get("duplicates", "allow"),
+        created_ms=now_ms,
+        file=str(body.get("file") or ""),
+        digest=str(body.get("digest") or ""),
+        columns=list(body.get("columns") or []),
+        actor=actor,
+        next_day=start,
+    )
+    work.add_campaign(campaign)
+    work.book.put(key("l", request_id), b"")
+    work.count_on(campaign, today)
+    if slots:
+        start_days(work, campaign)
+    else:
+        campaign.next_day = days.day_after(campaign.last_day)
+        work.put_job(create_job(request_id, start), Job("create", request_id, start))
+
+
+def rows(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
+    """Takes in accepted rows, in order; those that were taken in before are passed over.
+
+    body: rows of [number, fields, schedule_ms] numbered from `first`, or each with its
+    record_no in front; rejected so far; duplicates_seen (those that were rejected); progress.
+    """
+    following = int(body.get("first") or 1)
+    taken = 0
+    for row in body.get("rows") or []:
+        if len(row) == 4:
+            following, number, fields, schedule_ms = row
+        else:
+            number, fields, schedule_ms = row
+        record_no, following = following, following + 1
+        if record_no <= campaign.last_record:
+            continue
+        campaign.last_record = record_no
+        taken += 1
+        twice = add_record(work, campaign.request_id, number, record_no)
+        if twice:
+            campaign.duplicates += 1
+        record = Record(number, fields, schedule_ms, twice)
+        work.book.put(record_key(campaign.request_id, record_no), encode(record))
+        if schedule_ms is not None and not campaign.slots:
+            earliest = campaign.first_scheduled_ms
+            campaign.first_scheduled_ms = min(schedule_ms, earliest or schedule_ms)
+    campaign.accepted += taken
+    _totals(work, campaign, taken, body)
+    campaign.progress = float(body.get("progress") or campaign.progress)
+    wake_creation(work, campaign)
+
+
+def rows_end(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
+    """The file was read to its end."""
+    if campaign.processed_ms is not None:
+        return
+    accepted = body.get("accepted")
+    if accepted is not None and accepted != campaign.accepted:
+        detail = f"accepted {accepted!r}, expected the {campaign.accepted} rows that came"
+        raise Reject("bad_event", detail)
+    _totals(work, campaign, 0, body)
+    campaign.progress = 1.0
+    campaign.processed_ms = work.now_ms
+    wake_creation(work, campaign)
+
+
+def _totals(work: Work, campaign: Campaign, taken: int, body: Mapping[str, Any]) -> None:
+    rejected = int(body.get("rejected") or campaign.rejected)
+    more = taken + rejected - campaign.rejected
+    campaign.rejected = rejected
+    if campaign.duplicate_policy == "reject":
+        campaign.duplicates = max(campaign.duplicates, int(body.get("duplicates_seen") or 0))
+    if more:
+        for day in campaign.counted_on:
+            work.tabs(day).uploaded += more

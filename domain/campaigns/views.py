@@ -1,0 +1,192 @@
+"""What is shown of campaigns: answers from a Book, each of one moment. Nothing is changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.campaigns import days
+from domain.campaigns.book import Book
+from domain.campaigns.check import slots_of, total
+from domain.campaigns.document import Flow, Flows
+from domain.campaigns.fdds import all_places, document
+from domain.campaigns.keys import Ref, key, ref_of_id
+from domain.campaigns.lifecycle import day_row
+from domain.campaigns.rows import (
+    COMPLETED,
+    FAILED,
+    LEASED,
+    NEGATIVE,
+    NO_SLOT,
+    PARTIAL,
+    REVOKED,
+    STARTED,
+    Campaign,
+    Counts,
+    Executions,
+    Fdd,
+    Tabs,
+    Window,
+)
+from domain.campaigns.status import allowed_actions, is_running, status
+from domain.campaigns.work import pending_of, read, shown_instant
+
+_NOT_CREATED = ("negative", "past_slot", "dst_gap", "duplicate", "revoked")
+
+
+def campaign_json(
+    book: Book, request_id: str, day: str | None, now_ms: int, flows: Flows
+) -> dict[str, Any] | None:
+    """The campaign with its figures of a day (`YYYYMMDD`; None: today); None if unknown."""
+    campaign = read(book, key("c", request_id), Campaign)
+    if campaign is None:
+        return None
+    flow = flows(campaign.flow.name) or campaign.flow
+    day = day or days.day_of(campaign.flow.timezone, now_ms)
+    slots = slots_of(book, campaign, day)
+    everywhere = all_counts(book, campaign)
+    pending = sum(map(pending_of, everywhere))
+    creating = any(each.state == "creating" for each in campaign.days)
+    return {
+        "request_id": request_id,
+        "name": campaign.name,
+        "flow": campaign.flow.name,
+        "status": status(campaign, pending, now_ms),
+        "flags": {
+            "processing": campaign.processed_ms is None or creating,
+            "running": is_running(everywhere),
+            "paused": campaign.paused,
+            "retriggered": campaign.retriggered,
+        },
+        "allowed_actions": allowed_actions(campaign, flow, day, pending, now_ms),
+        "scheduled_timestamp": _scheduled(campaign),
+        "upload": {
+            "accepted": campaign.accepted,
+            "rejected": campaign.rejected,
+            "duplicates": campaign.duplicates,
+            "progress": campaign.progress,
+        },
+        "day": days.day_text(day),
+        "counts": _counts(campaign, total(list(slots.values()))),
+        "by_slot": _by_slot(campaign, day, slots),
+        "days_list": _days(campaign, flow),
+    }
+
+
+def all_counts(book: Book, campaign: Campaign) -> list[Counts]:
+    """The figures of all days and slots."""
+    spots = {(day, slot) for day, slot, _ in all_places(campaign)}
+    found = (read(book, key("z", campaign.request_id, *spot), Counts) for spot in sorted(spots))
+    return [each for each in found if each is not None]
+
+
+def _scheduled(campaign: Campaign) -> list[str]:
+    if campaign.slots:
+        return [days.slot_text(slot) for slot in campaign.slots]
+    scheduled = campaign.first_scheduled_ms
+    return [] if scheduled is None else [shown_instant(scheduled)]
+
+
+def _counts(campaign: Campaign, counts: Counts) -> dict[str, Any]:
+    found = campaign.negatives
+    shown = {"uploaded": campaign.accepted + campaign.rejected, **_figures(counts)}
+    shown["negative"] = {
+        "rows": found.rows,
+        "matched": found.matched,
+        "distinct": found.distinct,
+        "invalid": found.invalid,
+    }
+    return shown
+
+
+def _figures(counts: Counts) -> dict[str, Any]:
+    states = counts.states
+    pending = pending_of(counts)
+    ordered = states.get(LEASED, 0) + states.get(STARTED, 0)
+    reattempts = states.get("REATTEMPT_SCHEDULED", 0)
+    failed = {
+        name.partition(":")[2]: n for name, n in sorted(states.items()) if name.startswith(FAILED)
+    }
+    return {
+        "attempted": counts.created - pending,
+        "reached": counts.reached,
+        "pending": pending,
+        "created": counts.created,
+        "yet_to_process": pending - ordered - reattempts,
+        "outcome": {
+            "completed": states.get(COMPLETED, 0),
+            "partial": states.get(PARTIAL, 0),
+            "failed": failed,
+            "negative": states.get(NEGATIVE, 0),
+            "revoked": states.get(REVOKED, 0),
+        },
+        "not_created": {why: counts.not_created.get(why, 0) for why in _NOT_CREATED},
+    }
+
+
+def _by_slot(campaign: Campaign, day: str, slots: dict[str, Counts]) -> list[dict[str, Any]]:
+    known = set(slots) | {each.slot for each in campaign.windows if each.day == day}
+    if not campaign.slots:
+        known.add(NO_SLOT)
+    return [
+        {"slot": days.slot_shown(slot), "counts": _figures(slots.get(slot, Counts()))}
+        for slot in sorted(known)
+    ]
+
+
+def _days(campaign: Campaign, flow: Flow) -> list[dict[str, str]]:
+    """Every day from the first to the last, and those beside them on which FDDs are."""
+    listed = {each.day: each.state for each in campaign.days}
+    day = campaign.start_day
+    while campaign.slots and day <= campaign.last_day and len(listed) < 2000:
+        to_come = "to_come" if days.works_on(flow, day) else "not_working"
+        listed.setdefault(day, to_come)
+        day = days.day_after(day)
+    return [{"day": days.day_text(day), "state": listed[day]} for day in sorted(listed)]
+
+
+def is_on_day(campaign: Campaign, day: str) -> bool:
+    """Whether the campaign has an upload or FDDs on that date."""
+    return day in campaign.counted_on or day_row(campaign, day) is not None
+
+
+def tabs(book: Book, day: str) -> dict[str, int]:
+    """The four tabs of a day (`YYYYMMDD`), over all campaigns of the shard."""
+    found = read(book, key("s", day), Tabs) or Tabs()
+    return {
+        "uploaded": found.uploaded,
+        "attempted": found.attempted,
+        "negative": found.negative,
+        "pending": found.pending,
+    }
+
+
+def find_fdd(book: Book, fdd_id: str) -> tuple[Ref, Campaign, Fdd, Window | None] | None:
+    """The FDD of that id and what it belongs to; None if there is none."""
+    ref = ref_of_id(fdd_id)
+    campaign = None if ref is None else read(book, key("c", ref.request_id), Campaign)
+    fdd = None if ref is None or campaign is None else read(book, ref.key, Fdd)
+    if ref is None or campaign is None or fdd is None:
+        return None
+    window = next(
+        (
+            each
+            for each in campaign.windows
+            if (each.day, each.slot, each.revision) == (ref.day, ref.slot, ref.revision)
+        ),
+        None,
+    )
+    return ref, campaign, fdd, window
+
+
+def fdd_json(book: Book, fdd_id: str) -> dict[str, Any] | None:
+    """The FDD; None if there is none."""
+    found = find_fdd(book, fdd_id)
+    return None if found is None else document(found[0], found[2], found[3])
+
+
+def mean_seconds(book: Book, flow: Flow) -> float | None:
+    """How long an execution takes: as the flow says, else as its last ones did, else unknown."""
+    if flow.simulated is not None:
+        return sum(flow.simulated.seconds) / 2
+    found = read(book, key("e", flow.name), Executions)
+    return sum(found.seconds) / len(found.seconds) if found and found.seconds else None
