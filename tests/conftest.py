@@ -4,14 +4,26 @@ import os
 
 import pytest
 
-from tests.servers import chromium_path, free_port, kafka, mysql_url, own_kafka, own_mysql, unique
+from tests.servers import (
+    chromium_path,
+    free_port,
+    kafka,
+    mongo_url,
+    mysql_url,
+    own_kafka,
+    own_mongo,
+    own_mysql,
+    unique,
+)
 
 __all__ = [
     "chromium_path",
     "free_port",
     "kafka",
+    "mongo_url",
     "mysql_url",
     "own_kafka",
+    "own_mongo",
     "own_mysql",
     "unique",
 ]

@@ -12,6 +12,7 @@ import pytest
 from scripts.house import servers
 from scripts.house.checks import BROWSERS
 from scripts.house.kafka import Kafka
+from scripts.house.mongo import Mongo
 from scripts.house.mysql import MySql
 from scripts.house.packages import NotInstalled
 from scripts.house.processes import NotUp, free_ports
@@ -47,6 +48,24 @@ def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
         absent(f"no kafka: {error}")
     yield broker
     broker.stop(hard=True)
+
+
+@pytest.fixture(scope="session")
+def mongo_url() -> str:
+    """mongodb://HOST:PORT/DB of the server for tests; others use it too: take `unique` names."""
+    return _running("mongo")
+
+
+@pytest.fixture
+def own_mongo(tmp_path: Path) -> Iterator[Mongo]:
+    """A server for this test alone, running; it may be stopped, killed and started again."""
+    server = Mongo(tmp_path / "mongo")
+    try:
+        server.start()
+    except (NotUp, NotInstalled) as error:
+        absent(f"no mongo: {error}")
+    yield server
+    server.stop(hard=True)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scripts.house.kafka import Kafka
+from scripts.house.mongo import Mongo
 from scripts.house.mysql import MySql
 from scripts.house.packages import NotInstalled
 from scripts.house.processes import NotUp
@@ -40,7 +41,7 @@ class Server(Protocol):
         """Ends and starts it, on the same port with the same data."""
 
 
-SERVERS: Mapping[str, Callable[[], Server]] = {"kafka": Kafka, "mysql": MySql}
+SERVERS: Mapping[str, Callable[[], Server]] = {"kafka": Kafka, "mongo": Mongo, "mysql": MySql}
 
 
 def variable(name: str) -> str:

@@ -1,0 +1,1 @@
+"""What carries orders out: an HTTP endpoint, or a simulation."""

@@ -1,0 +1,1 @@
+"""What people and programs outside query: FDDs, campaigns, negative numbers."""

@@ -1,0 +1,248 @@
+"""FDDs and campaigns in MongoDB: collections `fdds` and `campaigns`.
+
+A document is the value with `_id`, `_version`, and in `fdds` what the indexes need besides:
+`_place` (see shapes.order_of) and `_starts`. One that was deleted has `_gone` instead of a value.
+Acknowledged is what a majority has in its journal.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel, ReplaceOne, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError
+
+from connectors.stores.base import FddCount, FddFilter, Page, Started, Value, Write
+from connectors.stores.mongo_client import LONG_S, MongoClient
+from connectors.stores.shapes import (
+    cursor_of,
+    erased,
+    newest,
+    order_of,
+    order_span,
+    page_limit,
+    place_of,
+    starts_of,
+)
+from connectors.stores.started import by_start
+
+Document = dict[str, Any]
+CHUNK = 1_000  # writes of one call: each has the time limit for itself
+_DUPLICATE = 11000
+_INNER = frozenset({"_id", "_version", "_place", "_starts", "_gone"})
+
+# Each query below names the index that it is for.
+OF_REQUEST = IndexModel([("request_id", 1), ("_place", 1)], name="of_request")
+BY_STATE = IndexModel([("request_id", 1), ("state", 1), ("_place", 1)], name="by_state")
+OF_NUMBER = IndexModel([("number", 1), ("_place", 1), ("_id", 1)], name="of_number")
+BY_START = IndexModel([("_starts", 1)], name="by_start")
+INDEXES: Mapping[str, Sequence[IndexModel]] = {
+    "fdds": (OF_REQUEST, BY_STATE, OF_NUMBER, BY_START),
+    "campaigns": (),
+}
+
+
+class MongoDocuments:
+    """See `Documents`. `url`: mongodb://…/DATABASE; nothing is asked of the server before the first
+    call, which also makes the indexes."""
+
+    def __init__(self, url: str, timeout_s: float = 10.0) -> None:
+        self._client = MongoClient(url, INDEXES, timeout_s)
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """See `Documents`. An older version finds no document to replace, tries to insert its own,
+        and is told that there is one."""
+        for kind, newer in newest(writes, INDEXES).items():
+            for at in range(0, len(newer), CHUNK):
+                await self._write(kind, newer[at : at + CHUNK])
+
+    async def _write(self, kind: str, writes: Sequence[Write]) -> None:
+        left = {write.id: write for write in writes}
+        while left:
+            batch = list(left.values())
+            requests = [
+                ReplaceOne({"_id": w.id, "_version": {"$lt": w.version}}, _document(kind, w), True)
+                for w in batch
+            ]
+            async with self._client.collection(kind) as collection:
+                try:
+                    await collection.bulk_write(requests, ordered=False)
+                    return
+                except BulkWriteError as error:
+                    told = error.details["writeErrors"]
+                    if any(each["code"] != _DUPLICATE for each in told) or not told:
+                        raise
+                    ids = [batch[each["index"]].id for each in told]
+                # Older than what is there, or two inserted at a time and this came second.
+                found = collection.find({"_id": {"$in": ids}}, {"_version": 1})
+                stored = {each["_id"]: each["_version"] async for each in found}
+            left = {
+                ident: left[ident] for ident in ids if stored.get(ident, -1) < left[ident].version
+            }
+
+    async def fdd(self, ident: str) -> Value | None:
+        """See `Documents`."""
+        return await self._one("fdds", ident)
+
+    async def campaign(self, request_id: str) -> Value | None:
+        """See `Documents`."""
+        return await self._one("campaigns", request_id)
+
+    async def _one(self, kind: str, ident: str) -> Value | None:
+        async with self._client.collection(kind) as collection:
+            found = await collection.find_one({"_id": ident})
+        return None if found is None or found.get("_gone") else _value(found)
+
+    async def campaigns(self, cursor: str | None = None, limit: int = 100) -> Page:
+        """See `Documents`."""
+        after = place_of(cursor, 1)[0] if cursor else ""
+        limit = page_limit(limit)
+        query = {"_id": {"$gt": after}, "_gone": {"$ne": True}}
+        async with self._client.collection("campaigns") as collection:
+            found = collection.find(query).sort("_id", ASCENDING).limit(limit + 1)
+            return _page(await found.to_list(), limit, "_id")
+
+    async def find_fdds(
+        self, wanted: FddFilter, cursor: str | None = None, limit: int = 100
+    ) -> Page:
+        """See `Documents`. With several states, the server walks the index of each and merges."""
+        first, end = order_span(wanted.day, wanted.slot)
+        after = place_of(cursor, 1)[0] if cursor else ""
+        limit = page_limit(limit)
+        query: Document = {"request_id": wanted.request_id}
+        query["_place"] = {"$gte": first, "$lt": end, "$gt": after}
+        index = OF_REQUEST
+        if wanted.slot is not None:
+            query["slot"] = wanted.slot or None
+        if wanted.states is not None:
+            query["state"] = {"$in": list(wanted.states)}
+            index = BY_STATE
+        if wanted.number is not None:
+            query["number"] = wanted.number
+            index = OF_NUMBER
+        if wanted.reasons is not None:
+            other = {"state": {"$ne": "FAILED"}}
+            query["$or"] = [other, {"reason": {"$in": list(wanted.reasons)}}]
+        return await self._list(query, [("_place", 1)], index, limit, "_place")
+
+    async def find_by_number(
+        self, number: str, cursor: str | None = None, limit: int = 100
+    ) -> Page:
+        """See `Documents`."""
+        limit = page_limit(limit)
+        query: Document = {"number": number}
+        if cursor:
+            place, ident = place_of(cursor, 2)
+            query["_place"] = {"$lte": place}
+            query["$or"] = [{"_place": {"$lt": place}}, {"_id": {"$lt": ident}}]
+        return await self._list(
+            query, [("_place", -1), ("_id", -1)], OF_NUMBER, limit, "_place", "_id"
+        )
+
+    async def _list(
+        self, query: Document, order: list[tuple[str, int]], index: IndexModel, limit: int,
+        *place: str,
+    ) -> Page:  # fmt: skip
+        async with self._client.collection("fdds") as collection:
+            found = collection.find(query).sort(order).hint(index.document["name"])
+            return _page(await found.limit(limit + 1).to_list(), limit, *place)
+
+    def started(
+        self, begin_ms: int, end_ms: int, request_id: str | None = None
+    ) -> AsyncIterator[Started]:
+        """See `Documents`."""
+        own = {} if request_id is None else {"request_id": request_id}
+
+        async def look(first_ms: int, until_ms: int, most: int | None) -> list[Value]:
+            span = {"$elemMatch": {"$gte": first_ms, "$lt": until_ms}}
+            async with self._client.collection("fdds") as collection:
+                found = collection.find({"_starts": span, **own}).hint("by_start")
+                return [_value(each) for each in await found.limit(most or 0).to_list()]
+
+        return by_start(look, begin_ms, end_ms)
+
+    async def counts(self, request_id: str, day: str | None = None) -> list[FddCount]:
+        """See `Documents`."""
+        first, end = order_span(day, None)
+        group: Document = {name: f"${name}" for name in ("date", "slot", "state", "reason")}
+        group["reached"] = {"$ne": ["$_starts", []]}
+        stages: list[Document] = [
+            {"$match": {"request_id": request_id, "_place": {"$gte": first, "$lt": end}}},
+            {"$group": {"_id": group, "count": {"$sum": 1}}},
+        ]
+        async with self._client.collection("fdds", LONG_S) as collection:
+            found = await collection.aggregate(stages, hint="of_request", allowDiskUse=True)
+            return [FddCount(**each["_id"], count=each["count"]) async for each in found]
+
+    async def erase(self, number: str) -> int:
+        """See `Documents`. In steps, each durable by itself."""
+        count = 0
+        async with self._client.collection("fdds", LONG_S) as collection:
+            while found := await self._some({"number": number}, OF_NUMBER, collection):
+                count += await self._erase(found, collection)
+        return count
+
+    async def erase_before(self, request_id: str, day: str) -> int:
+        """See `Documents`. In steps, each durable by itself."""
+        count, after = 0, ""
+        while True:
+            query = {"request_id": request_id, "_place": {"$gt": after, "$lt": f"{day}/"}}
+            async with self._client.collection("fdds") as collection:
+                found = await self._some(query, OF_REQUEST, collection)
+                if not found:
+                    return count
+                named = [each for each in found if each.get("number") is not None]
+                count += await self._erase(named, collection)
+            after = found[-1]["_place"]
+
+    async def _some(
+        self, query: Document, index: IndexModel, collection: AsyncCollection[Document]
+    ) -> list[Document]:
+        found = collection.find(query).sort("_place", 1).hint(index.document["name"])
+        return await found.limit(CHUNK).to_list()
+
+    async def _erase(
+        self, documents: Sequence[Document], collection: AsyncCollection[Document]
+    ) -> int:
+        """How many of them had a number till now."""
+        if not documents:
+            return 0
+        requests = []
+        for document in documents:
+            left = erased(document)
+            gone = dict.fromkeys(document.keys() - left.keys(), "")
+            update: Document = {"$set": {"number": None}}
+            if gone:
+                update["$unset"] = gone
+            requests.append(UpdateOne({"_id": document["_id"]}, update))
+        return (await collection.bulk_write(requests, ordered=False)).modified_count
+
+    async def check(self) -> None:
+        """See `Documents`."""
+        async with self._client.collection("campaigns") as collection:
+            await collection.find_one({"_id": ""})
+
+    async def close(self) -> None:
+        """See `Documents`."""
+        await self._client.close()
+
+
+def _document(kind: str, write: Write) -> Document:
+    found: Document = {"_id": write.id, "_version": write.version}
+    if write.value is None:
+        return {**found, "_gone": True}
+    if kind == "fdds":
+        found |= {"_place": order_of(write.value), "_starts": starts_of(write.value)}
+    return found | dict(write.value)
+
+
+def _value(document: Document) -> Value:
+    return {key: each for key, each in document.items() if key not in _INNER}
+
+
+def _page(found: list[Document], limit: int, *place: str) -> Page:
+    """`found` has one more than the page if there are more."""
+    items = [_value(each) for each in found[:limit]]
+    if len(found) <= limit:
+        return Page(items)
+    return Page(items, cursor_of(*(found[limit - 1][name] for name in place)))
