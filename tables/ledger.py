@@ -111,14 +111,17 @@ class Ledger:
         """Whether nobody else has written to the changelog since our last commit."""
         return await self.changelog.end() == self.changelog.next_offset
 
-    async def commit(self, book: LedgerBook, applied: int | None = None) -> None:
+    async def commit(
+        self, book: LedgerBook, applied: int | None = None, floors: dict[Source, int] | None = None
+    ) -> None:
         """Makes what the book changed durable and its outputs sent, in the order told above.
-        `applied`: the shard's own input before this offset is applied with it. The floors are those
-        in `self.applied`.
+        With it the shard's own input before offset `applied`, and what the sources had up to their
+        `floors`, are applied.
         """
         await self.settle()
         changed = self._changed(book)
-        marker = self._next_marker(applied)
+        reached = self.applied | (floors or {})
+        marker = self._next_marker(applied, reached)
         undo = parts_of(marker.sequence, [[key, old] for key, (old, _) in changed.items()])
         writes = list({write[:2]: write for write in book.writes}.values())
         outbox = parts_of(marker.sequence, [*map(list, book.outputs), *map(list, writes)])
@@ -130,7 +133,7 @@ class Ledger:
         # Step 2: one write batch.
         puts = [(key, new) for key, (_, new) in changed.items() if new is not None]
         puts += [(part_key(OUTBOX, n), body) for n, body in enumerate(outbox)]
-        self.marker = marker
+        self.marker, self.applied = marker, reached
         puts += [(MARKER, encode(marker)), (LOCAL, self.local())]
         self.store.write(puts, [key for key, (_, new) in changed.items() if new is None])
         self._outputs, self._writes = book.outputs, writes
@@ -151,12 +154,12 @@ class Ledger:
                 found[key] = (old, new)
         return found
 
-    def _next_marker(self, applied: int | None) -> Marker:
+    def _next_marker(self, applied: int | None, floors: dict[Source, int]) -> Marker:
         before = self.marker
         return Marker(
             before.sequence + 1,
             before.applied if applied is None else max(applied, before.applied),
-            [[*source, offset] for source, offset in self.applied.items()],
+            [[*source, offset] for source, offset in floors.items()],
             before.sequence + 1,
         )
 

@@ -13,7 +13,7 @@ import msgspec
 
 from tables.floors import Floors
 from tables.layout import instant_of
-from tables.ledger_layout import ROW, WAKE, WAKE_END, due_key, end_of
+from tables.ledger_layout import ROW, WAKE, due_key, end_of
 from tables.store import KeyedStore
 
 Output = tuple[str, bytes | None, bytes]
@@ -54,7 +54,6 @@ class LedgerBook:
         self._woken: list[bytes] = []
         self._page: list[bytes] = []  # due entries of the store, the next one last
         self._page_from = WAKE
-        self._page_whole = False
 
     # Rows
 
@@ -151,29 +150,28 @@ class LedgerBook:
     def pop_due(self, until_ms: int) -> tuple[int, bytes] | None:
         """(instant, key) of the earliest entry not after `until_ms`, which is then no longer there;
         what was added meanwhile is in its place in the order."""
-        stored, woken = self._stored_due(), self._woken_due()
+        stored, woken = self._stored_due(until_ms), self._woken_due()
         at = min((key for key in (stored, woken) if key is not None), default=None)
         if at is None or instant_of(at) > until_ms:
             return None
         self._change(at, None)
         return instant_of(at), at[9:]
 
-    def _stored_due(self) -> bytes | None:
+    def _stored_due(self, until_ms: int) -> bytes | None:
+        end = due_key(until_ms + 1, b"")
         while True:
             while self._page:
                 if self.changed.get(self._page[-1], b"") is not None:
                     return self._page[-1]
                 self._page.pop()
-            if self._page_whole:
-                return None
             first = max(self._page_from, self._floors.of(DUE))
-            found = [key for key, _ in self._store.scan(first, WAKE_END, DUE_PAGE)]
+            if first >= end:
+                return None
+            found = [key for key, _ in self._store.scan(first, end, DUE_PAGE)]
             if self._page_from == WAKE:
-                self._floors.note(DUE, min([WAKE_END, *found[:1], *self._woken[:1]]))
-            self._page_whole = len(found) < DUE_PAGE
+                self._floors.note(DUE, min([end, *found[:1], *self._woken[:1]]))
             self._page = found[::-1]
-            if found:
-                self._page_from = found[-1] + b"\0"
+            self._page_from = end if len(found) < DUE_PAGE else found[-1] + b"\0"
 
     def _woken_due(self) -> bytes | None:
         while self._woken:
@@ -201,5 +199,5 @@ class LedgerBook:
                 del self._ordered[bisect_left(self._ordered, at)]
         del self.outputs[point.outputs :]
         del self.writes[point.writes :]
-        self._page, self._page_from, self._page_whole = [], WAKE, False
+        self._page, self._page_from = [], WAKE
         self._floors.forget()
