@@ -17,9 +17,9 @@ from agents.flow_shard import FlowShard
 from agents.frontier import Frontier
 from agents.shards import NotOwned, Shards
 from config.names import Names
+from connectors.stores.base import StoreUnavailable
 from connectors.streams.base import Log
 from domain.clock import Clock
-from domain.errors import SluiceError
 from tables.ledger_book import Output
 from tables.stream import Item
 
@@ -30,22 +30,11 @@ ROLES = {"campaigns": (EVENTS,), "execute": (RESULTS,), "retrigger": ()}
 """The public topics that each role reads."""
 
 
-class StoreAway(SluiceError):
-    """A store does not answer: hold, and try again. `store` says which, `detail` how."""
-
-    exit_code = 3
-
-    def __init__(self, store: str, detail: str) -> None:
-        self.store = store
-        self.detail = detail
-        super().__init__(f"the store of {store} is away: {detail}")
-
-
 @dataclass
 class Held:
-    """What a shard waits for, since when (real monotonic seconds), and when it tries again."""
+    """Which store a shard waits for, since when, and when it tries again (monotonic seconds)."""
 
-    store: str
+    where: str
     detail: str
     since_s: float
     wait_s: float = FIRST_WAIT_S
@@ -160,10 +149,10 @@ class Campaigns(Generic[F]):
         """What the work returns; False when a store is away, which is then noted."""
         try:
             done = await work
-        except StoreAway as error:
+        except StoreUnavailable as error:
             now_s = asyncio.get_running_loop().time()
-            held = self.holding.setdefault(number, Held(error.store, error.detail, now_s))
-            held.store, held.detail = error.store, error.detail
+            held = self.holding.setdefault(number, Held(error.where, error.detail, now_s))
+            held.where, held.detail = error.where, error.detail
             held.again_s = now_s + held.wait_s
             held.wait_s = min(held.wait_s * 2, LONGEST_WAIT_S)
             return False

@@ -85,7 +85,7 @@ class LedgerBook:
         whole = after < prefix
         first = self._floors.of(start) if whole else ROW + after + b"\0"
         found = self._merged(first, end, limit)
-        if whole:
+        if whole and limit > 0:
             self._floors.note(start, found[0][0] if found else end)
         return [(key[1:], value) for key, value in found]
 
