@@ -13,6 +13,7 @@ class FlowsInForce:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._read: dict[tuple[str, str], tuple[int, Flow | ContactPolicy]] = {}
+        self._posted = (-1, False)
         self._policies: tuple[int, tuple[ContactPolicy, ...]] = (-1, ())
 
     def __call__(self, name: str) -> Flow | None:
@@ -30,6 +31,15 @@ class FlowsInForce:
             found = [self._load("contact_policy", name) for name in names]
             self._policies = (revision, tuple(p for p in found if isinstance(p, ContactPolicy)))
         return self._policies[1]
+
+    def posted(self) -> bool:
+        """Whether the orders of any flow are posted to an endpoint."""
+        revision = self._documents.revision
+        if self._posted[0] != revision:
+            names = [name for kind, name in self._documents.history if kind == "flow"]
+            flows = [self(name) for name in names]
+            self._posted = (revision, any(f is not None and f.executor == "http" for f in flows))
+        return self._posted[1]
 
     def _load(self, kind: str, name: str) -> Flow | ContactPolicy | None:
         version = self._documents.latest(kind, name)

@@ -2,7 +2,9 @@
 of time, some thousand changes a commit.
 
 Calls must not overlap. Every event, and every entry of the due index, is one transaction; a commit
-holds as many as fit. Before a record is applied, what was due before the record came happens.
+holds as many as fit. Before a record is applied, what was due before the record came happens. The
+pages of long jobs (due at instant 0) go before all else that is due, but keep neither timers nor
+records waiting for long: timers have a turn every second, records whenever a page is done.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,13 +13,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from agents.campaign_parcels import Entry
 from agents.campaign_route import Unreadable, decode_event, letter_of
-from domain.campaigns.machine import EventRefused
+from domain.errors import Reject
 from tables.ledger import Ledger, Source
 from tables.ledger_book import LedgerBook
 
 COMMIT_CHANGES = 4_000  # rows of a commit: bounded memory, and few commits for a long job
 COMMIT_S = 0.05  # how long the rules may keep the loop to themselves
 HOLD_S = 0.25  # how long one call keeps the shard: then others get their turn
+JOBS_S = 0.5  # how long the pages of jobs keep timers waiting: these are promised every second
 
 F_contra = TypeVar("F_contra", contravariant=True)
 
@@ -28,7 +31,7 @@ class Machine(Protocol[F_contra]):
     def apply(
         self, book: LedgerBook, event: Mapping[str, Any], now_ms: int, flows: F_contra
     ) -> None:
-        """Applies one event. Raises EventRefused."""
+        """Applies one event. Raises Reject."""
 
     def due(self, book: LedgerBook, key: bytes, now_ms: int, flows: F_contra) -> None:
         """What a wake of that key asks for."""
@@ -54,6 +57,7 @@ class FlowShard(Generic[F]):
         self.refused = 0
         self.commits = 0
         self.busy_s = 0.0
+        self._jobs_since_s: float | None = None
 
     async def still_ours(self) -> bool:
         """See `Opened`."""
@@ -81,7 +85,7 @@ class FlowShard(Generic[F]):
                 if work.known(entry):
                     continue
                 came_ms = min(entry.timestamp, self._now_ms())
-                if not await self._until(work, came_ms, end_s) or perf_counter() > end_s:
+                if not await self._timers(work, came_ms, end_s) or perf_counter() > end_s:
                     await work.commit()
                     return False
                 self._apply(work, entry)
@@ -96,31 +100,50 @@ class FlowShard(Generic[F]):
         try:
             event = decode_event(entry.topic, entry.body)
             self._machine.apply(book, event, now_ms, self._flows)
-        except (EventRefused, Unreadable) as error:
+        except (Reject, Unreadable) as error:
             book.back_to(point)
-            book.send_bytes(letter_of(entry, error.reason, str(error), now_ms).output())
+            book.send_bytes(letter_of(entry, error.reason, error.detail, now_ms).output())
             self.refused += 1
         self.records += 1
         work.floors[entry.path, entry.topic, entry.partition] = entry.offset
 
     async def tick(self, until_ms: int) -> bool:
         """Does what is due up to that instant, in the order of due times; whether there is more."""
+        end_s = perf_counter() + HOLD_S
         await self.settle()
         work = _Work(self)
-        done = await self._until(work, until_ms, perf_counter() + HOLD_S)
+        done = False
+        while not done and perf_counter() <= end_s:
+            if self._jobs_since_s is not None and perf_counter() - self._jobs_since_s > JOBS_S:
+                self._jobs_since_s = None
+                await self._timers(work, until_ms, end_s)
+            found = work.book.pop_due(until_ms)
+            done = found is None
+            if found is not None:
+                self._note_job(found[0])
+                await self._due(work, *found)
         await work.commit()
         return not done
 
-    async def _until(self, work: "_Work", until_ms: int, end_s: float) -> bool:
-        """Whether all was done that is due by then, before `perf_counter` came to `end_s`."""
-        while (found := work.book.pop_due(until_ms)) is not None:
-            self._machine.due(work.book, found[1], max(self._now_ms(), found[0]), self._flows)
-            self.timers += 1
-            work.dirty = True
-            await work.commit_full()
+    def _note_job(self, at_ms: int) -> None:
+        if at_ms:
+            self._jobs_since_s = None
+        elif self._jobs_since_s is None:
+            self._jobs_since_s = perf_counter()
+
+    async def _timers(self, work: "_Work", until_ms: int, end_s: float) -> bool:
+        """What is due by then, but no job; whether all was done before `end_s`."""
+        while (found := work.book.pop_timed(until_ms)) is not None:
+            await self._due(work, *found)
             if perf_counter() > end_s:
                 return False
         return True
+
+    async def _due(self, work: "_Work", at_ms: int, key: bytes) -> None:
+        self._machine.due(work.book, key, max(self._now_ms(), at_ms), self._flows)
+        self.timers += 1
+        work.dirty = True
+        await work.commit_full()
 
 
 class _Work:

@@ -62,6 +62,7 @@ class Ledger:
         deliver: Deliver,
         *,
         on_step: Callable[[int], None] = lambda _step: None,
+        now_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         self.number = number
         self.store = store
@@ -72,6 +73,7 @@ class Ledger:
         self._send = send
         self._deliver = deliver
         self._on_step = on_step
+        self.now_ms = now_ms
         self._floors = Floors()
         # of the last commit, while they are not out; None: to be read from the store
         self._outputs: list[Output] | None = None
@@ -194,7 +196,8 @@ class Ledger:
 
     def local(self) -> bytes:
         """What only this disk knows, as it is after the write batch that it is part of."""
-        return encode(Local(self.changelog.next_offset, self.changelog.epoch, self.sent))
+        changelog = self.changelog
+        return encode(Local(changelog.next_offset, changelog.epoch, self.sent, self.now_ms()))
 
     async def settle(self) -> None:
         """Sends what was decided and is not known to be out; does nothing when all is."""

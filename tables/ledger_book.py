@@ -157,6 +157,14 @@ class LedgerBook:
         self._change(at, None)
         return instant_of(at), at[9:]
 
+    def pop_timed(self, until_ms: int) -> tuple[int, bytes] | None:
+        """The same, but entries at instant 0 are passed over: they have no time of their own."""
+        found = self._merged(due_key(1, b""), due_key(until_ms + 1, b""), 1)
+        if not found:
+            return None
+        self._change(found[0][0], None)
+        return instant_of(found[0][0]), found[0][0][9:]
+
     def _stored_due(self, until_ms: int) -> bytes | None:
         end = due_key(until_ms + 1, b"")
         while True:

@@ -37,12 +37,13 @@ class Marker(msgspec.Struct, array_like=True):
 
 class Local(msgspec.Struct, array_like=True):
     """`changelog_next`: the state has everything before this offset. `sent`: the outputs of commits
-    up to this sequence are out.
+    up to this sequence are out. `written`: when, by the clock that tombstones are kept by.
     """
 
     changelog_next: int = 0
     epoch: int = 0
     sent: int = 0
+    written: int = 0
 
 
 decode_marker = msgspec.msgpack.Decoder(Marker).decode

@@ -6,6 +6,7 @@ here leaves a changelog that says the same: the u records stay the newest of the
 next commit, and a marker comes only after all keys are set back.
 """
 
+import logging
 from typing import TYPE_CHECKING
 
 from tables.changelog import Change
@@ -25,6 +26,10 @@ from tables.ledger_layout import (
 
 if TYPE_CHECKING:
     from tables.ledger import Ledger
+
+logger = logging.getLogger(__name__)
+STALE_MS = 12 * 3600 * 1000  # half of what both streams keep tombstones for
+SCAN_ROWS = 5_000  # rows of one write batch
 
 
 class _Tail:
@@ -48,20 +53,49 @@ class _Tail:
 
 async def recover(ledger: "Ledger") -> None:
     """Reads, claims, sets back. Afterwards the ledger's marker and rows are those of one commit."""
+    if not await _recovered(ledger):
+        logger.warning("campaigns of shard %d are of long ago: rebuilding", ledger.number)
+        _empty(ledger)
+        await _recovered(ledger)
+
+
+async def _recovered(ledger: "Ledger") -> bool:
+    """False, and nothing claimed, when the store is too old to be sure of: rows may have been
+    deleted since, whose tombstones are gone."""
     store, changelog = ledger.store, ledger.changelog
     known = store.get_many([LOCAL, MARKER])
     local = Local() if known[0] is None else decode_local(known[0])
-    ledger.marker = Marker() if known[1] is None else decode_marker(known[1])
+    if known[0] is None:
+        _empty(ledger)  # the rest of a recovery that was killed, who knows when
+    elif known[1] is not None:
+        ledger.marker = decode_marker(known[1])
     ledger.sent = local.sent
+    stale = known[0] is not None and not 0 <= ledger.now_ms() - local.written < STALE_MS
     changelog.epoch = local.epoch  # the claim it came from may be the last thing in the log
     tail = _Tail()
     async for changes in changelog.follow(local.changelog_next):
+        if stale and changelog.gaps:
+            break
         _take(ledger, tail, changes)
+    if stale and changelog.gaps:
+        return False
     _take(ledger, tail, await changelog.claim())
     sequence, before = tail.after(ledger.marker.sequence)
     if sequence > ledger.marker.sequence:
         await _set_back(ledger, tail, sequence, before)
     store.write([(LOCAL, ledger.local()), (MARKER, encode(ledger.marker))])
+    return True
+
+
+def _empty(ledger: "Ledger") -> None:
+    """Deletes everything in the store, what makes it warm last."""
+    store, at = ledger.store, b"\0"
+    while keys := [key for key, _ in store.scan(at, b"\xff", SCAN_ROWS)]:
+        store.write([], [key for key in keys if key != LOCAL])
+        at = keys[-1] + b"\0"
+    store.write([], [LOCAL])
+    ledger.marker = Marker()
+    ledger.changelog.restart()
 
 
 def _take(ledger: "Ledger", tail: _Tail, changes: list[Change]) -> None:

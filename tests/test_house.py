@@ -94,7 +94,12 @@ def test_an_import_against_the_arrow_is_seen(tmp_path: Path, top: str, statement
 
 
 def test_the_domain_is_pure() -> None:
-    allowed = (set(sys.stdlib_module_names) - IMPURE) | {"domain", "msgspec", "tzdata", "phonenumbers"}
+    allowed = (set(sys.stdlib_module_names) - IMPURE) | {
+        "domain",
+        "msgspec",
+        "tzdata",
+        "phonenumbers",
+    }
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {module}"
         for path in sources("domain")

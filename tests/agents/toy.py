@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from domain.campaigns.machine import EventRefused
+from domain.errors import Reject
 from tables.ledger_book import LedgerBook
 
 PAGE = 3
@@ -33,13 +33,13 @@ class Toy:
             _add(book, event["request_id"], "retriggers", 1)
         else:
             book.put(b"half/done", b"!")
-            raise EventRefused("unknown_request", f"command {event['command']}")
+            raise Reject("unknown_request", f"command {event['command']}")
 
     def _make(self, book: LedgerBook, event: Mapping[str, Any], now_ms: int) -> None:
         request = event["request_id"]
         _add(book, request, "made", 0)
         book.put(f"j/{request}".encode(), json.dumps([0, event["body"]["count"]]).encode())
-        book.wake(now_ms, f"j/{request}".encode())
+        book.wake(0, f"j/{request}".encode())
         book.wake(event["body"]["end_ms"], f"s/{request}".encode())
         book.store("campaigns", request, {"count": event["body"]["count"]})
 
@@ -47,7 +47,7 @@ class Toy:
         fdd = event["execution_id"].removesuffix(".1")
         key = f"f/{fdd}".encode()
         if book.get(key) is None:
-            raise EventRefused("unknown_execution", fdd)
+            raise Reject("unknown_execution", fdd)
         if book.get(key) == b"LEASED":
             request = fdd.partition(".")[0]
             book.put(key, b"COMPLETED")
@@ -77,7 +77,7 @@ class Toy:
                 _add(book, request, "made", 1)
         if first + PAGE < count:
             book.put(key, json.dumps([first + PAGE, count]).encode())
-            book.wake(now_ms, key)
+            book.wake(0, key)
         else:
             book.delete(key)
         book.wake(now_ms, f"g/{request.rpartition('-')[0]}".encode())
