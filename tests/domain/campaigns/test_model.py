@@ -151,8 +151,10 @@ class Campaigns(RuleBasedStateMachine):
             fdd = self.shard.fdds()[order["fdd_id"]]
             assert (order["request_id"], order["number"]) not in self.negative
             assert order["execution_id"] not in {each["execution_id"] for each in self.orders}
-            assert fdd["retriggered"] or order["slot"] is None or (
-                fdd["slot_start"] <= order["ordered_at"] < fdd["slot_end"]
+            assert (
+                fdd["retriggered"]
+                or order["slot"] is None
+                or (fdd["slot_start"] <= order["ordered_at"] < fdd["slot_end"])
             )
             self.orders.append(order)
 
