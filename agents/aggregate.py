@@ -74,6 +74,10 @@ class ShardProcessor:
         changelog = self.shard.changelog
         return changelog is None or await changelog.end() == changelog.next_offset
 
+    def close(self) -> None:
+        """Closes the shard's store."""
+        self.shard.close()
+
     async def apply(self, path: int, chunks: Sequence[Chunk]) -> None:
         """Applies chunks in order and commits; records already applied change nothing."""
         began_s = perf_counter()

@@ -79,7 +79,7 @@ class Engine:
         self._catch_up = catch_up
         self._limit = limit
         self.folds = Folds(documents.rule, self._latest)
-        self.shards = Shards(self._open_shard)
+        self.shards = Shards[ShardProcessor](self._open_shard)
         self.intakes: Intakes
         self.replays: Replays
         self.topics: dict[str, int] = {}

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from agents.aggregate import DIRECT
+from agents.aggregate import DIRECT, ShardProcessor
 from agents.chunks import parcels
 from agents.letters import Letter
 from agents.limits import runs_after
@@ -29,7 +29,7 @@ class Intakes:
         *,
         documents: Documents,
         clock: Clock,
-        shards: Shards,
+        shards: Shards[ShardProcessor],
         shard_count: int,
         max_record_bytes: int,
         open_route_log: Callable[[str, int], Awaitable[RouteLog]],

@@ -5,11 +5,22 @@ time.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Generic, Protocol, TypeVar
 
-from agents.aggregate import ShardProcessor
 from domain.errors import SluiceError
 
-OpenShard = Callable[[int], Awaitable[ShardProcessor]]
+
+class Opened(Protocol):
+    """A shard that is open."""
+
+    async def still_ours(self) -> bool:
+        """Whether nobody else has written to the shard's changelog since our last commit."""
+
+    def close(self) -> None:
+        """Closes its store."""
+
+
+P = TypeVar("P", bound=Opened)
 
 
 class NotOwned(SluiceError):
@@ -20,20 +31,20 @@ class NotOwned(SluiceError):
         super().__init__(f"shard {number} is not assigned to this worker")
 
 
-class _Slot:
+class _Slot(Generic[P]):
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.ready: asyncio.Future[ShardProcessor] = asyncio.get_running_loop().create_future()
+        self.ready: asyncio.Future[P] = asyncio.get_running_loop().create_future()
 
 
-class Shards:
+class Shards(Generic[P]):
     """See the module. `open_shard` recovers and claims one; what it raises, the caller of `use`
     gets.
     """
 
-    def __init__(self, open_shard: OpenShard) -> None:
+    def __init__(self, open_shard: Callable[[int], Awaitable[P]]) -> None:
         self._open_shard = open_shard
-        self._slots: dict[int, _Slot] = {}
+        self._slots: dict[int, _Slot[P]] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
@@ -52,7 +63,7 @@ class Shards:
             and ready.exception() is None
         ]
 
-    def open_ones(self) -> dict[int, ShardProcessor]:
+    def open_ones(self) -> dict[int, P]:
         """Those that are ready, for reading; raises what one of them could not be opened for."""
         for slot in self._slots.values():
             if slot.ready.done() and not slot.ready.cancelled():
@@ -80,14 +91,14 @@ class Shards:
             if not unharmed and slot.ready.done():
                 await self._release(number)
         for number in sorted(numbers - self._slots.keys()):
-            slot = self._slots[number] = _Slot()
+            slot = self._slots[number] = _Slot[P]()
             task = asyncio.create_task(self._open(number, slot))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def _open(self, number: int, slot: _Slot) -> None:
+    async def _open(self, number: int, slot: _Slot[P]) -> None:
         try:
             processor = await self._open_shard(number)
         except BaseException as error:
@@ -106,12 +117,12 @@ class Shards:
                 processor = await slot.ready
             except SluiceError:
                 return
-            processor.shard.close()
+            processor.close()
 
     @asynccontextmanager
     async def use(
         self, number: int, wait_owned: Callable[[], bool] = lambda: False
-    ) -> AsyncIterator[ShardProcessor]:
+    ) -> AsyncIterator[P]:
         """The shard, for this task alone; raises NotOwned. While `wait_owned()` it waits to be
         assigned.
         """

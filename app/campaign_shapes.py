@@ -104,6 +104,15 @@ class RefusedUpload(SluiceError):
         super().__init__(f"{found}; nothing was kept")
 
 
+class RefusedChange(SluiceError):
+    """A change whose body can't be taken as it is; nothing was changed (422)."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        found = "; ".join(f"{one.path}: {one.value!r}, expected {one.expected}" for one in mistakes)
+        super().__init__(f"{found}; nothing was changed")
+
+
 class RefusedFile(SluiceError):
     """A file that is no CSV in UTF-8, plain or gzipped; nothing of it is kept (415)."""
 

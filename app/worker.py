@@ -17,6 +17,8 @@ from agents.engine import Engine
 from agents.pumps import Pumps
 from agents.sinks.lanes import Means, SinkLanes
 from app import listening
+from app.campaign_parts import ROLES as CAMPAIGN_ROLES
+from app.campaign_parts import CampaignMeans, CampaignParts
 from app.membership import Membership
 from app.topic_specs import spec_of
 from config.clock import Clock, clock_from, system_ms
@@ -40,7 +42,7 @@ from tables.shard import Shard
 from tables.store import RocksStore
 
 logger = logging.getLogger(__name__)
-ROLES = ("route", "aggregate", "sinks", "console")
+ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "console")
 FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
 
@@ -105,7 +107,12 @@ class Worker:
         )
         await self.engine.start()
         membership = self._membership
-        self.sinks = self._make_sinks()
+        outbound = Outbound(
+            self.settings.outbound_allow,
+            loopback=listening.is_loopback(listening.place(self.settings).host),
+        )
+        self.sinks = self._make_sinks(outbound)
+        self.campaigns = self._make_campaigns(outbound)
         self.app = make_app(
             self.settings,
             self.log,
@@ -121,6 +128,7 @@ class Worker:
         await self.app.start()
         self._spawn(self._follow())
         self._spawn(self._tick())
+        self._spawn(self._tick_campaigns())
         self._spawn(self._watch())
 
     async def catch_up(self) -> bool:
@@ -148,22 +156,36 @@ class Worker:
         if isinstance(loaded, Sink):
             await self.log.ensure_topic(spec_of(self.topics.output_topic(loaded.input)))
 
-    def _make_sinks(self) -> SinkLanes:
+    def _make_sinks(self, outbound: Outbound) -> SinkLanes:
         settings = self.settings
-        local = listening.is_loopback(listening.place(settings).host)
         means = Means(
             log=self.log,
             names=self.names,
             clock=self.clock,
             documents=self.documents,
             worker=self.id,
-            outbound=Outbound(settings.outbound_allow, loopback=local),
+            outbound=outbound,
             environ=os.environ,
             folder=settings.data_dir / "tables" / settings.app_id,
             send=self.engine.send,
             fail=self._fail_now,
         )
         return SinkLanes(means)
+
+    def _make_campaigns(self, outbound: Outbound) -> CampaignParts:
+        return CampaignParts(
+            CampaignMeans(
+                self.settings,
+                self.names,
+                self.clock,
+                self.log,
+                self.documents,
+                outbound,
+                self.id,
+                self.engine.send,
+                self._on_step,
+            )  # fmt: skip
+        )
 
     def _make_shard(self, number: int, folds: Folds) -> Shard:
         path = self.settings.data_dir / "tables" / self.settings.app_id / f"sessions-{number}"
@@ -190,6 +212,7 @@ class Worker:
             found.add(self.names.sessions_in)
         if "sinks" in self.roles:
             found.add(self.names.changelog("sinks"))
+        found |= self.campaigns.wanted(self.roles)
         for name in self.documents.known_inputs():
             keyed = any(
                 rule.document.keyed_by
@@ -207,9 +230,8 @@ class Worker:
         if wanted - self._subscribed.keys():
             await self.engine.refresh_topics()
             for name in wanted - self._subscribed.keys():
-                if name == self.names.topic("config") or self.names.is_internal(name):
-                    continue
-                await self._make_input(self.names.public(name))
+                if self.names.public(name) in self.documents.known_inputs():
+                    await self._make_input(self.names.public(name))
         for name in wanted - self._subscribed.keys():
             topic = self.app.topic(name, schema=BatchSchema(), acks=True)
             stream = self.app.stream(topic)
@@ -224,7 +246,9 @@ class Worker:
 
     async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
         self._control = None
-        await self.engine.assign({(tp.topic, tp.partition) for tp in assigned})
+        ours = {(tp.topic, tp.partition) for tp in assigned}
+        await self.engine.assign(ours)
+        await self.campaigns.work.assign(ours)
         lanes = self.names.changelog("sinks")
         self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         self.assigned = True
@@ -259,7 +283,9 @@ class Worker:
             return
         if topic == self.names.changelog("sinks"):
             return  # being assigned its partitions is all that it is consumed for
-        await self.engine.take(topic, partition, items, still)
+        of_campaigns = await self.campaigns.take(topic, partition, items, still)
+        if not of_campaigns or self.names.public(topic) in self.documents.known_inputs():
+            await self.engine.take(topic, partition, items, still)
 
     # Timers
 
@@ -281,6 +307,11 @@ class Worker:
             if not self.app.rebalancing:
                 await self.engine.tick()
             await asyncio.sleep(self.settings.tick_interval_s)
+
+    async def _tick_campaigns(self) -> None:
+        while True:
+            more = not self.app.rebalancing and await self.campaigns.work.tick()
+            await asyncio.sleep(0 if more else self.settings.tick_interval_s)
 
     async def _watch(self) -> None:
         while not self.app.crashed:
@@ -332,4 +363,6 @@ class Worker:
             task.cancel()
         if hasattr(self, "engine"):
             await self.engine.stop()
+        if hasattr(self, "campaigns"):
+            await self.campaigns.stop()
         await self.log.stop()

@@ -5,6 +5,7 @@
 import asyncio
 import json
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,16 +54,17 @@ def records(count: int, accounts: int) -> Iterator[tuple[str, int, float, str]]:
 
 
 async def fill(
-    log: Log, count: int, accounts: int, notes: Path, topic: str = ""
+    log: Log, count: int, accounts: int, notes: Path, topic: str = "", every_ms: int = 0
 ) -> tuple[str, Expected]:
-    """The filled topic (keyed by account) and what is in it; without a name of its own it is
-    filled only once.
+    """The filled topic (keyed by account) and what is in it; one name is filled only once. With
+    `every_ms` the records are that far apart, the last of them now.
     """
     topic = topic or f"usage-{count}-{accounts}"
     note = notes / f"{topic}.json"
     if note.exists() and topic in await log.topics():
         return topic, Expected(**json.loads(note.read_text()))
-    await log.ensure_topic(TopicSpec(topic, PARTITIONS))
+    await log.ensure_topic(TopicSpec(topic, PARTITIONS, log_append_time=not every_ms))
+    began_ms = int(time.time() * 1000) - count * every_ms
     tops: dict[str, int] = {}
     expected = Expected(count=count)
     waiting: list[list[Row]] = [[] for _ in range(PARTITIONS)]
@@ -71,7 +73,8 @@ async def fill(
         expected.price += price
         tops[account] = max(tops.get(account, 0), size)
         key = account.encode()
-        waiting[partition_for(key, PARTITIONS)].append((key, text.encode(), None, ()))
+        at = began_ms + i * every_ms if every_ms else None
+        waiting[partition_for(key, PARTITIONS)].append((key, text.encode(), at, ()))
         if i % FILL_ROWS == FILL_ROWS - 1 or i == count - 1:
             parts = [(p, rows) for p, rows in enumerate(waiting) if rows]
             await asyncio.gather(*(log.append(topic, p, rows) for p, rows in parts))
@@ -81,7 +84,9 @@ async def fill(
     return topic, expected
 
 
-def document(topic: str, keyed: bool, event_id: bool = False) -> dict[str, object]:
+def document(
+    topic: str, keyed: bool, event_id: bool = False, lives_ms: int = 0, out: str = ""
+) -> dict[str, object]:
     """The job as an aggregator document."""
     found: dict[str, object] = {
         "kind": "aggregator",
@@ -100,4 +105,7 @@ def document(topic: str, keyed: bool, event_id: bool = False) -> dict[str, objec
         found["keyed_by"] = ["account"]
     if event_id:
         found["event_id"] = "id"
+    if lives_ms:
+        found["flush"] = {"by": "timeout", "timeout": {"duration": {"seconds": lives_ms // 1000}}}
+        found["output"] = {"topic": out}
     return found

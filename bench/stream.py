@@ -81,9 +81,11 @@ async def _one(log: Log, plan: Plan, system: System, accounts: int) -> dict[str,
 
 
 async def environ_of(
-    log: Log, plan: Plan, system: System, topic: str, group: str, folder: Path
+    log: Log, plan: Plan, system: System, topic: str, group: str, folder: Path, **more: Any
 ) -> dict[str, str]:
-    """What a system finds in its environment; for Sluice, its document is on `config` then."""
+    """What a system finds in its environment; for Sluice, its document is on `config` then. `more`
+    is for `job.document`.
+    """
     environ = {
         "BENCH_BROKER": plan.broker,
         "BENCH_TOPIC": topic,
@@ -99,7 +101,7 @@ async def environ_of(
             "SLUICE_DATA_DIR": str(folder / "data"),
             "SLUICE_WEB_PORT": "0",
         }
-        body = document(topic, system.keyed, system.event_id)
+        body = document(topic, system.keyed, system.event_id, **more)
         message = {"kind": "aggregator", "name": "j1", "document": body}
         await _empty_config(log, plan.broker)
         await log.append("config", 0, [(b"aggregator/j1", json.dumps(message).encode(), None, ())])

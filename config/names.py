@@ -29,6 +29,16 @@ class Names:
         return f"{self.app_id}-sessions-in"
 
     @property
+    def campaigns_in(self) -> str:
+        """Records about campaigns, on the partition that owns their flow."""
+        return f"{self.app_id}-campaigns-in"
+
+    @property
+    def retrigger_in(self) -> str:
+        """Retriggers, on their way to that partition."""
+        return f"{self.app_id}-retrigger-in"
+
+    @property
     def workers(self) -> str:
         """Heartbeats of the workers, by worker id."""
         return f"{self.app_id}-workers"
@@ -44,6 +54,7 @@ class Names:
 
     def is_internal(self, physical: str) -> bool:
         """Whether a topic is the product's own state, not for people to produce to."""
-        own = {self.sessions_in, self.workers, self.requests}
+        own = {self.sessions_in, self.campaigns_in, self.retrigger_in}
+        own |= {self.workers, self.requests}
         changelog = physical.startswith(f"{self.app_id}-") and physical.endswith("-changelog")
         return changelog or physical in own

@@ -17,6 +17,11 @@ AGGREGATES = "aggregates"
 AUDIT = "aggregates.audit"
 DEAD_LETTERS = "dead-letters"
 SINK_LETTERS = "sink-dead-letters"
+CAMPAIGN_EVENTS = "campaign-events"
+EXECUTION_RESULTS = "execution-results"
+EXECUTIONS = "executions"
+SLOT_FAILURES = "slot-failures"
+CAMPAIGN_AUDIT = "campaign-audit"
 
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare
@@ -81,6 +86,16 @@ class Topics:
             self.changelog("sessions", shards, "open sessions and flush decisions"),
             self.changelog("documents", 1, "documents in force with their versions"),
             self.changelog("sinks", shards, "how far each sink is, and its totals"),
+            self._public(
+                CAMPAIGN_EVENTS, "commands about campaigns, funnel, usage", days=INPUT_DAYS
+            ),
+            self._public(EXECUTION_RESULTS, "what executors report", days=INPUT_DAYS),
+            self.output_topic(EXECUTIONS, "orders to run a flow, and cancels"),
+            self.output_topic(SLOT_FAILURES, "FDDs that their slot has passed by"),
+            self.output_topic(CAMPAIGN_AUDIT, "changes of campaigns and their answers"),
+            self._own(names.campaigns_in, shards, "campaign records on their flow's partition"),
+            self._own(names.retrigger_in, shards, "retriggers on their way to that partition"),
+            self.changelog("campaigns", shards, "campaigns, FDDs, negatives, timers, counts"),
             self._own(names.workers, 1, "heartbeats of the workers", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),
         )

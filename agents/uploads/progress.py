@@ -6,7 +6,7 @@ the page cache of SQLite.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,29 +105,24 @@ class Progress:
         )
         return [RejectedRow(*row) for row in found]
 
-    def raw_rows(self, piece: int = 1_000) -> Iterator[bytes]:
-        """The rejected rows as they stand in the file, some at a time."""
-        after = 0
-        while found := self.rejections(after, piece):
-            yield b"".join(_ended(one.raw) for one in found if one.raw)
-            after = found[-1].row
-
-    def erase(self, numbers: Iterable[bytes]) -> int:
-        """Blanks the value and the row of rejections in which one of the texts stands."""
-        changed = 0
-        for text in numbers:
-            done = self._connection.execute(
-                "UPDATE rejections SET value = '', raw = x'' WHERE instr(raw, ?)", (text,)
-            )
-            changed += done.rowcount
-        return changed
+    def erase(self, has: Callable[[bytes], bool], dry_run: bool) -> int:
+        """Blanks the value and the row of each rejection of which `has` says so; how many."""
+        found, after = 0, 0
+        while rows := self.rejections(after, 1_000):
+            mine = [(one.row,) for one in rows if has(one.raw) or has(one.value.encode())]
+            found += len(mine)
+            after = rows[-1].row
+            if mine and not dry_run:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany(
+                    "UPDATE rejections SET value = '', raw = x'' WHERE row = ?", mine
+                )
+                self._connection.execute("COMMIT")
+        if found and not dry_run:
+            self._connection.execute("VACUUM")  # freed pages still have the bytes
+        return found
 
     def close(self) -> None:
         """Lets go of the file."""
         self.rollback()
         self._connection.close()
-
-
-def _ended(raw: bytes) -> bytes:
-    """A row with its line end: the last of a file may have none."""
-    return raw if raw.endswith(b"\n") else raw + b"\r\n"

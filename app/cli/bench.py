@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ RESULTS = ROOT / "bench" / "results"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sluice bench`."""
     parser.add_argument(
-        "name", choices=["stream", "batch", "recovery", "sessions"], help="what to measure"
+        "name", choices=["stream", "flush", "batch", "recovery", "sessions"], help="what to measure"
     )
     parser.add_argument(
         "--systems", default="", help="comma-separated, or all; see --list; default: Sluice alone"
@@ -69,6 +70,10 @@ def _known(name: str) -> tuple[str, ...]:
         from bench.batch import SYSTEMS as BATCHES
 
         return BATCHES
+    if name == "flush":
+        from bench.flush import FLUSHERS
+
+        return tuple(FLUSHERS)
     from bench.systems import SYSTEMS
 
     return tuple(SYSTEMS)
@@ -86,7 +91,7 @@ def _systems(args: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _stream(args: argparse.Namespace) -> dict[str, Any]:
-    from bench import recovery, stream
+    from bench import flush, recovery, stream
 
     names = _systems(args)
     broker = args.broker or os.environ.get("SLUICE_TEST_KAFKA", "").removeprefix("kafka://")
@@ -98,7 +103,10 @@ def _stream(args: argparse.Namespace) -> dict[str, Any]:
     given = args.accounts or ("1000000" if args.name == "recovery" else "10000,1000000")
     accounts = tuple(int(number) for number in given.split(","))
     plan = stream.Plan(names, args.records, accounts, broker, args.jars, Path(args.work).resolve())
-    return recovery.run(plan) if args.name == "recovery" else stream.run(plan)
+    runs: dict[str, Callable[[stream.Plan], dict[str, Any]]] = {
+        "flush": flush.run, "recovery": recovery.run, "stream": stream.run,
+    }  # fmt: skip
+    return runs[args.name](plan)
 
 
 def table(results: list[dict[str, Any]]) -> str:

@@ -85,5 +85,8 @@ def wrong_settings(context: Context) -> list[Check]:
 
 
 COMMAND = Command(
-    "doctor", "check settings, stream, topics, clock, disk; say what to do", add_arguments, run
+    "doctor",
+    "check settings, stream, stores, topics, clock, disk; say what to do",
+    add_arguments,
+    run,
 )

@@ -1,16 +1,18 @@
 """The checks of `sluice doctor`. Each looks at one thing, changes nothing, and says what to do."""
 
+import asyncio
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from app.cli.command import Context
 from app.cli.http import Client, Refused, Response, ServerUnreachable
 from app.cli.topics import look
+from config.readers import masked
 from config.topics import USAGE, Topic, Topics
 from domain.errors import SluiceError, Unreachable
 
@@ -19,6 +21,16 @@ DISK_LOW = GIB  # RocksDB compacts, and needs room for a second copy of what it 
 DISK_OUT = GIB // 10
 SKEW_S = 5.0  # a difference that shows in timeouts of a minute
 ASK_S = 5.0
+
+
+class Store(Protocol):
+    """What the stores have in common."""
+
+    async def check(self) -> None:
+        """Whether it answers."""
+
+    async def close(self) -> None:
+        """Ends its connections."""
 
 
 class Check(NamedTuple):
@@ -33,6 +45,7 @@ class Check(NamedTuple):
 def checks(context: Context) -> list[Check]:
     """All checks, in the order in which one would repair."""
     found = [*settings(context), clock(context), *disk(context.settings.data_dir)]
+    found += [documents_store(context), negatives_store(context)]
     server, inputs = serving(context)
     return [*found, *stream(context, inputs, running=server[0].state == "ok"), *server]
 
@@ -78,6 +91,45 @@ def disk(folder: Path) -> Iterator[Check]:
     )
     todo = "" if state == "ok" else "make room, or set SLUICE_DATA_DIR to a larger disk"
     yield Check("disk", state, f"{free / GIB:.1f} GiB free", todo)
+
+
+def documents_store(context: Context) -> Check:
+    """Whether the store of FDDs and campaigns answers."""
+    from connectors.stores.opening import open_documents
+
+    address = context.settings.documents
+    return _store(
+        "documents store", "SLUICE_DOCUMENTS", address, lambda: open_documents(address, Path())
+    )
+
+
+def negatives_store(context: Context) -> Check:
+    """Whether the store of negative numbers answers."""
+    from connectors.stores.opening import open_negatives
+
+    address = context.settings.negatives
+    return _store(
+        "negatives store", "SLUICE_NEGATIVES", address, lambda: open_negatives(address, Path())
+    )
+
+
+def _store(name: str, variable: str, address: str, opened: Callable[[], Store]) -> Check:
+    if not address:
+        return Check(name, "ok", "SQLite in the data directory")
+
+    async def ask() -> None:
+        store = opened()
+        try:
+            await store.check()
+        finally:
+            await store.close()
+
+    try:
+        asyncio.run(ask())
+    except SluiceError as error:
+        todo = f"set {variable} to a server that runs and lets us in, or start it"
+        return Check(name, "wrong", _one_line(error), todo)
+    return Check(name, "ok", f"{masked(address)} answers")
 
 
 def serving(context: Context) -> tuple[list[Check], list[str]]:

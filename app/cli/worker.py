@@ -9,9 +9,9 @@ from pathlib import Path
 from app.cli.command import Command, Context
 from domain.errors import UsageError
 
-ROLES = ("route", "aggregate", "sinks", "console")
+ROLES = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger", "console")
 ALL = "all"
-LATER = ("campaigns", "execute", "retrigger", "metrics", "impressions")
+LATER = ("metrics", "impressions")
 MOST = 256  # processes of one machine
 
 

@@ -10,6 +10,7 @@ from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
 from app.facade.backups import Backups
+from app.facade.campaigns.area import CampaignsArea, Inside
 from app.facade.commands import Commands
 from app.facade.completeness import Completeness
 from app.facade.days import Days
@@ -46,7 +47,7 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade:
+class Facade(CampaignsArea):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
@@ -61,6 +62,9 @@ class Facade:
         self._peers = Peers(parts.members, self.local.questions, secret)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
+        if parts.campaigns is not None:
+            self._inside = Inside(parts, parts.campaigns, self._appends, self._peers, crash)
+            self.local.add(self._inside.questions)
         self._letters = Letters(parts)
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
@@ -94,6 +98,8 @@ class Facade:
     async def start(self) -> None:
         """Begins to sample and to follow."""
         await self._sampler.start()
+        if self._inside is not None:
+            await self._inside.files.uploads.start()
         if "console" in self._parts.roles:
             self._task = asyncio.create_task(self._follow())
             self._task.add_done_callback(self._ended)
@@ -105,6 +111,8 @@ class Facade:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._previews.stop()
+        if self._inside is not None:
+            await self._inside.files.uploads.stop()
         await self._peers.stop()
         await self._letters.stop()
         await self._ledger.stop()

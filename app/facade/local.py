@@ -47,7 +47,7 @@ class Local:
     ) -> None:
         self._parts = parts
         commanded = Commanded(parts)
-        self.questions: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
+        self.questions: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "totals": self.totals,
             "settled": self.settled,
             "sights": self.sights,
@@ -60,6 +60,10 @@ class Local:
             "commands": commanded.commands,
             **more,
         }
+
+    def add(self, more: Mapping[str, Callable[[dict[str, Any]], Awaitable[Any]]]) -> None:
+        """Answers these questions too."""
+        self.questions.update(more)
 
     def _open(self) -> dict[int, ShardProcessor]:
         return self._parts.engine.shards.open_ones()

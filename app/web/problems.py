@@ -6,7 +6,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Unavailable
-from app.campaign_shapes import RefusedAction, RefusedFile, RefusedUpload
+from app.campaign_shapes import RefusedAction, RefusedChange, RefusedFile, RefusedUpload
 from app.web.wire import dumps
 from config.documents.base import DocumentError, Problem
 from connectors.stores.base import StoreUnavailable
@@ -101,6 +101,9 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
     if isinstance(error, RefusedUpload):
         errors = [mistake.as_json() for mistake in error.mistakes]
         return ProblemError(422, "refused-upload", _sentence(error), errors)
+    if isinstance(error, RefusedChange):
+        errors = [mistake.as_json() for mistake in error.mistakes]
+        return ProblemError(422, "bad-body", _sentence(error), errors)
     if isinstance(error, RefusedFile):
         return ProblemError(415, "refused-file", _sentence(error), [{"path": "file"}])
     if isinstance(error, RefusedAction):

@@ -7,6 +7,8 @@ from typing import Any
 
 from config.documents.aggregator import load_aggregator
 from config.documents.base import MISSING, Document, DocumentError, Problem, nearest
+from config.documents.contact_policy import load_contact_policy
+from config.documents.flow import load_flow
 from config.documents.sink import load_sink
 
 Loader = Callable[[Mapping[str, Any]], Document]
@@ -14,6 +16,8 @@ Loader = Callable[[Mapping[str, Any]], Document]
 # kind -> what reads and validates a document of it
 KINDS: dict[str, Loader] = {
     "aggregator": load_aggregator,
+    "contact_policy": load_contact_policy,
+    "flow": load_flow,
     "sink": load_sink,
 }
 

@@ -26,6 +26,8 @@ from domain.campaigns.why import why_json
 from domain.campaigns.work import Invariant, Work, read
 from domain.errors import Reject
 
+EventRefused = Reject
+
 # job kind -> its page; the kinds of commands have theirs in `commands.PAGES`
 _PAGES = {
     "create": creation.page,
@@ -89,6 +91,7 @@ def dispatch(book: Book, flow: str, now_ms: int, flows: Flows, limit: int = 1000
 
 
 __all__ = [
+    "EventRefused",
     "Invariant",
     "apply",
     "campaign_json",

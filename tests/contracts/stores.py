@@ -1,6 +1,7 @@
 """Both twins of each store for one suite: how to open them, and what is put in."""
 
 import asyncio
+import itertools
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiomysql
+import pytest
 
 from connectors.stores.base import Documents, Negatives, Page, Write
 from connectors.stores.opening import open_documents, open_negatives
@@ -38,6 +40,14 @@ class DocumentStore:
                 await store.close()
 
         return asyncio.run(told())
+
+
+def document_store(wanted: pytest.FixtureRequest, folder: Path) -> DocumentStore:
+    """An empty one: `sqlite`, or on the server that the fixture of that name gives."""
+    if wanted.param == "sqlite":
+        return DocumentStore("", folder)
+    base, _, _ = wanted.getfixturevalue(wanted.param).rpartition("/")
+    return DocumentStore(f"{base}/t_{uuid.uuid4().hex[:12]}", folder)
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,18 @@ def upload(request_id: str, upload_id: str, version: int = 1, **changes: Any) ->
         "rows": 3,
     } | changes
     return Write("negative_uploads", f"{request_id}/{upload_id}", version, value)
+
+
+def many(r: str) -> list[dict[str, Any]]:
+    """FDDs of two days, with slots and without, in a mixture of states."""
+    slots = ["10:00-12:00", "16:00-18:00", None]
+    states = ["CREATED", "QUEUED", "COMPLETED", "FAILED"]
+    found = []
+    for day, slot, record in itertools.product(["2025-11-03", "2025-11-04"], slots, range(1, 13)):
+        state = states[record % 4]
+        reason = None if state != "FAILED" else ["BUSY", "OUT_OF_SLOT"][record // 4 % 2]
+        found.append(fdd(r, record, date=day, slot=slot, state=state, reason=reason))
+    return found
 
 
 async def all_pages(look: Callable[[str | None], Awaitable[Page]]) -> list[Value]:

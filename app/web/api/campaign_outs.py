@@ -108,7 +108,7 @@ class CampaignsOut(msgspec.Struct):
 class AttemptOut(msgspec.Struct):
     """An execution of an FDD."""
 
-    execution_id: str
+    execution_id: str | None
     attempt: int
     started_at: str | None
     finished_at: str | None
@@ -123,7 +123,7 @@ class FddOut(msgspec.Struct):
     id: str
     request_id: str
     record_no: int
-    number: str
+    number: str | None
     date: str
     slot: str | None
     slot_start: str | None

@@ -1,0 +1,54 @@
+"""Flows and contact policies in force, of the documents that this worker knows."""
+
+import json
+
+from config.documents.registry import load_document
+from domain.campaigns.document import ContactPolicy, Flow
+from tables.documents import Documents
+
+
+class FlowsInForce:
+    """`Flows` of the rules. Each version is read once."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._read: dict[tuple[str, str], tuple[int, Flow | ContactPolicy]] = {}
+        self._posted = (-1, False)
+        self._policies: tuple[int, tuple[ContactPolicy, ...]] = (-1, ())
+
+    def __call__(self, name: str) -> Flow | None:
+        """The flow of that name, the newest; None when it was removed or never was."""
+        found = self._load("flow", name)
+        return found if isinstance(found, Flow) else None
+
+    def policies(self) -> tuple[ContactPolicy, ...]:
+        """Every contact policy, by name."""
+        revision = self._documents.revision
+        if self._policies[0] != revision:
+            names = sorted(
+                name for kind, name in self._documents.history if kind == "contact_policy"
+            )
+            found = [self._load("contact_policy", name) for name in names]
+            self._policies = (revision, tuple(p for p in found if isinstance(p, ContactPolicy)))
+        return self._policies[1]
+
+    def posted(self) -> bool:
+        """Whether the orders of any flow are posted to an endpoint."""
+        revision = self._documents.revision
+        if self._posted[0] != revision:
+            names = [name for kind, name in self._documents.history if kind == "flow"]
+            flows = [self(name) for name in names]
+            self._posted = (revision, any(f is not None and f.executor == "http" for f in flows))
+        return self._posted[1]
+
+    def _load(self, kind: str, name: str) -> Flow | ContactPolicy | None:
+        version = self._documents.latest(kind, name)
+        if version is None or version.document is None:
+            return None
+        known = self._read.get((kind, name))
+        if known is None or known[0] != version.version:
+            loaded = load_document(json.loads(version.document))
+            if not isinstance(loaded, Flow | ContactPolicy):
+                return None
+            known = self._read[kind, name] = (version.version, loaded)
+        return known[1]

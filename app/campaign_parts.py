@@ -1,0 +1,117 @@
+"""The campaigns of a worker put together: ledgers, rules, stores, executors."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.campaign_flows import FlowsInForce
+from agents.campaign_stores import CampaignStores
+from agents.campaigns import Campaigns
+from agents.execute import ORDERS, Executing
+from agents.flow_shard import FlowShard
+from agents.post_orders import PostOrders
+from config.clock import Clock, system_ms
+from config.names import Names
+from config.settings import Settings
+from connectors.executors.http import HttpExecutor
+from connectors.outbound import Outbound
+from connectors.stores.opening import open_documents, open_negatives
+from connectors.streams.base import Log
+from domain.campaigns import machine
+from domain.campaigns.document import Flows
+from tables.changelog import Changelog
+from tables.documents import Documents
+from tables.ledger import Ledger
+from tables.ledger_book import Output
+from tables.store import RocksStore
+
+logger = logging.getLogger(__name__)
+ROLES = ("campaigns", "execute", "retrigger")
+
+
+@dataclass(frozen=True)
+class CampaignMeans:
+    """What they need. `send` appends to public topics; `worker` is the owner's id."""
+
+    settings: Settings
+    names: Names
+    clock: Clock
+    log: Log
+    documents: Documents
+    outbound: Outbound
+    worker: str
+    send: Callable[[list[Output]], Awaitable[None]]
+    on_step: Callable[[int], None]
+
+
+class CampaignParts:
+    """See the module. Made before the worker joins its group; opens nothing of a server."""
+
+    def __init__(self, means: CampaignMeans) -> None:
+        self._means = means
+        self.flows = FlowsInForce(means.documents)
+        settings = means.settings
+        self.stores = CampaignStores(
+            open_documents(settings.documents, settings.data_dir),
+            open_negatives(settings.negatives, settings.data_dir),
+        )
+        self.work: Campaigns[Flows] = Campaigns(
+            log=means.log,
+            names=means.names,
+            clock=means.clock,
+            group=means.names.group,
+            open_shard=self._open,
+            send=means.send,
+        )
+        self.orders = PostOrders(HttpExecutor(means.outbound), self.flows, means.clock, means.send)
+        self._rules = Executing(machine)
+
+    def wanted(self, roles: Sequence[str]) -> set[str]:
+        """The physical topics that these roles consume."""
+        found = Campaigns.topics(roles, self._means.names)
+        if "execute" in roles and self.flows.posted():
+            found.add(self._means.names.topic(ORDERS))
+        return found
+
+    async def _open(self, number: int) -> FlowShard[Flows]:
+        means = self._means
+        settings = means.settings
+        path = settings.data_dir / "tables" / settings.app_id / f"campaigns-{number}"
+        store = RocksStore(path, settings.state_memory_bytes, durable=False)
+        if store.moved_aside is not None:
+            logger.warning(
+                "campaigns of shard %d were damaged: moved to %s, rebuilding",
+                number, store.moved_aside,
+            )  # fmt: skip
+        changelog = Changelog(means.log, means.names.changelog("campaigns"), number, means.worker)
+        ledger = Ledger(
+            number, store, changelog, means.send, self.stores.deliver, on_step=means.on_step,
+            # a broker keeps tombstones by its own time, also under a trial clock
+            now_ms=system_ms if settings.brokers else means.clock.now_ms,
+        )  # fmt: skip
+        try:
+            await ledger.open()
+        except BaseException:
+            ledger.close()
+            raise
+        return FlowShard(ledger, self._rules, self.flows, means.clock.now_ms)
+
+    async def take(
+        self, topic: str, partition: int, items: list[Any], still: Callable[[], bool]
+    ) -> bool:
+        """One batch; whether it was of a topic of theirs."""
+        names = self._means.names
+        if topic == names.topic(ORDERS):
+            await self.orders.take(items)
+        elif topic in Campaigns.topics(ROLES, names):
+            await self.work.take(topic, partition, items, still)
+        else:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Closes everything."""
+        await self.work.stop()
+        await self.orders.close()
+        await self.stores.close()

@@ -1,0 +1,102 @@
+"""A worker's facade with campaigns: the rules on books in memory, fed from the log as a shard is.
+
+What a book sends and stores is delivered at once. The clock is the house's; `due` moves it.
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agents.campaign_route import route
+from app.facade.campaigns.parts import CampaignParts, OpenShard
+from app.facade.facade import Facade
+from connectors.stores.base import Documents, Write
+from connectors.stores.sqlite_documents import SqliteDocuments
+from connectors.stores.sqlite_negatives import SqliteNegatives
+from domain.campaigns import machine
+from domain.campaigns.book import MemoryBook
+from domain.campaigns.document import FlowsOf
+from domain.errors import Reject
+from tests.agents.uploads.kit import FLOW, NOW_MS
+from tests.app.facade.house import Clock, House, Living
+
+EVENTS = "campaign-events"
+
+
+class Calling:
+    """What outlives a worker: the log, the books, the stores."""
+
+    def __init__(self, folder: Path, shards: int = 2) -> None:
+        self.house = House(folder, partitions=shards, clock=Clock(NOW_MS))
+        self.house.log.counts |= {EVENTS: shards}
+        self.flows = FlowsOf(FLOW)
+        self.books = {number: MemoryBook() for number in range(shards)}
+        self.refused: list[Reject] = []
+        self.documents: Documents = SqliteDocuments(folder / "documents.sqlite")
+        self.negatives = SqliteNegatives(folder / "negatives.sqlite")
+        self._read: dict[int, int] = {}
+        self.sequence = 0
+
+    @asynccontextmanager
+    async def open(self, worker: str = "w-1") -> AsyncIterator[Facade]:
+        """A worker of that name, at work until the end of the block."""
+        living = Living(self.house, worker)
+        parts = CampaignParts(
+            len(self.books), self._open, self.flows, self.documents, self.negatives
+        )
+        living.parts = dataclasses.replace(living.parts, campaigns=parts)
+        living.facade = Facade(living.parts, living._crash, "")
+        await living.start()
+        work = asyncio.create_task(self._forever())
+        try:
+            yield living.facade
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            await living.stop()
+
+    def _open(self) -> dict[int, OpenShard]:
+        return {n: OpenShard(1, self.sequence, book) for n, book in self.books.items()}
+
+    async def _forever(self) -> None:
+        while True:
+            await self.work()
+            await asyncio.sleep(0.005)
+
+    async def work(self) -> None:
+        """Applies what came, then what is due."""
+        now_ms = self.house.clock.now_ms()
+        for partition in range(len(self.books)):
+            rows = self.house.log.rows.get((EVENTS, partition), [])
+            at = self._read.get(partition, 0)
+            sent = route(EVENTS, partition, rows[at:], len(self.books), now_ms)
+            assert not sent.letters
+            for number, entries in [*sent.entries.items(), *sent.retriggers.items()]:
+                for entry in entries:
+                    try:
+                        event = msgspec.json.decode(entry.body)
+                        machine.apply(self.books[number], event, now_ms, self.flows)
+                    except Reject as error:
+                        self.refused.append(error)
+            self._read[partition] = len(rows)
+        for book in self.books.values():
+            while (due_ms := book.due_ms()) is not None and due_ms <= now_ms:
+                found = book.next_due()
+                assert found is not None
+                machine.due(book, found[1], max(now_ms, found[0]), self.flows)
+        await self._deliver()
+
+    async def _deliver(self) -> None:
+        self.sequence += 1
+        for book in self.books.values():
+            stored, book.stored = book.stored, {}
+            for what, values in stored.items():
+                store: Any = self.documents if what in ("fdds", "campaigns") else self.negatives
+                await store.write(
+                    [Write(what, one, self.sequence, v) for one, v in values.items()]  # type: ignore[arg-type] # of the four
+                )
