@@ -92,6 +92,12 @@ def told(deed: Deed, found: Commanded) -> Mapping[str, Any]:
         return {**base, "text": text, "look": "good", "more": more}
     if not deed.will:
         return {**base, "text": f"{deed.did}.", "look": "good"}
-    by = campaign_words.made(result.get("by") or {})
+    by = several(result)
     text = f"{words.some(result.get('touched', 0), 'FDD')} {deed.did}."
     return {**base, "text": text, "look": "good", "more": f"Of those, {by}." if by else ""}
+
+
+def several(result: Mapping[str, Any] | None) -> str:
+    """What those touched are or were, where they are not all the same; "" else."""
+    by = {name: n for name, n in ((result or {}).get("by") or {}).items() if n}
+    return campaign_words.made(by) if len(by) > 1 else ""

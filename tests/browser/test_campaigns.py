@@ -183,6 +183,20 @@ def test_actions_stay_within_reach_of_a_thumb(consoles: Consoles, open_page: Ope
     assert 0 < box["y"] < 740
 
 
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_tables_stay_within_their_columns(consoles: Consoles, open_page: Open, width: int) -> None:
+    page = open_page("about:blank", width)
+    one, fdd = ONE, f"/fdds/{made.fdd_id(0, 2)}"
+    for path in ("/campaigns", one, f"{one}/fdds", f"{one}/rejections", "/campaigns/upload", fdd):
+        page.goto(consoles("big").url + path)
+        beyond = page.evaluate(
+            "[...document.querySelectorAll('main table')].filter(t =>"
+            " t.getBoundingClientRect().right > t.parentElement.getBoundingClientRect().right + 24)"
+            ".length"
+        )
+        assert beyond == 0, path
+
+
 def test_slots_are_in_the_flows_zone_and_other_times_in_the_viewers(
     consoles: Consoles, open_page: Open
 ) -> None:

@@ -20,7 +20,7 @@ from app.campaign_shapes import (
 )
 from app.shapes import Change
 from app.web import campaign_words
-from app.web.campaign_deeds import DEEDS, told
+from app.web.campaign_deeds import DEEDS, several, told
 from app.web.context import BACKEND
 from app.web.pages.campaign_links import campaign_link, campaign_of, day_of, known, zone_of
 from app.web.pages.shell import Context, Page, render, see_other
@@ -93,7 +93,7 @@ async def common(request: web.Request, found: Mapping[str, Any], name: str) -> C
         "refused": None,
         "open_ms": None,
         "problems": (),
-        "made": campaign_words.made,
+        "several": several,
     }
 
 
