@@ -45,7 +45,7 @@ class CampaignMeans:
     on_step: Callable[[int], None]
 
 
-class CampaignParts:
+class Sources:
     """See the module. Made before the worker joins its group; opens nothing of a server."""
 
     def __init__(self, means: CampaignMeans) -> None:

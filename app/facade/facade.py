@@ -62,8 +62,8 @@ class Facade(CampaignsArea):
         self._peers = Peers(parts.members, self.local.questions, secret)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
-        if parts.campaigns is not None:
-            self._inside = Inside(parts, parts.campaigns, self._appends, self._peers, crash)
+        if parts.sources is not None:
+            self._inside = Inside(parts, parts.sources, self._appends, self._peers, crash)
             self.local.add(self._inside.questions)
         self._letters = Letters(parts)
         self._replays = Replays(parts, self._letters, self._appends)

@@ -23,7 +23,7 @@ Books = Callable[[], Mapping[int, OpenShard]]
 
 
 @dataclass(frozen=True)
-class CampaignParts:
+class Sources:
     """`shards` in all; `flows` in force, as the rules see them."""
 
     shards: int
