@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from agents.engine import Engine
 from agents.sinks.lanes import SinkLanes
+from app.campaign_parts import CampaignParts
 from app.cluster.members import Members
 from config.clock import Clock
 from config.names import Names
@@ -29,6 +30,7 @@ class Parts:
     sinks: SinkLanes
     members: Members
     catch_up: Callable[[], Awaitable[bool]]
+    campaigns: CampaignParts | None = None
     names: Names = field(init=False)
     topics: Topics = field(init=False)
 
