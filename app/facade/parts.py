@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from agents.engine import Engine
 from agents.sinks.lanes import SinkLanes
+from app.campaign_parts import CampaignParts
 from app.cluster.members import Members
 from app.facade.campaigns.sources import Sources
 from config.clock import Clock
@@ -18,8 +19,8 @@ from tables.documents import Documents
 
 @dataclass(frozen=True)
 class Parts:
-    """The worker's parts. `worker` is its id; `catch_up` reads the documents to their newest. No
-    `sources` where nothing is known of campaigns."""
+    """The worker's parts. `worker` is its id; `catch_up` reads the documents to their newest. `sources` of what is
+    asked about campaigns: those of `campaigns` when they are left out."""
 
     worker: str
     roles: tuple[str, ...]
@@ -31,6 +32,7 @@ class Parts:
     sinks: SinkLanes
     members: Members
     catch_up: Callable[[], Awaitable[bool]]
+    campaigns: CampaignParts | None = None
     sources: Sources | None = None
     names: Names = field(init=False)
     topics: Topics = field(init=False)

@@ -48,13 +48,13 @@ class Asking:
 
     async def with_sequence(self, ask: str, flow: str, /, **asked: Any) -> tuple[Any, int]:
         """The same, with the number of the commit that it is of."""
-        number = partition_for(flow.encode(), self._parts.shards)
+        number = partition_for(flow.encode(), self._parts.shards())
         told = await self._ask({number}, {**asked, "ask": ask, "shard": number})
         return told[number]["told"], told[number]["sequence"]
 
     async def all(self, ask: str, **asked: Any) -> dict[int, Any]:
         """What every shard tells."""
-        numbers = set(range(self._parts.shards))
+        numbers = set(range(self._parts.shards()))
         told = await self._ask(numbers, {**asked, "ask": ask, "shard": None})
         return {number: one["told"] for number, one in told.items()}
 
