@@ -19,8 +19,10 @@ from tables.documents import Documents
 
 @dataclass(frozen=True)
 class Parts:
-    """The worker's parts. `worker` is its id; `catch_up` reads the documents to their newest. `sources` of what is
-    asked about campaigns: those of `campaigns` when they are left out."""
+    """The worker's parts. `worker` is its id; `catch_up` reads the documents to their newest.
+
+    `sources` are those of what is told of campaigns: `campaigns` itself when they are left out.
+    """
 
     worker: str
     roles: tuple[str, ...]

@@ -5,7 +5,7 @@ known and nothing of a list that can't be read is taken; then it goes to the sha
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from agents.uploads.folder import Spool
@@ -149,7 +149,7 @@ def texts_of(spool: Spool) -> Iterator[str]:
             yield row.cells[place] if row.fault is None else ""
 
 
-def summed(results: list[Mapping[str, Any]]) -> dict[str, Any]:
+def summed(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The figures of a list's parts together."""
     whole = {name: results[-1][name] for name in SHOWN if name in results[-1]}
     for name in COUNTS:

@@ -47,7 +47,7 @@ class Calling:
     async def open(self, worker: str = "w-1") -> AsyncIterator[Facade]:
         """A worker of that name, at work until the end of the block."""
         living = Living(self.house, worker)
-        parts = Sources(len(self.books), self._open, self.flows, self.documents, self.negatives)
+        parts = Sources(self._count, self._open, self.flows, self.documents, self.negatives)
         living.parts = dataclasses.replace(living.parts, sources=parts)
         living.facade = Facade(living.parts, living._crash, "")
         await living.start()
@@ -58,6 +58,9 @@ class Calling:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
             await living.stop()
+
+    def _count(self) -> int:
+        return len(self.books)
 
     def _open(self) -> dict[int, OpenShard]:
         return {n: OpenShard(1, self.sequence, book) for n, book in self.books.items()}

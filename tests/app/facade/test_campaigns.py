@@ -23,7 +23,6 @@ from app.shapes import Change
 from connectors.stores.base import Write
 from tests.agents.uploads.kit import DESCRIPTION, body, number, table
 from tests.app.facade.calling import Calling
-from tests.waiting import auntil
 
 ME = Change("ada", "a test")
 HOUR_MS = 3_600_000
@@ -49,8 +48,16 @@ async def upload(facade: Facade, content: bytes, change: Change = ME, **descript
         shown = await facade.campaign(done.request_id, None)
         return shown is not None and not shown["flags"]["processing"]
 
-    await auntil(processed)
+    await seen(processed)
     return done.request_id
+
+
+async def seen(look: Callable[[], Awaitable[bool]]) -> None:
+    """Returns when it is so."""
+    found = False
+    while not found:
+        found = await look()
+        await asyncio.sleep(0)
 
 
 def numbers(*texts: str, header: str = "number") -> Numbers:
@@ -114,7 +121,7 @@ def test_fdds_are_listed_found_and_explained(tmp_path: Path) -> None:
             page = await facade.campaign_fdds(request_id, where, 100, None)
             return page is not None and len(page.items) == 9
 
-        await auntil(all_there)
+        await seen(all_there)
         page = await facade.campaign_fdds(request_id, {"number": "98 0000 0003"}, 100, None)
         assert page is not None
         (one,) = page.items
@@ -325,7 +332,7 @@ def test_reports_and_leftovers_add_up(tmp_path: Path) -> None:
             shown = await facade.campaign(request_id, None)
             return shown is not None and shown["counts"]["pending"] == 0
 
-        await auntil(over)
+        await seen(over)
         await calling.work()
         rows = await report(facade, "eod", "2025-11-03")
         counts = {(row["outcome"], row["reason"]): row["count"] for row in rows}
