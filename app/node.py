@@ -14,7 +14,7 @@ from app import listening
 from app.cluster.beat import Beat, State
 from app.cluster.members import Alone, Following
 from app.cluster.peers import route
-from app.facade.campaign_shards import waits
+from app.facade.campaign_figures import waits
 from app.facade.facade import Facade
 from app.facade.parts import Parts
 from app.testing import kill_switch
