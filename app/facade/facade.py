@@ -10,7 +10,7 @@ from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
 from app.facade.backups import Backups
-from app.facade.campaign_shards import CampaignShards
+from app.facade.campaign_figures import CampaignFigures
 from app.facade.campaigns.area import CampaignsArea, Inside
 from app.facade.campaigns.sources import sources_of
 from app.facade.commands import Commands
@@ -60,9 +60,8 @@ class Facade(CampaignsArea):
         self._crash = crash
         self._sampler = Sampler(parts, crash)
         self._sinks = Sinks(parts)
-        self._campaign_shards = CampaignShards(parts)
-        questions = {**self._sinks.questions, **self._campaign_shards.questions}
-        self.local = Local(parts, Figures(parts, self._sampler).tell, questions)
+        self._campaign_figures = CampaignFigures(parts)
+        self.local = Local(parts, Figures(parts, self._sampler).tell, self._sinks.questions)
         self._peers = Peers(parts.members, self.local.questions, secret)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
@@ -179,7 +178,7 @@ class Facade(CampaignsArea):
         return [*live, *(beat.shown(ago_s, gone=True) for beat, ago_s in members.gone())]
 
     async def metrics(self) -> Sequence[shapes.Sample]:
-        return [*await self._metrics.samples(), *self._campaign_shards.samples()]
+        return [*await self._metrics.samples(), *self._campaign_figures.samples()]
 
     # Documents
 
