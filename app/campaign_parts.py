@@ -23,7 +23,7 @@ from domain.campaigns.document import Flows
 from tables.changelog import Changelog
 from tables.documents import Documents
 from tables.ledger import Ledger
-from tables.ledger_book import Output
+from tables.ledger_book import LedgerBook, Output
 from tables.store import RocksStore
 
 logger = logging.getLogger(__name__)
@@ -66,6 +66,18 @@ class CampaignParts:
         )
         self.orders = PostOrders(HttpExecutor(means.outbound), self.flows, means.clock, means.send)
         self._rules = Executing(machine)
+
+    def books(self) -> dict[int, tuple[int, int, LedgerBook]]:
+        """By number of the shards that are open here: the epoch of its claim, the sequence of its
+        last commit, and what is committed, to be read before anything is awaited."""
+        return {
+            number: (
+                shard.ledger.changelog.epoch,
+                shard.ledger.marker.sequence,
+                shard.ledger.view(),
+            )
+            for number, shard in self.work.shards.open_ones().items()
+        }
 
     def wanted(self, roles: Sequence[str]) -> set[str]:
         """The physical topics that these roles consume."""

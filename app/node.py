@@ -14,6 +14,7 @@ from app import listening
 from app.cluster.beat import Beat, State
 from app.cluster.members import Alone, Following
 from app.cluster.peers import route
+from app.facade.campaign_figures import waits
 from app.facade.facade import Facade
 from app.facade.parts import Parts
 from app.testing import kill_switch
@@ -151,6 +152,7 @@ class Node:
             sinks=worker.sinks,
             members=self._members,
             catch_up=worker.catch_up,
+            campaigns=worker.campaigns,
         )
         self._facade = Facade(parts, self._crash, settings.cluster_secret)
         await self._members.start()
@@ -171,6 +173,8 @@ class Node:
         worker = self._worker
         owned = worker.engine.shards.owned
         opening = sorted(set(owned) - set(worker.engine.shards.opened))
+        flows = worker.campaigns.work.shards
+        opening_campaigns = sorted(set(flows.owned) - set(flows.opened))
         state: State = "ready"
         detail = ""
         if not worker.assigned:
@@ -178,6 +182,11 @@ class Node:
         elif opening:
             which = ", ".join(map(str, opening))
             state, detail = "recovering", f"State is being recovered: partition {which}."
+        elif opening_campaigns:
+            which = ", ".join(map(str, opening_campaigns))
+            state, detail = "recovering", f"Campaigns are being recovered: partition {which}."
+        else:
+            detail = " ".join(waits(worker.campaigns))
         return Beat(
             worker.id,
             self.url,

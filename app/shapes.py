@@ -25,7 +25,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Readiness:
-    """`reasons` are sentences for people, empty when `ready`."""
+    """`reasons` are sentences for people: why it isn't `ready`, or what waits although it is."""
 
     ready: bool
     reasons: Sequence[str] = ()

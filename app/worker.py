@@ -184,7 +184,7 @@ class Worker:
                 self.id,
                 self.engine.send,
                 self._on_step,
-            )  # fmt: skip
+            )
         )
 
     def _make_shard(self, number: int, folds: Folds) -> Shard:

@@ -64,7 +64,8 @@ def looked_through(spool: Spool, head: Head, description: Description, flow: Flo
     try:
         progress.begin()
         taker = Rows(description, flow, head.columns)
-        records, rejections = 0, []
+        records = 0
+        rejections: list[RejectedRow] = []
         with spool.open() as file:
             content = unpacked(file)
             content.seek(head.rows_at)

@@ -66,7 +66,10 @@ class Progress:
         found = self._connection.execute(
             "SELECT at, row, chunks, accepted, rejected, duplicates, ended FROM progress"
         ).fetchone()
-        return Reached(rows_at) if found is None else Reached(*found[:6], bool(found[6]))
+        if found is None:
+            return Reached(rows_at)
+        at, row, chunks, accepted, rejected, duplicates, ended = found
+        return Reached(at, row, chunks, accepted, rejected, duplicates, bool(ended))
 
     def begin(self) -> None:
         """From here on `see` and `reject` write, until `commit` or `rollback`."""

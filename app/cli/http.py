@@ -5,7 +5,7 @@ does not answer becomes `ServerUnreachable`, with what to do.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -153,7 +153,7 @@ class Client:
         path: str,
         *,
         query: Mapping[str, object] | None = None,
-        body: bytes | None = None,
+        body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         retry_for_s: float = 0.0,
@@ -162,7 +162,8 @@ class Client:
         """Sends the request and returns the answer; raises Refused and ServerUnreachable.
 
         With `retry_for_s`, a server that is busy or gone is asked again for that long; one that
-        nobody has started only with `wait_for_server`. That and a kept-alive connection gone
+        nobody has started only with `wait_for_server`. A body in pieces says its Content-Length and
+        can be iterated again. That and a kept-alive connection gone
         stale may send the request twice, so changes need an Idempotency-Key.
         """
         target = self._base + path + (f"?{urlencode(query, doseq=True)}" if query else "")
@@ -199,7 +200,7 @@ class Client:
         self,
         method: str,
         target: str,
-        body: bytes | None,
+        body: bytes | Iterable[bytes] | None,
         headers: dict[str, str],
         timeout_s: float | None,
     ) -> Response:
@@ -220,7 +221,7 @@ class Client:
         self,
         method: str,
         target: str,
-        body: bytes | None,
+        body: bytes | Iterable[bytes] | None,
         headers: dict[str, str],
         timeout_s: float,
     ) -> tuple[int, Mapping[str, str], bytes]:

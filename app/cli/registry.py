@@ -21,6 +21,8 @@ MODULES: dict[str, str] = {
     "dead-letters": "app.cli.dead_letters",
     "erase": "app.cli.erase",
     "totals": "app.cli.totals",
+    "campaigns": "app.cli.campaigns",
+    "fdds": "app.cli.fdds",
     "doctor": "app.cli.doctor",
     "topics": "app.cli.topics",
     "state": "app.cli.state",

@@ -10,7 +10,9 @@ from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.facade.appends import Appends
 from app.facade.backups import Backups
+from app.facade.campaign_figures import CampaignFigures
 from app.facade.campaigns.area import CampaignsArea, Inside
+from app.facade.campaigns.sources import sources_of
 from app.facade.commands import Commands
 from app.facade.completeness import Completeness
 from app.facade.days import Days
@@ -58,12 +60,18 @@ class Facade(CampaignsArea):
         self._crash = crash
         self._sampler = Sampler(parts, crash)
         self._sinks = Sinks(parts)
+        self._campaign_figures = CampaignFigures(parts)
         self.local = Local(parts, Figures(parts, self._sampler).tell, self._sinks.questions)
         self._peers = Peers(parts.members, self.local.questions, secret)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
-        if parts.campaigns is not None:
-            self._inside = Inside(parts, parts.campaigns, self._appends, self._peers, crash)
+        sources = parts.sources
+        if sources is None and parts.campaigns is not None:
+            sources = sources_of(
+                parts.campaigns, lambda: parts.engine.topics[parts.names.campaigns_in]
+            )
+        if sources is not None:
+            self._inside = Inside(parts, sources, self._appends, self._peers, crash)
             self.local.add(self._inside.questions)
         self._letters = Letters(parts)
         self._replays = Replays(parts, self._letters, self._appends)
@@ -170,7 +178,7 @@ class Facade(CampaignsArea):
         return [*live, *(beat.shown(ago_s, gone=True) for beat, ago_s in members.gone())]
 
     async def metrics(self) -> Sequence[shapes.Sample]:
-        return await self._metrics.samples()
+        return [*await self._metrics.samples(), *self._campaign_figures.samples()]
 
     # Documents
 

@@ -13,4 +13,7 @@ def readiness(own: Beat, stream_silent_s: float) -> Readiness:
         reasons.append(own.detail or f"The worker is {own.state}.")
     if stream_silent_s > SILENT_S:
         reasons.append(f"The stream has not answered for {stream_silent_s:.0f} s.")
-    return Readiness(not reasons, reasons)
+    ready = not reasons
+    if ready and own.detail:
+        reasons.append(own.detail)
+    return Readiness(ready, reasons)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from agents.engine import Engine
 from agents.sinks.lanes import SinkLanes
+from app.campaign_parts import CampaignParts
 from app.cluster.members import Members
-from app.facade.campaigns.parts import CampaignParts
+from app.facade.campaigns.sources import Sources
 from config.clock import Clock
 from config.names import Names
 from config.settings import Settings
@@ -18,8 +19,10 @@ from tables.documents import Documents
 
 @dataclass(frozen=True)
 class Parts:
-    """The worker's parts. `worker` is its id; `catch_up` reads the documents to their newest. No
-    `campaigns` where nothing of them is to be had."""
+    """The worker's parts. `worker` is its id; `catch_up` reads the documents to their newest.
+
+    `sources` are those of what is told of campaigns: `campaigns` itself when they are left out.
+    """
 
     worker: str
     roles: tuple[str, ...]
@@ -32,6 +35,7 @@ class Parts:
     members: Members
     catch_up: Callable[[], Awaitable[bool]]
     campaigns: CampaignParts | None = None
+    sources: Sources | None = None
     names: Names = field(init=False)
     topics: Topics = field(init=False)
 

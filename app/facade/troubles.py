@@ -56,6 +56,7 @@ class Troubles:
             *self._lag(seen),
             *self._letters(seen),
             *self._sinks(seen),
+            *self._held(seen),
             *self._machine(seen),
             *await self._topics_made(),
             *self._clock(),
@@ -112,6 +113,19 @@ class Troubles:
                         "Its sessions and figures are not shown here; it goes on working.",
                         "See that workers can reach each other's web port, and have the same "
                         "SLUICE_CLUSTER_SECRET.",
+                    ),
+                )
+
+    def _held(self, seen: Seen) -> Iterator[About]:
+        for beat in self._parts.members.live():
+            if beat.state == "ready" and beat.detail:
+                yield (
+                    beat.id,
+                    Trouble(
+                        "store-away",
+                        f"Worker {beat.id} waits for a store",
+                        beat.detail,
+                        "Bring the store back, or look at SLUICE_DOCUMENTS and SLUICE_NEGATIVES.",
                     ),
                 )
 

@@ -57,6 +57,21 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "What was in force stays in force.",
         "Correct the document where the detail says, and apply it again.",
     ),
+    "unknown_request": Explanation(
+        "Unknown request",
+        "An event about a campaign that no upload has made.",
+        "Correct the request_id, and send the event again.",
+    ),
+    "unknown_execution": Explanation(
+        "Unknown execution",
+        "A result of an execution that was never ordered.",
+        "Correct the executor: it gets its execution_id with the order.",
+    ),
+    "bad_event": Explanation(
+        "Event without what it needs",
+        "An event about campaigns lacks something, or has it in another shape.",
+        "Correct what sent it where the detail says, and send it again.",
+    ),
 }
 
 

@@ -36,6 +36,13 @@ MetricName = Literal[
     "sluice_recovery_records_left",
     "sluice_state_bytes",
     "sluice_state_memory_bytes",
+    "sluice_campaign_records_total",
+    "sluice_campaign_timers_total",
+    "sluice_campaign_commits_total",
+    "sluice_campaign_late_seconds",
+    "sluice_campaign_held_seconds",
+    "sluice_campaign_state_bytes",
+    "sluice_campaign_orders_posted_total",
     "sluice_sink_records_total",
     "sluice_sink_waiting_records",
     "sluice_sink_failing",
@@ -120,6 +127,29 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     "sluice_state_bytes": Metric("gauge", "bytes", "state on disk", ("shard",)),
     "sluice_state_memory_bytes": Metric(
         "gauge", "bytes", "memory that holds state: write buffers, caches, indexes", ("shard",)
+    ),
+    "sluice_campaign_records_total": Metric(
+        "counter", "records", "records about campaigns that were applied", ("shard",)
+    ),
+    "sluice_campaign_timers_total": Metric(
+        "counter", "", "timers and pages of jobs that were worked on", ("shard",)
+    ),
+    "sluice_campaign_commits_total": Metric("counter", "", "commits of campaign state", ("shard",)),
+    "sluice_campaign_late_seconds": Metric(
+        "gauge",
+        "seconds",
+        "age of the oldest timer; above 1 for long: a worker is behind",
+        ("shard",),
+    ),
+    "sluice_campaign_held_seconds": Metric(
+        "gauge",
+        "seconds",
+        "how long a shard has waited for a store; look at MongoDB and MySQL",
+        ("shard",),
+    ),
+    "sluice_campaign_state_bytes": Metric("gauge", "bytes", "campaign state on disk", ("shard",)),
+    "sluice_campaign_orders_posted_total": Metric(
+        "counter", "", "orders and cancels that endpoints of flows took or refused"
     ),
     "sluice_sink_records_total": Metric(
         "counter",

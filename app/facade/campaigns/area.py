@@ -22,10 +22,10 @@ from app.facade.campaigns.commands import Commands
 from app.facade.campaigns.erasures import Erasures
 from app.facade.campaigns.leftovers import Leftovers
 from app.facade.campaigns.numbers import NumberLists
-from app.facade.campaigns.parts import CampaignParts
 from app.facade.campaigns.reads import Reads
 from app.facade.campaigns.recount import Recount
 from app.facade.campaigns.reports import Reports
+from app.facade.campaigns.sources import Sources
 from app.facade.campaigns.uploads import UploadsArea
 from app.facade.parts import Parts
 from app.shapes import Change, Page
@@ -37,7 +37,7 @@ class Inside:
     def __init__(
         self,
         parts: Parts,
-        campaigns: CampaignParts,
+        campaigns: Sources,
         appends: Appends,
         peers: Peers,
         crash: Callable[[BaseException], None],

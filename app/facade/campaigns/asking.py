@@ -7,19 +7,19 @@ from typing import Any
 from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.facade.campaigns.answers import ASKS
-from app.facade.campaigns.parts import CampaignParts
+from app.facade.campaigns.sources import Sources
 from app.facade.owners import LOOK_S, MOVING_S, owned
 from connectors.streams.murmur2 import partition_for
 from domain.campaigns.keys import flow_of_request
 from domain.clock import Clock
 
-QUESTION = "campaigns"
+QUESTION = "campaign_answers"
 
 
 class Asking:
     """Asks and answers."""
 
-    def __init__(self, parts: CampaignParts, peers: Peers, clock: Clock) -> None:
+    def __init__(self, parts: Sources, peers: Peers, clock: Clock) -> None:
         self._parts, self._peers, self._clock = parts, peers, clock
 
     async def answer(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -42,19 +42,19 @@ class Asking:
             return None
         return await self.of_flow(ask, flow, request_id=request_id, **asked)
 
-    async def of_flow(self, ask: str, flow: str, **asked: Any) -> Any:
+    async def of_flow(self, ask: str, flow: str, /, **asked: Any) -> Any:
         """What the shard of a flow tells."""
         return (await self.with_sequence(ask, flow, **asked))[0]
 
-    async def with_sequence(self, ask: str, flow: str, **asked: Any) -> tuple[Any, int]:
+    async def with_sequence(self, ask: str, flow: str, /, **asked: Any) -> tuple[Any, int]:
         """The same, with the number of the commit that it is of."""
-        number = partition_for(flow.encode(), self._parts.shards)
+        number = partition_for(flow.encode(), self._parts.shards())
         told = await self._ask({number}, {**asked, "ask": ask, "shard": number})
         return told[number]["told"], told[number]["sequence"]
 
     async def all(self, ask: str, **asked: Any) -> dict[int, Any]:
         """What every shard tells."""
-        numbers = set(range(self._parts.shards))
+        numbers = set(range(self._parts.shards()))
         told = await self._ask(numbers, {**asked, "ask": ask, "shard": None})
         return {number: one["told"] for number, one in told.items()}
 

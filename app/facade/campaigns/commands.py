@@ -157,7 +157,8 @@ def merged(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     whole = dict(results[0])
     for result in results[1:]:
         whole["touched"] = whole["touched"] + result["touched"]
-        whole["by"] = added(whole["by"], result["by"])
+        if isinstance(whole["by"], Mapping):  # of a list, it is who brought it
+            whole["by"] = added(whole["by"], result["by"])
         if "fdds" in whole and "fdds" in result:
             whole["fdds"] = added(whole["fdds"], result["fdds"])
         if "matched" in whole and "matched" in result:

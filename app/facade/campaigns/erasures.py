@@ -9,8 +9,8 @@ from agents.uploads.uploads import Uploads
 from app.campaign_shapes import Commanded, Mistake, RefusedChange
 from app.cluster.peers import Peers
 from app.facade.campaigns.commands import Commands, ids_of, merged
-from app.facade.campaigns.parts import CampaignParts
 from app.facade.campaigns.reads import away
+from app.facade.campaigns.sources import Sources
 from app.shapes import Change
 from connectors.stores.base import StoreUnavailable
 from domain.campaigns.numbers import normalised
@@ -23,9 +23,7 @@ NATIONAL_DIGITS = 8  # of the end of a number: in any form, a row of the person 
 class Erasures:
     """See `CampaignsBackend.erase_numbers`. Repeating one is harmless."""
 
-    def __init__(
-        self, parts: CampaignParts, commands: Commands, uploads: Uploads, peers: Peers
-    ) -> None:
+    def __init__(self, parts: Sources, commands: Commands, uploads: Uploads, peers: Peers) -> None:
         self._parts, self._commands = parts, commands
         self._uploads, self._peers = uploads, peers
         self.questions = {ERASE_ROWS: self._own}

@@ -5,8 +5,8 @@ from typing import Any
 
 from app.campaign_shapes import Bytes
 from app.facade.campaigns.asking import Asking
-from app.facade.campaigns.parts import CampaignParts
 from app.facade.campaigns.reads import away, shown_day
+from app.facade.campaigns.sources import Sources
 from app.facade.campaigns.uploads import csv_line
 from connectors.stores.base import FddFilter, StoreUnavailable
 from domain.campaigns.rows import CREATED, FAILED, OUT_OF_SLOT, PARTIAL, QUEUED, REATTEMPT
@@ -20,7 +20,7 @@ class Leftovers:
     """See `CampaignsBackend.leftovers`: what a retrigger with its default lists would take. A
     record is listed once, in however many slots it is left."""
 
-    def __init__(self, parts: CampaignParts, asking: Asking) -> None:
+    def __init__(self, parts: Sources, asking: Asking) -> None:
         self._parts, self._asking = parts, asking
 
     async def of(self, request_id: str, day: str | None) -> Bytes | None:

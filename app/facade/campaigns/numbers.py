@@ -5,7 +5,7 @@ known and nothing of a list that can't be read is taken; then it goes to the sha
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from agents.uploads.folder import Spool
@@ -27,6 +27,10 @@ from domain.campaigns.numbers import normalised
 
 COLUMN = "number"
 PART_ROWS = 2_000
+SHOWN = (
+    "command_id", "dry_run", "upload_id", "rows", "matched", "unknown", "invalid", "distinct",
+    "fdds",
+)  # fmt: skip
 COUNTS = ("rows", "matched", "unknown", "invalid", "distinct")
 
 
@@ -49,12 +53,12 @@ class NumberLists:
         if answer is None:
             return Commanded(ids[-1], "running")
         done = outcome(ids[-1], answer)
+        told = [done.result or {}]
         if dry_run and len(ids) > 1:
             # of a dry run each part tells its own figures; of a list, those up to it
             others = [await self._commands.answered(one, flow, wait_s) for one in ids[:-1]]
-            told = [*(one["result"] for one in others if one is not None), done.result or {}]
-            return Commanded(ids[-1], "done", summed(told))
-        return done
+            told = [*(one["result"] for one in others if one is not None), *told]
+        return Commanded(ids[-1], "done", summed(told))
 
     async def withdraw_negative(
         self, request_id: str, number: str, change: Change, wait_s: float
@@ -145,13 +149,12 @@ def texts_of(spool: Spool) -> Iterator[str]:
             yield row.cells[place] if row.fault is None else ""
 
 
-def summed(results: list[Mapping[str, Any]]) -> dict[str, Any]:
+def summed(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The figures of a list's parts together."""
-    whole = dict(results[-1])
+    whole = {name: results[-1][name] for name in SHOWN if name in results[-1]}
     for name in COUNTS:
         if name in whole:
             whole[name] = sum(result[name] for result in results)
-    whole["touched"] = sum(result["touched"] for result in results)
     if "fdds" in whole:
         fdds: dict[str, int] = {}
         for result in results:

@@ -7,7 +7,7 @@ from app.backend import BadCursor, Unavailable
 from app.campaign_shapes import Campaigns, Json
 from app.facade.campaigns.answers import shown_not_to_call
 from app.facade.campaigns.asking import Asking
-from app.facade.campaigns.parts import CampaignParts
+from app.facade.campaigns.sources import Sources
 from app.facade.cursors import cursor_of, place_of
 from app.shapes import Page
 from connectors.stores.base import BadPlace, FddFilter, StoreUnavailable
@@ -19,7 +19,7 @@ from domain.campaigns.rows import NO_SLOT, PENDING
 class Reads:
     """See `CampaignsBackend`, section Reading."""
 
-    def __init__(self, parts: CampaignParts, asking: Asking) -> None:
+    def __init__(self, parts: Sources, asking: Asking) -> None:
         self._parts, self._asking = parts, asking
 
     async def campaigns(

@@ -6,8 +6,8 @@ from typing import Any
 
 from app.campaign_shapes import Difference, Recounted
 from app.facade.campaigns.asking import Asking
-from app.facade.campaigns.parts import CampaignParts
 from app.facade.campaigns.reads import away, shown_day
+from app.facade.campaigns.sources import Sources
 from connectors.stores.base import FddFilter, StoreUnavailable, Write
 from domain.campaigns.days import slot_shown
 from domain.campaigns.fdds import count_key
@@ -31,7 +31,7 @@ _OUTCOMES = {COMPLETED: "completed", PARTIAL: "partial", NEGATIVE: "negative", R
 class Recount:
     """See `CampaignsBackend.recount`."""
 
-    def __init__(self, parts: CampaignParts, asking: Asking) -> None:
+    def __init__(self, parts: Sources, asking: Asking) -> None:
         self._parts, self._asking = parts, asking
 
     async def of(self, request_id: str | None, repair: bool) -> Recounted:

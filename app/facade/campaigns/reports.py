@@ -6,8 +6,8 @@ from typing import Any
 
 from app.campaign_shapes import Json, ReportKind
 from app.facade.campaigns.asking import Asking
-from app.facade.campaigns.parts import CampaignParts
 from app.facade.campaigns.reads import away, shown_day
+from app.facade.campaigns.sources import Sources
 from connectors.stores.base import FddFilter, StoreUnavailable
 from domain.aggregation.instants import parse_instant
 from domain.campaigns.days import day_of, instant
@@ -37,7 +37,7 @@ class Known:
 class Reports:
     """See `CampaignsBackend.report`."""
 
-    def __init__(self, parts: CampaignParts, asking: Asking, now_ms: Any) -> None:
+    def __init__(self, parts: Sources, asking: Asking, now_ms: Any) -> None:
         self._parts, self._asking, self._now_ms = parts, asking, now_ms
 
     async def rows(

@@ -34,6 +34,7 @@ SEEN_S = 5.0  # how long an answer waits until the shard shows the campaign
 LOOK_S = 0.05
 REJECTIONS, RAW = "rejections", "rejected_rows"
 PIECE = 1_000
+COLUMNS = ("row", "column", "code", "value")
 
 
 class UploadsArea:
@@ -149,7 +150,7 @@ class UploadsArea:
         if found is None:
             about = await self._asking.of_request("about", request_id)
             return None if about is None else Page([])
-        items = [shown(RejectedRow(*row, b"")) for row in found[:limit]]
+        items = [dict(zip(COLUMNS, row, strict=True)) for row in found[:limit]]
         return Page(items, cursor_of(items[-1]["row"]) if len(found) > limit else None)
 
     async def rejected_rows(self, request_id: str) -> Bytes | None:

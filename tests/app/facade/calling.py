@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from agents.campaign_route import route
-from app.facade.campaigns.parts import CampaignParts, OpenShard
+from app.facade.campaigns.sources import OpenShard, Sources
 from app.facade.facade import Facade
 from connectors.stores.base import Documents, Write
 from connectors.stores.sqlite_documents import SqliteDocuments
@@ -34,7 +34,8 @@ class Calling:
     def __init__(self, folder: Path, shards: int = 2) -> None:
         self.house = House(folder, partitions=shards, clock=Clock(NOW_MS))
         self.house.log.counts |= {EVENTS: shards}
-        self.flows = FlowsOf(FLOW)
+        # kept by different shards
+        self.flows = FlowsOf(FLOW, msgspec.structs.replace(FLOW, name="greeting"))
         self.books = {number: MemoryBook() for number in range(shards)}
         self.refused: list[Reject] = []
         self.documents: Documents = SqliteDocuments(folder / "documents.sqlite")
@@ -46,10 +47,8 @@ class Calling:
     async def open(self, worker: str = "w-1") -> AsyncIterator[Facade]:
         """A worker of that name, at work until the end of the block."""
         living = Living(self.house, worker)
-        parts = CampaignParts(
-            len(self.books), self._open, self.flows, self.documents, self.negatives
-        )
-        living.parts = dataclasses.replace(living.parts, campaigns=parts)
+        parts = Sources(self._count, self._open, self.flows, self.documents, self.negatives)
+        living.parts = dataclasses.replace(living.parts, sources=parts)
         living.facade = Facade(living.parts, living._crash, "")
         await living.start()
         work = asyncio.create_task(self._forever())
@@ -59,6 +58,9 @@ class Calling:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
             await living.stop()
+
+    def _count(self) -> int:
+        return len(self.books)
 
     def _open(self) -> dict[int, OpenShard]:
         return {n: OpenShard(1, self.sequence, book) for n, book in self.books.items()}

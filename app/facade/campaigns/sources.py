@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from app.campaign_parts import CampaignParts
 from connectors.stores.base import Documents, Negatives
 from domain.campaigns.book import Book
 from domain.campaigns.document import Flows
@@ -23,11 +24,27 @@ Books = Callable[[], Mapping[int, OpenShard]]
 
 
 @dataclass(frozen=True)
-class CampaignParts:
+class Sources:
     """`shards` in all; `flows` in force, as the rules see them."""
 
-    shards: int
+    shards: Callable[[], int]
     books: Books
     flows: Flows
     documents: Documents
     negatives: Negatives
+
+
+def sources_of(campaigns: CampaignParts, shards: Callable[[], int]) -> Sources:
+    """Those of a worker."""
+
+    def books() -> dict[int, OpenShard]:
+        return {
+            number: OpenShard(
+                shard.ledger.changelog.epoch, shard.ledger.marker.sequence, shard.ledger.view()
+            )
+            for number, shard in campaigns.work.shards.open_ones().items()
+        }
+
+    return Sources(
+        shards, books, campaigns.flows, campaigns.stores.documents, campaigns.stores.negatives
+    )
