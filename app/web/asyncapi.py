@@ -10,8 +10,29 @@ from app.web.api.aggregators import SessionOut
 from app.web.api.commands import Counts
 from app.web.api.dead_letters import DeadLetterOut
 from app.web.api.sinks import SinkLetterOut
+from app.web.campaign_messages import (
+    CampaignAudit,
+    CampaignCommand,
+    CancelOrder,
+    ExecuteOrder,
+    FunnelEvent,
+    ResultEvent,
+    SlotFailure,
+)
 from config.names import Names
-from config.topics import AGGREGATES, AUDIT, CONFIG, DEAD_LETTERS, SINK_LETTERS, USAGE
+from config.topics import (
+    AGGREGATES,
+    AUDIT,
+    CAMPAIGN_AUDIT,
+    CAMPAIGN_EVENTS,
+    CONFIG,
+    DEAD_LETTERS,
+    EXECUTION_RESULTS,
+    EXECUTIONS,
+    SINK_LETTERS,
+    SLOT_FAILURES,
+    USAGE,
+)
 from domain.aggregation.command import Action
 
 REF = "#/components/schemas/{name}"
@@ -108,6 +129,31 @@ CHANNELS: Sequence[Channel] = (
     ),
     Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", (Letter,)),
     Channel(SINK_LETTERS, "send", "sink", "what targets refused for good", (SinkLetterOut,)),
+    Channel(
+        CAMPAIGN_EVENTS,
+        "receive",
+        "`request_id/number`, of a command `request_id`, of funnel events campaign and customer",
+        "commands about campaigns, funnel events",
+        (CampaignCommand, FunnelEvent),
+    ),
+    Channel(
+        EXECUTION_RESULTS, "receive", "`request_id/number`", "what executors say", (ResultEvent,)
+    ),
+    Channel(
+        EXECUTIONS,
+        "send",
+        "`request_id/number`",
+        "orders to run a flow, and cancels",
+        (ExecuteOrder, CancelOrder),
+    ),
+    Channel(
+        SLOT_FAILURES,
+        "send",
+        "`request_id/number`",
+        "FDDs that their slot has passed by",
+        (SlotFailure,),
+    ),
+    Channel(CAMPAIGN_AUDIT, "send", "`request_id`", "commands and their answers", (CampaignAudit,)),
 )
 
 

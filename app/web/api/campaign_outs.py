@@ -34,7 +34,7 @@ class NotCreated(msgspec.Struct):
     revoked: int
 
 
-class Counts(msgspec.Struct):
+class CampaignCounts(msgspec.Struct):
     """The counts of a day: attempted + pending = created."""
 
     uploaded: int
@@ -52,7 +52,7 @@ class SlotCounts(msgspec.Struct):
     """The counts of one slot of the day."""
 
     slot: str | None
-    counts: Counts
+    counts: CampaignCounts
 
 
 class DayState(msgspec.Struct):
@@ -83,7 +83,7 @@ class CampaignOut(msgspec.Struct):
     scheduled_timestamp: list[str]
     upload: UploadFigures
     day: str
-    counts: Counts
+    counts: CampaignCounts
     by_slot: list[SlotCounts]
     days_list: list[DayState]
 

@@ -111,7 +111,8 @@ def test_every_reference_of_the_descriptions_leads_somewhere() -> None:
 def test_topics_are_described_with_their_keys() -> None:
     channels = json.loads(get("/api/asyncapi.json")[1])["channels"]
     outputs = {"aggregates", "aggregates.audit", "dead-letters", "sink-dead-letters"}
-    assert set(channels) == {"config", "usage"} | outputs
+    campaigns = {"campaign-events", "execution-results", "executions", "slot-failures"}
+    assert set(channels) == {"config", "usage", "campaign-audit"} | outputs | campaigns
     assert "key: kind/name" in channels["config"]["description"]
 
 
