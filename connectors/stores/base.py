@@ -175,6 +175,10 @@ class Documents(Protocol):
     async def erase_before(self, request_id: str, day: str) -> int:
         """The same for all FDDs of a request with a date before the day."""
 
+    async def forget(self, request_id: str) -> int:
+        """Deletes the FDDs of a request and its campaign, versions included; how many FDDs. For a
+        repair by who holds the ledger: afterwards any version is new. In steps, repeat it."""
+
     async def check(self) -> None:
         """Whether it answers, now."""
 
@@ -185,10 +189,11 @@ class Documents(Protocol):
 class Negatives(Protocol):
     """Uploaded negative numbers, kept for reporting; any number of tasks may use it at a time.
 
-    A row of `negative_numbers` has `request_id`, and what it has of `upload_id`, `row` (from 1),
-    `number` (E.164, null for an invalid one), `result` (`matched`, `unknown`, `invalid`) and
-    `withdrawn_at` can be asked for. One of `negative_uploads` has `request_id` and `upload_id`,
-    `who`, `when`, `filename` and figures. Every method raises StoreUnavailable or StoreRefused.
+    A row of `negative_numbers` has `request_id`, and what it has of `upload_id`, `row` (from 1) and
+    `number` (E.164, null for an invalid one) can be asked for. One of `negative_uploads` has
+    `request_id` and `upload_id`. Both have columns for who queries the tables, which may be cut:
+    `by`, `at`, `filename`, and `result` (`matched`, `unknown`, `invalid`). Every method raises
+    StoreUnavailable or StoreRefused.
     """
 
     async def write(self, writes: Sequence[Write]) -> None:

@@ -8,7 +8,7 @@ Acknowledged is what a majority has in its journal.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel, ReplaceOne, UpdateOne
+from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
@@ -50,35 +50,23 @@ class MongoDocuments:
         self._client = MongoClient(url, INDEXES, timeout_s)
 
     async def write(self, writes: Sequence[Write]) -> None:
-        """See `Documents`. An older version finds no document to replace, tries to insert its own,
-        and is told that there is one."""
+        """See `Documents`. What is new is inserted, which the unique id guards, and what is older
+        replaced, which the version in the filter guards: an upsert that does both takes the server
+        three times as long, and one that comes too late most of all."""
         for kind, newer in newest(writes, INDEXES).items():
             for at in range(0, len(newer), CHUNK):
                 await self._write(kind, newer[at : at + CHUNK])
 
     async def _write(self, kind: str, writes: Sequence[Write]) -> None:
-        left = {write.id: write for write in writes}
-        while left:
-            batch = list(left.values())
-            requests = [
-                ReplaceOne({"_id": w.id, "_version": {"$lt": w.version}}, _document(kind, w), True)
-                for w in batch
-            ]
+        """Again as long as somebody else writes the same ids in between."""
+        while True:
             async with self._client.collection(kind) as collection:
-                try:
-                    await collection.bulk_write(requests, ordered=False)
-                    return
-                except BulkWriteError as error:
-                    told = error.details["writeErrors"]
-                    if any(each["code"] != _DUPLICATE for each in told) or not told:
-                        raise
-                    ids = [batch[each["index"]].id for each in told]
-                # Older than what is there, or two inserted at a time and this came second.
+                ids = [write.id for write in writes]
                 found = collection.find({"_id": {"$in": ids}}, {"_version": 1})
-                stored = {each["_id"]: each["_version"] async for each in found}
-            left = {
-                ident: left[ident] for ident in ids if stored.get(ident, -1) < left[ident].version
-            }
+                stored = {each["_id"]: each["_version"] for each in await found.to_list()}
+                writes = [each for each in writes if stored.get(each.id, -1) < each.version]
+                if not writes or await _put(kind, writes, stored, collection):
+                    return
 
     async def fdd(self, ident: str) -> Value | None:
         """See `Documents`."""
@@ -217,6 +205,14 @@ class MongoDocuments:
             requests.append(UpdateOne({"_id": document["_id"]}, update))
         return (await collection.bulk_write(requests, ordered=False)).modified_count
 
+    async def forget(self, request_id: str) -> int:
+        """See `Documents`."""
+        async with self._client.collection("fdds", LONG_S) as collection:
+            done = await collection.delete_many({"request_id": request_id}, hint="of_request")
+        async with self._client.collection("campaigns") as collection:
+            await collection.delete_one({"_id": request_id})
+        return done.deleted_count
+
     async def check(self) -> None:
         """See `Documents`."""
         async with self._client.collection("campaigns") as collection:
@@ -225,6 +221,30 @@ class MongoDocuments:
     async def close(self) -> None:
         """See `Documents`."""
         await self._client.close()
+
+
+async def _put(
+    kind: str,
+    writes: Sequence[Write],
+    stored: Mapping[str, int],
+    collection: AsyncCollection[Document],
+) -> bool:
+    """Whether all of them, or newer ones, are in; else somebody else has inserted one of the ids.
+    `stored`: the versions that were there just now."""
+    requests: list[InsertOne[Document] | ReplaceOne[Document]] = [
+        ReplaceOne({"_id": each.id, "_version": {"$lt": each.version}}, _document(kind, each))
+        if each.id in stored
+        else InsertOne(_document(kind, each))
+        for each in writes
+    ]
+    try:
+        await collection.bulk_write(requests, ordered=False)
+    except BulkWriteError as error:
+        told = error.details["writeErrors"]
+        if not told or any(each["code"] != _DUPLICATE for each in told):
+            raise
+        return False
+    return True  # a replacement that found nothing to replace came too late: a newer one is there
 
 
 def _document(kind: str, write: Write) -> Document:

@@ -35,6 +35,9 @@ _FOR_GOOD = frozenset(
     {2, 9, 14, 15, 22, 40, 52, 54, 56, 66, 121, 10334, 11000, 17280, 17419, 17420}
 )
 
+# Who dropped the database, or put another one there, dropped the index that a query names.
+_NO_INDEX = frozenset({2, 27})
+
 
 class MongoClient:
     """See the module. Connects when it is first used, and again whenever it has to."""
@@ -78,6 +81,9 @@ class MongoClient:
         except (BSONError, DocumentTooLarge, OverflowError) as error:
             raise StoreRefused(self.where, _short(error)) from error
         except OperationFailure as error:
+            if error.code in _NO_INDEX:
+                self._made = asyncio.Lock()
+                raise StoreUnavailable(self.where, "its indexes are made again") from error
             if _for_good(error):
                 raise StoreRefused(self.where, _short(error)) from error
             raise StoreUnavailable(self.where, _short(error)) from error

@@ -26,7 +26,8 @@ SCHEMA = {
         "CREATE TABLE IF NOT EXISTS negative_numbers (id VARCHAR(255) NOT NULL PRIMARY KEY,"
         " version BIGINT NOT NULL, request_id VARCHAR(150), place VARCHAR(255),"
         " upload_id VARCHAR(200), row_no BIGINT, number VARCHAR(64), result VARCHAR(255),"
-        " withdrawn_at VARCHAR(255), value LONGTEXT,"
+        " withdrawn_at VARCHAR(255), uploaded_by VARCHAR(255), uploaded_at VARCHAR(255),"
+        " filename VARCHAR(255), value LONGTEXT,"
         " KEY numbers_of_request (request_id, place, id),"
         f" KEY numbers_by_number (number, request_id, place){_END}"
     ),

@@ -18,7 +18,7 @@ CONNECT_S = 3.0
 TRIES = 5  # of a transaction that the server gave up for another one's sake
 # A text too long for its column is an error, not cut.
 MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
-_DEADLOCK, _LOCK_WAIT = 1213, 1205
+_DEADLOCK, _LOCK_WAIT, _NO_TABLE = 1213, 1205, 1146
 _FOR_GOOD = (
     pymysql.err.DataError,
     pymysql.err.IntegrityError,
@@ -73,6 +73,11 @@ class MysqlPool:
         except _FOR_GOOD as error:
             if _number(error) not in _STILL_LATER:
                 raise StoreRefused(self.where, _why(error)) from None
+            if _number(error) == _NO_TABLE and self._pool is not None:
+                # somebody put another database there: the next call makes the tables again
+                pool, self._pool = self._pool, None
+                pool.terminate()
+                await pool.wait_closed()
             raise StoreUnavailable(self.where, _why(error)) from None
         except TimeoutError:
             detail = f"no answer within {self._timeout_s:g} s"

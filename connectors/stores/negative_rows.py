@@ -10,7 +10,7 @@ from connectors.stores.base import Page, Write
 from connectors.stores.shapes import cursor_of, erased, row_place
 
 NUMBERS = ("id", "version", "request_id", "place", "upload_id", "row_no", "number", "result",
-           "withdrawn_at", "value")  # fmt: skip
+           "withdrawn_at", "uploaded_by", "uploaded_at", "filename", "value")  # fmt: skip
 UPLOADS = ("id", "version", "request_id", "upload_id", "uploaded_by", "uploaded_at", "filename",
            "value")  # fmt: skip
 COLUMN = 255  # characters of a column that nothing is found by
@@ -22,7 +22,7 @@ def number_row(write: Write) -> tuple[Any, ...]:
     if row is None:
         return (write.id, write.version, *[None] * (len(NUMBERS) - 2))
     found = (row.get(name) for name in ("upload_id", "row", "number"))
-    shown = (_cut(row.get(name)) for name in ("result", "withdrawn_at"))
+    shown = (_cut(row.get(name)) for name in ("result", "withdrawn_at", "by", "at", "filename"))
     return (write.id, write.version, row["request_id"], row_place(row), *found, *shown, text(row))
 
 
@@ -31,7 +31,7 @@ def upload_row(write: Write) -> tuple[Any, ...]:
     row = write.value
     if row is None:
         return (write.id, write.version, *[None] * (len(UPLOADS) - 2))
-    shown = (_cut(row.get(name)) for name in ("who", "when", "filename"))
+    shown = (_cut(row.get(name)) for name in ("by", "at", "filename"))
     return (write.id, write.version, row["request_id"], row["upload_id"], *shown, text(row))
 
 

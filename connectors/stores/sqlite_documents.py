@@ -57,7 +57,7 @@ _CAMPAIGN = (
     " version = excluded.version, value = excluded.value"
     " WHERE excluded.version > campaigns.version"
 )
-_ERASE_PAGE = 1_000
+STEP = 1_000  # rows of one transaction of a long job
 
 
 class SqliteDocuments:
@@ -196,7 +196,7 @@ class SqliteDocuments:
             rows = await self._rows(
                 "SELECT place FROM fdds INDEXED BY fdds_of_request WHERE request_id = ?"
                 " AND place > ? AND place < ? ORDER BY place LIMIT ?",
-                (request_id, after, f"{day}/", _ERASE_PAGE),
+                (request_id, after, f"{day}/", STEP),
             )
             if not rows:
                 return count
@@ -207,6 +207,26 @@ class SqliteDocuments:
                 )
             )
             after = rows[-1][0]
+
+    async def forget(self, request_id: str) -> int:
+        """See `Documents`."""
+        count = 0
+        while found := await self._file.write(
+            lambda connection: (
+                connection.execute(
+                    "DELETE FROM fdds WHERE id IN (SELECT id FROM fdds INDEXED BY fdds_of_request"
+                    " WHERE request_id = ? LIMIT ?)",
+                    (request_id, STEP),
+                ).rowcount
+            )
+        ):
+            count += found
+        await self._file.write(
+            lambda connection: (
+                connection.execute("DELETE FROM campaigns WHERE id = ?", (request_id,)).rowcount
+            )
+        )
+        return count
 
     async def check(self) -> None:
         """See `Documents`."""

@@ -23,7 +23,8 @@ from connectors.stores.sqlite_file import SqliteFile
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS negative_numbers (
     id TEXT PRIMARY KEY, version INTEGER NOT NULL, request_id TEXT, place TEXT, upload_id TEXT,
-    row_no INTEGER, number TEXT, result TEXT, withdrawn_at TEXT, value TEXT
+    row_no INTEGER, number TEXT, result TEXT, withdrawn_at TEXT, uploaded_by TEXT,
+    uploaded_at TEXT, filename TEXT, value TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS numbers_of_request ON negative_numbers (request_id, place, id);
 CREATE INDEX IF NOT EXISTS numbers_by_number ON negative_numbers (number, request_id, place, id);

@@ -2,17 +2,19 @@
 
 import asyncio
 import itertools
+import sqlite3
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import aiomysql
 import pytest
 
 from connectors.stores.base import Documents, Negatives, Page, Write
-from connectors.stores.opening import open_documents, open_negatives
+from connectors.stores.opening import NEGATIVES_FILE, open_documents, open_negatives
 
 T = TypeVar("T")
 Value = dict[str, Any]
@@ -119,6 +121,7 @@ def row(request_id: str, upload_id: str, row_no: int, **changes: Any) -> Write:
         "number": f"+9198{row_no:08d}",
         "value": f"98{row_no:08d}",
         "result": "matched",
+        "by": "ana",
     } | changes
     return Write("negative_numbers", f"{request_id}/{upload_id}/{row_no}", version, value)
 
@@ -128,8 +131,8 @@ def upload(request_id: str, upload_id: str, version: int = 1, **changes: Any) ->
     value = {
         "request_id": request_id,
         "upload_id": upload_id,
-        "who": "ana",
-        "when": "2025-11-03T05:00:00.000Z",
+        "by": "ana",
+        "at": "2025-11-03T05:00:00.000Z",
         "filename": "nö.csv",
         "rows": 3,
     } | changes
@@ -158,16 +161,38 @@ async def all_pages(look: Callable[[str | None], Awaitable[Page]]) -> list[Value
     return items
 
 
+async def queried(store: NegativeStore, sql: str) -> list[tuple[Any, ...]]:
+    """What a person's query of the tables gives."""
+    if not store.address:
+        connection = sqlite3.connect(store.folder / NEGATIVES_FILE)
+        found = connection.execute(sql).fetchall()
+        connection.close()
+        return found
+    server = await _connect(store.address)
+    async with server.cursor() as cursor:
+        await cursor.execute(f"USE {store.address.rpartition('/')[2]}")
+        await cursor.execute(sql)
+        rows = await cursor.fetchall()
+    server.close()
+    return list(rows)
+
+
+async def _connect(url: str) -> Any:
+    parts = urlsplit(url)
+    return await aiomysql.connect(
+        host=parts.hostname,
+        port=parts.port,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        autocommit=True,
+    )
+
+
 async def new_database(url: str) -> str:
     """The address of a database of its own on the MySQL server."""
     base, _, _ = url.rpartition("/")
-    address, _, port = base.rpartition("@")[2].partition(":")
-    user = base.partition("://")[2].rpartition("@")[0]
-    name, _, password = user.partition(":")
     database = f"t_{uuid.uuid4().hex[:12]}"
-    connection = await aiomysql.connect(
-        host=address, port=int(port), user=name, password=password, autocommit=True
-    )
+    connection = await _connect(url)
     async with connection.cursor() as cursor:
         await cursor.execute(f"CREATE DATABASE {database}")
     connection.close()

@@ -175,6 +175,22 @@ def test_numbers_are_erased_by_age(documents: DocumentStore) -> None:
     documents.run(story)
 
 
+def test_what_was_forgotten_may_come_again_in_any_version(documents: DocumentStore) -> None:
+    r, other = request(), request()
+
+    async def story(store: Documents) -> None:
+        await store.write([put(value, 7) for value in many(r)])
+        await store.write([put(fdd(other), 7), Write("campaigns", r, 7, {})])
+        assert await store.forget(r) == 72
+        assert await store.forget(r) == 0
+        assert await store.campaign(r) is None
+        await store.write([put(value, 3) for value in many(r)])
+        assert sum(each.count for each in await store.counts(r)) == 72
+        assert await store.fdd(fdd(other)["id"]) is not None
+
+    documents.run(story)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -10,7 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.stores.base import BadPlace, BadValue, Negatives, StoreUnavailable, Write
-from tests.contracts.stores import NegativeStore, all_pages, new_database, put, request, row, upload
+from tests.contracts.stores import (
+    NegativeStore,
+    all_pages,
+    new_database,
+    put,
+    queried,
+    request,
+    row,
+    upload,
+)
 from tests.contracts.stores import fdd as an_fdd
 
 AT = "2025-11-03T06:00:00.000Z"
@@ -39,6 +48,29 @@ def test_uploads_and_rows_come_back_as_written(negatives: NegativeStore) -> None
         assert (await store.numbers(r)).items == [each.value for each in rows]
 
     negatives.run(anew)
+
+
+def test_who_when_file_and_result_can_be_queried_in_the_tables(negatives: NegativeStore) -> None:
+    r = request()
+    long = "n" * 300 + ".csv"  # more than the column shows
+
+    async def story(store: Negatives) -> None:
+        await store.write([row(r, "u1", 1, at=AT, filename=long), upload(r, "u1")])
+        numbers = await queried(
+            negatives,
+            "SELECT request_id, upload_id, row_no, number, result, uploaded_by, uploaded_at,"
+            " filename FROM negative_numbers",
+        )
+        assert numbers == [(r, "u1", 1, "+919800000001", "matched", "ana", AT, "n" * 255)]
+        uploads = await queried(
+            negatives,
+            "SELECT request_id, upload_id, uploaded_by, uploaded_at, filename"
+            " FROM negative_uploads",
+        )
+        assert uploads == [(r, "u1", "ana", "2025-11-03T05:00:00.000Z", "nö.csv")]
+        assert (await store.numbers(r)).items[0]["filename"] == long
+
+    negatives.run(story)
 
 
 def test_rows_are_listed_by_upload_and_row(negatives: NegativeStore) -> None:

@@ -4,12 +4,14 @@ import asyncio
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
+from pymongo import AsyncMongoClient
 
 from connectors.stores.base import (
     Documents,
@@ -19,7 +21,6 @@ from connectors.stores.base import (
     StoreUnavailable,
     Write,
 )
-from connectors.stores.hold import Hold
 from connectors.stores.mongo import MongoDocuments
 from connectors.stores.mysql import MysqlNegatives
 from connectors.stores.sqlite_documents import SqliteDocuments
@@ -27,7 +28,16 @@ from domain.errors import UsageError
 from scripts.house.mongo import Mongo
 from scripts.house.mysql import MySql
 from tests.contracts.store_writer import SOME
-from tests.contracts.stores import all_pages, fdd, put, request, row
+from tests.contracts.stores import (
+    NegativeStore,
+    all_pages,
+    fdd,
+    new_database,
+    put,
+    queried,
+    request,
+    row,
+)
 from tests.waiting import auntil, until
 
 
@@ -58,11 +68,30 @@ class Store(Protocol):
         """Closes it."""
 
 
+class Hold:
+    """Asks again and again while a store is away. `away`: whether that is now."""
+
+    def __init__(self) -> None:
+        self.away = False
+
+    async def through(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Returns when the call was done."""
+        while True:
+            try:
+                await call()
+            except StoreUnavailable:
+                self.away = True
+                await asyncio.sleep(0)
+            else:
+                self.away = False
+                return
+
+
 async def _through_a_kill(
     server: Killed, store: Store, write: Callable[[int], Write], seen: Callable[[], Awaitable[int]]
 ) -> None:
     """Many writers, all held while the server is away; none of what was acknowledged is lost."""
-    hold = Hold(longest_s=0.2)
+    hold = Hold()
     done = 0
 
     async def writer(first: int) -> None:
@@ -76,13 +105,13 @@ async def _through_a_kill(
         before = done
         await auntil(lambda before=before: done > before + 20)  # type: ignore[misc]  # a default is a value
         await asyncio.to_thread(server.stop, hard=True)
-        await auntil(lambda: hold.away is not None)
+        await auntil(lambda: hold.away)
         at_rest = done
         with pytest.raises(StoreUnavailable):
             await store.check()
         assert done == at_rest
         await asyncio.to_thread(server.start)
-        await auntil(lambda: hold.away is None, 30)
+        await auntil(lambda: not hold.away, 30)
         assert await seen() >= at_rest
     await asyncio.gather(*writers)
     assert done == await seen() == 600
@@ -109,6 +138,44 @@ def test_mysql_killed_in_the_middle_loses_nothing_acknowledged(own_mysql: MySql)
             return len(await all_pages(lambda c: store.numbers(r, None, None, c, 500)))
 
         await _through_a_kill(own_mysql, store, lambda n: row(r, "u", n), seen)
+
+    asyncio.run(story())
+
+
+@pytest.mark.mongo
+def test_a_mongodb_that_was_emptied_is_written_and_read_again(mongo_url: str) -> None:
+    address = f"{mongo_url.rpartition('/')[0]}/t_{uuid.uuid4().hex[:12]}"
+
+    async def story() -> None:
+        store, r = MongoDocuments(address), request()
+        await store.write([put(fdd(r))])
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(address)
+        await client.drop_database(address.rpartition("/")[2])
+        await store.write([put(fdd(r, 2))])
+        hold = Hold()
+        await hold.through(lambda: _find(store, r))
+        assert [each["record_no"] for each in (await store.find_fdds(FddFilter(r))).items] == [2]
+        await client.close()
+        await store.close()
+
+    asyncio.run(story())
+
+
+async def _find(store: Documents, r: str) -> None:
+    await store.find_fdds(FddFilter(r))
+
+
+@pytest.mark.mysql
+def test_a_mysql_that_was_emptied_is_written_and_read_again(mysql_url: str) -> None:
+    async def story() -> None:
+        address = await new_database(mysql_url)
+        store, r = MysqlNegatives(address), request()
+        await store.write([row(r, "u", 1)])
+        await queried(NegativeStore(address, Path()), "DROP TABLE negative_numbers")
+        hold = Hold()
+        await hold.through(lambda: store.write([row(r, "u", 2)]))
+        assert [each["row"] for each in (await store.numbers(r)).items] == [2]
+        await store.close()
 
     asyncio.run(story())
 
