@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from markupsafe import Markup, escape
 
-from app.web import words
+from app.web import campaign_words, words
 from app.web.wire import exact
-from domain.aggregation.instants import print_instant
+from domain.aggregation.instants import parse_instant, print_instant
 
 _RELATIVE = re.compile(r"(<time\b[^>]*\bdata-ms=[^>]*>)[^<]*(</time>)")
 
@@ -64,6 +64,11 @@ def shown(value: object) -> Markup:
     return escape(words.number(value))
 
 
+def phone(number: object) -> str:
+    """A phone number as this person may see it: the one place where numbers go onto pages."""
+    return str(number)
+
+
 def compact(value: object) -> str:
     """JSON in one line."""
     return msgspec.json.encode(exact(value)).decode()
@@ -88,7 +93,14 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "when": when,
     "away": away,
     "exactly": exactly,
+    "instant": parse_instant,
     "shown": shown,
+    "phone": phone,
+    "slot": campaign_words.slot,
+    "reason": campaign_words.reason,
+    "rejection": lambda code: campaign_words.REJECTIONS.get(code, campaign_words.spoken(code)),
+    "uncreated": lambda name: campaign_words.NOT_CREATED.get(name, campaign_words.spoken(name)),
+    "daystate": lambda name: campaign_words.DAY_STATES.get(name, campaign_words.spoken(name)),
     "compact": compact,
     "pretty": pretty,
     "ticked": ticked,

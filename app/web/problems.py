@@ -9,6 +9,7 @@ from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Unavailab
 from app.campaign_shapes import RefusedAction, RefusedChange, RefusedFile, RefusedUpload
 from app.web.wire import dumps
 from config.documents.base import DocumentError, Problem
+from connectors.stores.base import StoreUnavailable
 from connectors.streams.base import (
     DiskFull,
     MissingKey,
@@ -19,6 +20,8 @@ from connectors.streams.base import (
 from domain.errors import SluiceError, Unreachable
 
 TYPE = "urn:sluice:problem:"
+# Something that must be asked is away and comes back by itself.
+AWAY = (Unavailable, StreamUnavailable, StoreUnavailable, Unreachable)
 
 
 class ProblemError(SluiceError):
@@ -124,7 +127,7 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
     if isinstance(error, Unavailable):
         retry = {"Retry-After": str(error.retry_after_s)}
         return ProblemError(503, "unavailable", _sentence(error), headers=retry)
-    if isinstance(error, (StreamUnavailable, Unreachable)):
+    if isinstance(error, AWAY):
         return ProblemError(503, "unavailable", _sentence(error), headers={"Retry-After": "2"})
     return ProblemError(500, "internal", _sentence(error))
 

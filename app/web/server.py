@@ -11,6 +11,7 @@ from app.backend import Backend
 from app.web import api, pages, problems, security
 from app.web.api import reference
 from app.web.context import BACKEND, CLOCK, SETTINGS, WebSettings
+from app.web.held import HELD, HeldFiles
 from app.web.live import HUB, Hub
 from app.web.look import LOOK, Look
 from app.web.metrics import TRAFFIC, Traffic
@@ -41,6 +42,7 @@ def make_web(backend: Backend, settings: WebSettings, clock: Clock) -> web.Appli
     app[CLOCK] = clock
     app[TRAFFIC] = Traffic()
     app[HUB] = Hub()
+    app[HELD] = HeldFiles()
     app[LOOK] = Look()
     app[security.SECRET] = secrets.token_bytes(32)
     app[shell.TEMPLATES] = shell.environment(STATIC, pages.PAGES)
@@ -54,6 +56,7 @@ def make_web(backend: Backend, settings: WebSettings, clock: Clock) -> web.Appli
     app.on_response_prepare.append(security.add_headers)
     app.on_response_prepare.append(_cache_static)
     app.on_shutdown.append(_end_streams)
+    app.on_cleanup.append(_let_files_go)
     return app
 
 
@@ -66,6 +69,10 @@ def _mount(app: web.Application, method: str, path: str, handler: Handler) -> No
 
 async def _end_streams(app: web.Application) -> None:
     app[HUB].close()
+
+
+async def _let_files_go(app: web.Application) -> None:
+    app[HELD].close()
 
 
 async def _cache_static(request: web.Request, response: web.StreamResponse) -> None:

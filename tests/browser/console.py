@@ -7,7 +7,8 @@ from types import TracebackType
 from aiohttp import web
 
 from app.web.server import make_web
-from tests.app.web.fake import FakeBackend, Size
+from tests.app.web.campaigns_shown import CampaignsShown
+from tests.app.web.fake import Size
 from tests.browser.dev import DevSettings
 
 START_S = 20.0
@@ -17,7 +18,7 @@ class Console:
     """Serves from entering to leaving; `backend` may be changed by a test meanwhile."""
 
     def __init__(self, size: Size) -> None:
-        self.backend = FakeBackend(size)
+        self.backend = CampaignsShown(size)
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._up = threading.Event()

@@ -10,7 +10,7 @@ from app.shapes import ClockInfo
 from app.web.server import make_web
 from config.clock import SystemClock
 from domain.clock import FixedClock
-from tests.app.web.fake import FakeBackend
+from tests.app.web.campaigns_shown import CampaignsShown
 from tests.app.web.made import NOW_MS
 
 
@@ -46,7 +46,7 @@ def main() -> int:
     parser.add_argument("--trial", action="store_true", help="shows a trial clock")
     arguments = parser.parse_args()
     clock = RunningClock(NOW_MS)
-    backend = FakeBackend(arguments.data, clock)
+    backend = CampaignsShown(arguments.data, clock)
     if arguments.trial:
         backend.clock_shown = ClockInfo(NOW_MS, trial=True, speed=0)
     app = make_web(backend, DevSettings(web_port=arguments.port), clock)

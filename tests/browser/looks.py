@@ -11,7 +11,17 @@ from tests.app.web.fake import Size
 from tests.servers import absent
 
 AXE = Path(app.web.__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-LISTS = ("/", "/sessions", "/configuration", "/configuration/apply", "/dead-letters")
+LISTS = (
+    "/",
+    "/sessions",
+    "/campaigns",
+    "/campaigns/upload",
+    "/fdds",
+    "/configuration",
+    "/configuration/apply",
+    "/dead-letters",
+)
+CAMPAIGN = "/campaigns/reminder-0000000000000000"
 ONES = (
     "/sessions/one?aggregator=data-per-account&key=%5B%22acc-0000001%22%5D",
     "/sessions/explain?aggregator=data-per-account&id=0000000100000001c0ffee",
@@ -22,6 +32,16 @@ ONES = (
     "/configuration/aggregator/example-nightly",
     "/dead-letters/dl-000002",
     "/dead-letters/replay",
+    CAMPAIGN,
+    f"{CAMPAIGN}/fdds",
+    f"{CAMPAIGN}/rejections",
+    f"{CAMPAIGN}/negatives",
+    f"{CAMPAIGN}/reschedule?slots=10:00-12:00&days=2",
+    f"{CAMPAIGN}/revoke",
+    "/campaigns/reminder-0000000000000001",
+    "/campaigns/reminder-0000000000000002/retrigger",
+    "/fdds/reminder-0000000000000000.20251103.1000_1200.1.2",
+    "/fdds?number=%2B919800000003",
 )
 RULES = {
     "type": "tag",

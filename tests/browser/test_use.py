@@ -27,7 +27,8 @@ def test_g_and_a_letter_go_to_a_page(consoles: Consoles, open_page: Open) -> Non
     page = open_page(consoles("little").url)
     for letter, title in (
         ("s", "Sessions"),
-        ("c", "Configuration"),
+        ("c", "Campaigns"),
+        ("n", "Configuration"),
         ("d", "Dead letters"),
         ("o", "Overview"),
     ):

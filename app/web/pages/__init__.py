@@ -3,12 +3,13 @@
 A new page is one file and one line here.
 """
 
-from app.web.pages import configuration, dead_letters, overview, sessions
+from app.web.pages import campaigns, configuration, dead_letters, overview, sessions
 from app.web.pages.shell import Page
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
     sessions.PAGE,
+    campaigns.PAGE,
     configuration.PAGE,
     dead_letters.PAGE,
 )

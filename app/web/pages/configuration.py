@@ -101,7 +101,7 @@ async def post_apply(request: web.Request) -> web.StreamResponse:
 
 PAGE = Page(
     "Configuration",
-    "c",
+    "n",
     (
         View(
             "/configuration",

@@ -14,15 +14,13 @@ from typing import Any, Final
 import jinja2
 from aiohttp import web
 
-from app.backend import Unavailable
 from app.shapes import ClockInfo
 from app.web import marks, security
 from app.web.context import BACKEND, CLOCK
 from app.web.live import stream, write_event
-from app.web.problems import ProblemError
+from app.web.problems import AWAY, ProblemError
 from app.web.routes import Handler
 from app.web.wire import dumps
-from connectors.streams.base import StreamUnavailable
 
 SHAPE_AFTER_S = 1.0  # from here on a person wonders: the page's shape is shown, figures follow
 Context = dict[str, Any]
@@ -51,7 +49,9 @@ class View:
 class Page:
     """An entry of the navigation. `letter` goes there after `g`; `views[0]` is where it leads.
 
-    `actions` are (path, handler) of forms, which POST; `gets` of what is fetched beside pages.
+    `actions` are (path, handler) of forms, which POST; `uploads` of forms with a file, whose
+    handlers read them by `held.read_form`, which checks the token; `gets` of what is fetched
+    beside pages.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Page:
     views: tuple[View, ...]
     actions: tuple[tuple[str, Handler], ...] = ()
     gets: tuple[tuple[str, Handler], ...] = ()
+    uploads: tuple[tuple[str, Handler], ...] = ()
 
     @property
     def path(self) -> str:
@@ -73,6 +74,7 @@ class Page:
             found.append(("GET", view.path, _handler(self, view)))
         found += [("GET", path, handler) for path, handler in self.gets]
         found += [("POST", path, _form(handler)) for path, handler in self.actions]
+        found += [("POST", path, handler) for path, handler in self.uploads]
         return found
 
 
@@ -162,7 +164,7 @@ async def _common(request: web.Request, page: Page | None) -> Context:
 async def _clock(request: web.Request) -> ClockInfo:
     try:
         return await request.app[BACKEND].clock_info()
-    except (Unavailable, StreamUnavailable):
+    except AWAY:
         # The page that says what is wrong needs a time, too.
         return ClockInfo(request.app[CLOCK].now_ms())
 
@@ -190,7 +192,7 @@ async def _stream(request: web.Request, page: Page, view: View) -> web.StreamRes
         while True:
             try:
                 context = {**await _common(request, page), **await view.build(request)}
-            except (Unavailable, StreamUnavailable) as error:
+            except AWAY as error:
                 await write_event(response, dumps({"detail": str(error)}), event="failed")
                 await asyncio.sleep(view.every_s)
                 continue

@@ -12,7 +12,8 @@ from app.backend import Unavailable
 from app.shapes import ClockInfo, Overview
 from app.web import pages
 from app.web.pages import shell
-from tests.app.web import made
+from tests.app.web import made, made_campaigns
+from tests.app.web.campaigns_shown import CampaignsShown
 from tests.app.web.fake import FakeBackend, Size
 from tests.app.web.site import PERSON, Client, get, page, visit
 
@@ -161,13 +162,15 @@ async def first_pieces(client: Client, path: str, count: int) -> dict[str, str]:
 )
 def test_pieces_are_what_stands_in_the_page(view: shell.View) -> None:
     path = ONE if view.path == "/sessions/one" else view.path
-    path = path.replace("{kind}/{name}", "aggregator/data-per-account").replace("{id}", "p-0")
+    ids = {"/fdds": made_campaigns.fdd_id(0, 2), "/camp": made_campaigns.request_id(0)}
+    path = path.replace("{kind}/{name}", "aggregator/data-per-account")
+    path = path.replace("{id}", ids.get(path[:5], "p-0"))
 
     async def steps(client: Client) -> tuple[str, dict[str, str]]:
         html = await (await client.get(path, headers=PERSON)).text()
         return html, await first_pieces(client, path, len(view.pieces))
 
-    html, found = visit(steps)
+    html, found = visit(steps, CampaignsShown())
     assert set(found) == set(view.pieces)
     for name, piece in found.items():
         assert f'id="{name}"' in html
