@@ -57,8 +57,8 @@ def test_letters_are_replayed_once_after_a_dry_run(make: Make) -> None:
     until(lambda: sluice.totals() == {"in": 4, "open": 3, "rejected": 1})
     (left,) = sluice.get("/api/dead-letters?replayed=no").body["items"]
     assert left["reason"] == "missing_group_field"
-    told = [each for each in sluice.records("aggregates.audit") if each.get("kind") == "command"]
-    audits = [each["reason"] for each in told]
+    given = [each for each in sluice.records("aggregates.audit") if each.get("kind") == "command"]
+    audits = [each["reason"] for each in given]
     assert sorted(audits) == ["", "mended"]
 
 
