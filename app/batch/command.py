@@ -54,7 +54,8 @@ def execute(
                 sources = look_through(batch.takers, options, context.stdin, scratch, out)
                 planned = batch.plan(sources)
                 total = sum(entry.source.size for entry in planned.entries)
-                with Watch(total, show=sys.stderr.isatty() and not context.flags.json) as watch:
+                watch = Watch(total, show=sys.stderr.isatty() and not context.flags.json)
+                with watch.bar:
                     finish(batch.run(planned, watch))
             except BaseException:
                 outputs.abandon()

@@ -51,7 +51,7 @@ def _run(context: Context, body: Mapping[str, Any], since: str) -> dict[str, Any
     try:
         with Bar(f"reading {found['topic']}", show=context.out.terminal) as bar:
             while found["state"] in ("waiting", "running"):
-                bar.at(found["read"], found["records"])
+                bar.at(found["read"], found["records"] or None)
                 found = client.get(path, {"wait": WAIT_S})
     except KeyboardInterrupt:
         client.request("DELETE", path)

@@ -1,4 +1,4 @@
-"""The progress bar of what goes on on the server; nothing where nobody watches."""
+"""Progress bars; nothing where nobody watches."""
 
 import sys
 from types import TracebackType
@@ -9,9 +9,13 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """Shows how many records of all were read. `show` False: does nothing."""
+    """Shows how much of all is done, in numbers or in `sizes` of bytes; `show` False: does
+    nothing.
+    """
 
-    def __init__(self, what: str, *, show: bool) -> None:
+    def __init__(
+        self, what: str, *, show: bool, total: int | None = None, sizes: bool = False
+    ) -> None:
         self._progress: Progress | None = None
         if show:
             from rich import progress as bars
@@ -20,12 +24,12 @@ class Bar:
             self._progress = bars.Progress(
                 bars.TextColumn("{task.description}"),
                 bars.BarColumn(),
-                bars.MofNCompleteColumn(),
+                bars.DownloadColumn() if sizes else bars.MofNCompleteColumn(),
                 bars.TimeRemainingColumn(),
                 console=Console(file=sys.stderr),
                 transient=True,
             )
-            self._task = self._progress.add_task(what, total=None)
+            self._task = self._progress.add_task(what, total=total)
 
     def __enter__(self) -> Self:
         if self._progress is not None:
@@ -41,7 +45,7 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
 
-    def at(self, read: int, number: int) -> None:
-        """So many of so many were read; `number` 0: not known yet."""
+    def at(self, done: int, total: int | None, what: str | None = None) -> None:
+        """So much of so much is done; without `total` what was known of it stays."""
         if self._progress is not None:
-            self._progress.update(self._task, completed=read, total=number or None)
+            self._progress.update(self._task, completed=done, total=total, description=what)
