@@ -34,8 +34,8 @@ def known(path: Path, wanted: Format | None = None) -> Source:
     ("name", "data", "expected"),
     [
         ("a.jsonl", TEXT, "jsonl"), ("a.NDJSON", TEXT, "jsonl"), ("a.csv", b"a\n1\n", "csv"),
-        ("a.csv.gz", gzip.compress(b"a\n1\n"), "csv"), ("a.json.gz", gzip.compress(TEXT), "jsonl"),
-        ("usage", TEXT, "jsonl"), ("usage.gz", gzip.compress(b" " + TEXT), "jsonl"),
+        ("a.csv.gz", gzip.compress(b"a\n1\n", mtime=0), "csv"), ("a.json.gz", gzip.compress(TEXT, mtime=0), "jsonl"),
+        ("usage", TEXT, "jsonl"), ("usage.gz", gzip.compress(b" " + TEXT, mtime=0), "jsonl"),
     ],
 )  # fmt: skip
 def test_a_name_tells_the_format_or_else_the_beginning(
@@ -75,10 +75,10 @@ def test_a_file_that_is_not_there_or_a_folder_is_used_wrong(tmp_path: Path) -> N
         ("a.parquet", TEXT, "this is no Parquet; expected parquet"),
         ("a.csv", b"PAR1....", "this is Parquet; expected csv"),
         ("a.jsonl.gz", TEXT, "this is no gzip data"),
-        ("a.jsonl.gz", gzip.compress(TEXT * 50)[:-9], "gzip data is broken"),
-        ("a.jsonl.gz", gzip.compress(TEXT)[:5], "gzip data is broken"),
-        ("a.jsonl.gz", gzip.compress(TEXT) + b"rubbish", "gzip data is broken"),
-        ("a.csv.gz", gzip.compress(TEXT)[:-8] + bytes(8), "gzip data is broken"),
+        ("a.jsonl.gz", gzip.compress(TEXT * 50, mtime=0)[:-9], "gzip data is broken"),
+        ("a.jsonl.gz", gzip.compress(TEXT, mtime=0)[:5], "gzip data is broken"),
+        ("a.jsonl.gz", gzip.compress(TEXT, mtime=0) + b"rubbish", "gzip data is broken"),
+        ("a.csv.gz", gzip.compress(TEXT, mtime=0)[:-8] + bytes(8), "gzip data is broken"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused(
