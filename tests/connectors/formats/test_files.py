@@ -34,7 +34,8 @@ def known(path: Path, wanted: Format | None = None) -> Source:
     ("name", "data", "expected"),
     [
         ("a.jsonl", TEXT, "jsonl"), ("a.NDJSON", TEXT, "jsonl"), ("a.csv", b"a\n1\n", "csv"),
-        ("a.csv.gz", gzip.compress(b"a\n1\n", mtime=0), "csv"), ("a.json.gz", gzip.compress(TEXT, mtime=0), "jsonl"),
+        ("a.csv.gz", gzip.compress(b"a\n1\n", mtime=0), "csv"),
+        ("a.json.gz", gzip.compress(TEXT, mtime=0), "jsonl"),
         ("usage", TEXT, "jsonl"), ("usage.gz", gzip.compress(b" " + TEXT, mtime=0), "jsonl"),
     ],
 )  # fmt: skip
