@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+BY_ROLE = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger")
 
 
 def variables(service: dict[str, Any]) -> dict[str, str]:
@@ -32,7 +33,7 @@ def _default(variable: re.Match[str]) -> str:
 def test_there_are_servers_a_console_workers_by_role_and_prometheus() -> None:
     servers = {"kafka", "mongo", "mysql", "prometheus"}
     assert {*servers, "console", "route", "aggregate"} <= set(SERVICES)
-    assert {"console", "route", "aggregate", "sinks"} <= set(OURS)
+    assert {"console", *BY_ROLE} <= set(OURS)
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -114,7 +115,7 @@ def test_servers_keep_their_data_in_named_volumes() -> None:
 
 
 def test_workers_that_scale_share_no_data_directory() -> None:
-    for name in ("route", "aggregate", "sinks"):
+    for name in BY_ROLE:
         assert OURS[name]["volumes"] == [variables(OURS[name])["SLUICE_DATA_DIR"]]
 
 
