@@ -40,43 +40,47 @@ class Frontier:
     def assign(self, inputs: set[TP]) -> None:
         """These inputs are read here from now on; what was read elsewhere is not known."""
         self._inputs = inputs
-        self._read.clear()
+        # in place of the old ones, which a look that is under way still holds
+        self._read, self._shards, self._until = {}, {}, {}
         self._mark = None
-        self._shards.clear()
-        self._until.clear()
 
     def read(self, topic: str, partition: int, next_offset: int) -> None:
         """A batch is done with."""
         self._read[topic, partition] = next_offset
 
     async def reached(self, shards: Iterable[int], now_ms: int) -> dict[int, int]:
-        """By shard, the instant up to which its timers may go."""
+        """By shard, the instant up to which its timers may go: none when other inputs were assigned
+        meanwhile.
+        """
         now_s = asyncio.get_running_loop().time()
+        read, marks, until = self._read, self._shards, self._until
         own = [(self._own, number) for number in shards]
-        if self._mark is None:
-            ends = await self._log.end_offsets(self._inputs)
-            self._mark = _Mark(now_ms, ends, now_s)
-        if await self._passed(self._mark, now_s):
+        mark = self._mark
+        if mark is None:
+            mark = _Mark(now_ms, await self._log.end_offsets(self._inputs), now_s)
+        passed = await self._passed(mark, read, now_s)
+        if passed:
             ends = await self._log.end_offsets(own)
             for tp in own:
-                mark = _Mark(self._mark.at_ms, {tp: ends[tp]}, self._mark.since_s)
-                self._shards.setdefault(tp[1], mark)
-            self._mark = None
+                marks.setdefault(tp[1], _Mark(mark.at_ms, {tp: ends[tp]}, mark.since_s))
         for _, number in own:
-            waiting = self._shards.get(number)
-            if waiting is not None and await self._passed(waiting, now_s):
-                self._until[number] = max(waiting.at_ms, self._until.get(number, 0))
+            waiting = marks.get(number)
+            if waiting is not None and await self._passed(waiting, read, now_s):
+                until[number] = max(waiting.at_ms, until.get(number, 0))
                 if now_s - waiting.since_s > PATIENCE_S:
-                    self._until[number] = now_ms
-                del self._shards[number]
-        return {number: self._until.get(number, 0) for _, number in own}
+                    until[number] = now_ms
+                del marks[number]
+        if until is not self._until:
+            return {number: 0 for _, number in own}
+        self._mark = None if passed else mark
+        return {number: until.get(number, 0) for _, number in own}
 
-    async def _passed(self, mark: _Mark, now_s: float) -> bool:
+    async def _passed(self, mark: _Mark, read: dict[TP, int], now_s: float) -> bool:
         if now_s - mark.since_s > PATIENCE_S:
             return True
-        unknown = [tp for tp in mark.ends if tp not in self._read]
+        unknown = [tp for tp in mark.ends if tp not in read]
         for tp, start in (await self._log.committed(self._group, unknown)).items():
             if start is None:
                 start = (await self._log.begin_offsets([tp]))[tp]
-            self._read.setdefault(tp, start)  # a batch may have come meanwhile
-        return all(self._read[tp] >= end for tp, end in mark.ends.items())
+            read.setdefault(tp, start)  # a batch may have come meanwhile
+        return all(read[tp] >= end for tp, end in mark.ends.items())

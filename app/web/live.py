@@ -45,11 +45,11 @@ async def stream(request: web.Request, send: Send) -> web.StreamResponse:
     )
     task = asyncio.current_task()
     hub = request.app[HUB]
-    await response.prepare(request)
     if task is not None:
         hub.add(task)
     try:
         with contextlib.suppress(ConnectionResetError):
+            await response.prepare(request)
             await send(response)
     finally:
         if task is not None:
