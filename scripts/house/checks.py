@@ -75,8 +75,11 @@ def said(pattern: str, paths: Iterable[str]) -> bool:
     asks = re.compile(pattern)
     for path in paths:
         top = ROOT / path.partition("::")[0]
-        for file in [top] if top.is_file() else top.rglob("*.py"):
-            if file.name not in ("conftest.py", "servers.py") and asks.search(file.read_text()):
+        # fixtures of the folders above count too, but not those that only define the servers
+        above = [folder / "conftest.py" for folder in top.parents if ROOT in folder.parents]
+        for file in [*above, *([top] if top.is_file() else top.rglob("*.py"))]:
+            defines = file in (ROOT / "tests" / "conftest.py", ROOT / "tests" / "servers.py")
+            if not defines and file.exists() and asks.search(file.read_text()):
                 return True
     return False
 
