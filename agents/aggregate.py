@@ -5,7 +5,7 @@ shard is its *effective now*: the smallest of what all inputs that feed it have 
 goes back.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -28,6 +28,8 @@ DIRECT, ROUTED = 0, 1
 # rows of one tick's commit: bounded memory, and a batch waits for no longer than that takes
 TICK_ROWS = 5_000
 FORGET_IDS = 20_000
+# rows that are read, folded and encoded before the next are: as many as stay in a core's own cache
+PIECE_KEYS = 400
 
 
 class Folds:
@@ -91,6 +93,8 @@ class ShardProcessor:
         commit.
         """
         changes = Changes(effective_now=self.shard.marks.effective_now)
+        # a row may be encoded once in a commit: by the piece only where no other chunk has its key
+        apart = len({chunk.aggregator for chunk in chunks}) == len(chunks)
         rows: dict[bytes, Row] = {}
         more = False
         for chunk in chunks:
@@ -100,35 +104,20 @@ class ShardProcessor:
             groups = _by_row(rule.prefix, chunk.groups, floor)
             if not groups:
                 continue
-            if rows:
-                rows.update(self.shard.load(key for key in groups if key not in rows))
-            else:
-                rows = self.shard.load(groups)
             ctx = Fold(
                 rule, chunk.topic, chunk.partition, self._folds.rule_of,
                 source_name=self.source_name,
             )  # fmt: skip
-            prefix = len(rule.prefix)
-            kinds = [item.kind for item in rule.inputs]
-            at = None if rule.document.event_id is None else kinds.index("event_id")
             refused: list[Rejection] = []
-            seen: dict[bytes, Sights] = {}
-            if at is not None:  # of all keys in one multi-get
-                ids = [(key, entry[2][at]) for key, of in groups.items() for entry in of]
-                seen = sights(self.shard.store, ids)
-            for key, entries in groups.items():
-                row = rows[key]
-                ctx.key = key[prefix:]
-                if at is not None:
-                    ctx.seen = seen.get(key, {})
-                    ctx.seen.update({sight[0]: sight[1:] for sight in row.seen})
-                if fold(row, entries, ctx):
-                    changes.rows[key] = (row, rule.ttl_ms)
-                    if ctx.rejections:
-                        refused += ctx.rejections
-                        self._letters(row, chunk, rule, ctx)
-                if ctx.full:
-                    more, ctx.full = True, False
+            if apart and len(groups) > PIECE_KEYS:
+                cached = len(groups) <= self.shard.cache_rows
+                for piece in _pieces(groups):
+                    rows = self.shard.load(piece)
+                    more |= self._fold(changes, rows, piece, chunk, ctx, fold, refused)
+                    self._stage(changes, cached=cached)
+            else:
+                rows.update(self.shard.load(key for key in groups if key not in rows))
+                more = self._fold(changes, rows, groups, chunk, ctx, fold, refused)
             records = sum(map(len, groups.values()))
             self.records += records
             session_run(
@@ -143,9 +132,44 @@ class ShardProcessor:
                 break  # what follows must not overtake what is left of this chunk
             if chunk.upto >= 0:
                 changes.applied[source] = chunk.upto
-        if changes.rows or changes.applied:
+        if changes.rows or changes.staged or changes.applied:
             await self._commit(changes, whole=not more)
         return more
+
+    def _fold(
+        self,
+        changes: Changes,
+        rows: dict[bytes, Row],
+        groups: dict[bytes, Sequence[Any]],
+        chunk: Chunk,
+        ctx: Fold,
+        fold: FoldFunction,
+        refused: list[Rejection],
+    ) -> bool:
+        """Folds entries by key into their rows; whether one of them is full."""
+        rule = ctx.rule
+        prefix, ttl_ms, changed = len(rule.prefix), rule.ttl_ms, changes.rows
+        at = None
+        seen: dict[bytes, Sights] = {}
+        if rule.document.event_id is not None:  # of all keys in one multi-get
+            at = [item.kind for item in rule.inputs].index("event_id")
+            ids = [(key, entry[2][at]) for key, of in groups.items() for entry in of]
+            seen = sights(self.shard.store, ids)
+        full = False
+        for key, entries in groups.items():
+            row = rows[key]
+            ctx.key = key[prefix:]
+            if at is not None:
+                ctx.seen = seen.get(key, {})
+                ctx.seen.update({sight[0]: sight[1:] for sight in row.seen})
+            if fold(row, entries, ctx):
+                changed[key] = (row, ttl_ms)
+                if ctx.rejections:
+                    refused += ctx.rejections
+                    self._letters(row, chunk, rule, ctx)
+            if ctx.full:
+                full, ctx.full = True, False
+        return full
 
     def _letters(self, row: Row, chunk: Chunk, rule: Rule, ctx: Fold) -> None:
         """Dead letters of the session itself travel with the row that counts them."""
@@ -233,10 +257,22 @@ class ShardProcessor:
         row.wake = 0
         changes.rows[key] = (row, rule.ttl_ms)
 
+    def _stage(self, changes: Changes, *, cached: bool = True) -> None:
+        """No row of `changes` is touched again before the commit."""
+        self.flushes += sum(len(row.outputs) for row, _ in changes.rows.values())
+        self.shard.stage(changes, cached=cached)
+
     async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
         """`whole`: with it all chunks that were given to `apply` are applied."""
-        self.flushes += sum(len(row.outputs) for row, _ in changes.rows.values())
+        self._stage(changes)
         await self.shard.commit(changes)
+
+
+def _pieces(groups: dict[bytes, Sequence[Any]]) -> Iterator[dict[bytes, Sequence[Any]]]:
+    """Keys that are stored side by side come together: a block is read once for all of its rows."""
+    keys = sorted(groups)
+    for at in range(0, len(keys), PIECE_KEYS):
+        yield {key: groups[key] for key in keys[at : at + PIECE_KEYS]}
 
 
 def _by_row(prefix: bytes, groups: Iterable[Any], floor: int) -> dict[bytes, Sequence[Any]]:

@@ -76,7 +76,7 @@ class Operators:
         at = marks.underway or Underway(encode_order(order))
         ours = decode_order(at.order)
         command, selection = self._read(ours)
-        if marks.underway is None and self._is_answered(command):
+        if marks.underway is None and self._is_answered(command, ours):
             await self._pass(ours)
             return True
         marks.underway = at
@@ -185,13 +185,16 @@ class Operators:
         marks.underway = None
         await self._commit(Changes())
 
-    def _is_answered(self, command: Command) -> bool:
-        """Whether a producer sent it twice: an earlier message with its id has been answered."""
+    def _is_answered(self, command: Command, order: Order) -> bool:
+        """Whether a producer sent it twice: an earlier message with its id has been answered.
+
+        An answer to this very message is not yet out: else it would have been passed.
+        """
         found = self._shard.store.scan(COMMAND, COMMAND_END)
-        wanted = to_json(command.id)
+        wanted, own = to_json(command.id), command_key(order.partition, order.offset)
         return any(
-            wanted in answer and exact_json(answer)["command_id"] == command.id
-            for _, answer in found
+            key != own and wanted in answer and exact_json(answer)["command_id"] == command.id
+            for key, answer in found
         )
 
     def _read(self, order: Order) -> tuple[Command, Selection]:

@@ -87,6 +87,11 @@ class Changes:
     """Further records of the same write batch, in the changelog too."""
     rewoken: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
     """Rows whose only change is when to look at them again: (row, instant)."""
+    staged: dict[bytes, Row | None] = field(default_factory=dict)
+    """What `Shard.stage` took from `rows`, None for rows not to be cached; and what it made."""
+    log: list[Change] = field(default_factory=list)
+    puts: list[tuple[bytes, bytes]] = field(default_factory=list)
+    sent: list["Output"] = field(default_factory=list)
 
 
 class Shard:
@@ -117,7 +122,7 @@ class Shard:
         self.applied: dict[Source, int] = {}
         self._send = send
         self._cache: dict[bytes, Row] = {}
-        self._cache_rows = cache_rows
+        self.cache_rows = cache_rows
         # No keys of the two indexes are before these. A scan that began with the index itself
         # would step over all that was deleted there and is not yet gone from the disk.
         self._wake_from, self._forget_from = WAKE, FORGET
@@ -227,18 +232,13 @@ class Shard:
         written = self.now_ms() if written is None else written
         return encode(Local(following, self.numbered, totals, floors, epoch, written))
 
-    def _encode(
-        self, changes: Changes
-    ) -> tuple[list[Change], list[tuple[bytes, bytes]], list[bytes], list[Output]]:
-        log: list[Change] = []
-        puts: list[tuple[bytes, bytes]] = []
-        deletes: list[bytes] = list(changes.dropped)
-        outputs: list[Output] = []
-        marks = self.marks
-        marks.floors = [[*source, offset] for source, offset in self.applied.items()]
-        if changes.effective_now > marks.effective_now:
-            marks.effective_now = changes.effective_now
+    def stage(self, changes: Changes, *, cached: bool = True) -> None:
+        """Encodes `changes.rows`, each for the last time in its commit, and empties it. Done by the
+        piece while they are in the processor's own cache; without `cached` they are let go of.
+        """
+        log, puts, deletes, outputs = changes.log, changes.puts, changes.dropped, changes.sent
         lowest_wake = changes.lowest_wake
+        logged, staged = self.changelog is not None, changes.staged
         for key, (row, ttl_ms) in changes.rows.items():
             session = row.open
             wake = row.touched + ttl_ms
@@ -258,7 +258,7 @@ class Shard:
                     output.insert(0, self.numbered)
                     outputs.append((output[1], output[2], output[3]))
                     puts.append((outbox_key(self.numbered), encode(output[1:])))
-                if self.changelog is not None:
+                if logged:
                     log.append((ROW + key, encode_row(row)))
                 for event_id, *sight in row.seen:
                     at, body = seen_key(key, event_id), encode(sight)
@@ -272,7 +272,19 @@ class Shard:
                 change = (ROW + key, encode_row(row))
                 log.append(change)
                 puts.append(change)
+            staged[key] = row if cached else None
         changes.lowest_wake = lowest_wake
+        changes.rows = {}
+
+    def _encode(
+        self, changes: Changes
+    ) -> tuple[list[Change], list[tuple[bytes, bytes]], list[bytes], list[Output]]:
+        self.stage(changes)
+        log, puts, deletes, outputs = changes.log, changes.puts, changes.dropped, changes.sent
+        marks = self.marks
+        marks.floors = [[*source, offset] for source, offset in self.applied.items()]
+        if changes.effective_now > marks.effective_now:
+            marks.effective_now = changes.effective_now
         for unrelated in changes.outputs:
             self.numbered += 1
             outputs.append(unrelated)
@@ -298,7 +310,7 @@ class Shard:
         The tombstones follow with the next commit, when that record is known to be durable.
         """
         marks = self.marks
-        log += [(ROW + key, None) for key, _ in marks.retiring if key not in changes.rows]
+        log += [(ROW + key, None) for key, _ in marks.retiring if key not in changes.staged]
         marks.retiring = []
         if not changes.retire:
             return
@@ -317,18 +329,18 @@ class Shard:
         if self.changelog is None or not self.changelog.intruded:
             return []
         keys = [
-            key for key in self.changelog.intruded if key != MARKS and key[1:] not in changes.rows
+            key for key in self.changelog.intruded if key != MARKS and key[1:] not in changes.staged
         ]
         self.changelog.intruded.clear()
         return list(zip(keys, self.store.get_many(keys), strict=True))
 
     def _remember(self, changes: Changes) -> None:
         cache = self._cache
-        if len(cache) + len(changes.rows) > self._cache_rows:
+        kept = {key: row for key, row in changes.staged.items() if row is not None}
+        if len(cache) + len(kept) > self.cache_rows:
             cache.clear()
-        if len(changes.rows) <= self._cache_rows:
-            for key, (row, _) in changes.rows.items():
-                cache[key] = row
+        if len(kept) <= self.cache_rows:
+            cache.update(kept)
         for key, (row, _) in changes.rewoken.items():
             if key in cache:
                 cache[key] = row

@@ -112,7 +112,7 @@ class BatchProcessor(ShardProcessor):
     def _nothing(self) -> Changes:
         return Changes(effective_now=self.shard.marks.effective_now)
 
-    async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
+    def _stage(self, changes: Changes, *, cached: bool = True) -> None:
         topic, ending = self.topic, self._ending
         for key, (row, _) in changes.rows.items():
             if row.applied:  # of files that are finished nothing comes again
@@ -122,6 +122,9 @@ class BatchProcessor(ShardProcessor):
                     changes.kept[ending_key(key)] = b""
                 else:
                     changes.dropped.append(ending_key(key))
+        super()._stage(changes, cached=cached)
+
+    async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
         if whole:
             for attach in self._attached:
                 attach(changes)

@@ -159,8 +159,9 @@ def flush_all(world: World) -> None:
 
 @pytest.fixture(autouse=True)
 def _small_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two flushes of a key are too much for one commit."""
+    """Two flushes of a key are too much for one commit, two keys for one piece of it."""
     monkeypatch.setattr("domain.aggregation.fold.OUTPUT_LIMIT_BYTES", 700)
+    monkeypatch.setattr("agents.aggregate.PIECE_KEYS", 1)
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["disk kept", "disk lost"])

@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.agents import test_engine_histories as histories
@@ -37,6 +37,7 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several pieces a command, several commits a key."""
     monkeypatch.setattr("agents.operators.PIECE_ROWS", 2)
     monkeypatch.setattr("domain.aggregation.fold.OUTPUT_LIMIT_BYTES", 700)
+    monkeypatch.setattr("agents.aggregate.PIECE_KEYS", 1)
 
 
 def give(world: World, action: str, name: str, said: dict[str, Any]) -> None:
@@ -127,6 +128,13 @@ def check(world: World, produced: list[dict[str, Any]], *names: str) -> None:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(events=history)
+@example(
+    events=[
+        ("cut append", 1, "changelog"),
+        ("command", "flush", "acc", {"group": {"account": "a"}}),
+        ("work", 1, False, 0),
+    ]
+)  # of the commit that answers it only the answer survived
 def test_any_history_with_commands_counts_every_record_once(events: list[Any]) -> None:
     world, produced = lived(events, ROUTED, KEYED, BY_PRODUCT)
     check(world, produced, *NAMES)
