@@ -20,6 +20,7 @@ from app import listening
 from app.campaign_parts import ROLES as CAMPAIGN_ROLES
 from app.campaign_parts import CampaignMeans, CampaignParts
 from app.membership import Membership
+from app.source_parts import make_collector
 from app.topic_specs import spec_of
 from config.clock import Clock, clock_from, system_ms
 from config.documents.registry import load_document
@@ -42,7 +43,7 @@ from tables.shard import Shard
 from tables.store import RocksStore
 
 logger = logging.getLogger(__name__)
-ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "console")
+ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "metrics", "console")
 FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
 
@@ -113,6 +114,10 @@ class Worker:
         )
         self.sinks = self._make_sinks(outbound)
         self.campaigns = self._make_campaigns(outbound)
+        self.collector = make_collector(
+            self.settings, self.log, self.clock, self.documents, self.id, outbound,
+            self.engine.send, self._fail_now, self._on_step,
+        )  # fmt: skip
         self.app = make_app(
             self.settings,
             self.log,
@@ -212,6 +217,8 @@ class Worker:
             found.add(self.names.sessions_in)
         if "sinks" in self.roles:
             found.add(self.names.changelog("sinks"))
+        if "metrics" in self.roles:
+            found.add(self.names.changelog("sources"))
         found |= self.campaigns.wanted(self.roles)
         for name in self.documents.known_inputs():
             keyed = any(
@@ -251,10 +258,12 @@ class Worker:
         await self.campaigns.work.assign(ours)
         lanes = self.names.changelog("sinks")
         self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
+        lanes = self.names.changelog("sources")
+        self.collector.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         self.assigned = True
 
     async def _on_revoked(self, _app: Any, _revoked: set[Any], **_: Any) -> None:
-        await self.sinks.pause()
+        await asyncio.gather(self.sinks.pause(), self.collector.pause())
 
     def _still(self, message: Any) -> bool:
         """Whether the assignment under which the batch came is in force; False while partitions are
@@ -281,7 +290,7 @@ class Worker:
             await control.apply(partition, items)
             await self._follower.catch_up()
             return
-        if topic == self.names.changelog("sinks"):
+        if topic in (self.names.changelog("sinks"), self.names.changelog("sources")):
             return  # being assigned its partitions is all that it is consumed for
         of_campaigns = await self.campaigns.take(topic, partition, items, still)
         if not of_campaigns or self.names.public(topic) in self.documents.known_inputs():
@@ -295,6 +304,7 @@ class Worker:
             await self._subscribe()
             self._note_membership()
             await self.sinks.reconcile()
+            await self.collector.reconcile()
             await asyncio.sleep(FOLLOW_S)
 
     def _note_membership(self) -> None:
@@ -354,6 +364,8 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if hasattr(self, "sinks"):
             await self.sinks.close()  # before another worker gets what was ours
+        if hasattr(self, "collector"):
+            await self.collector.close()
         if self.app is not None:
             if self.failure is not None:
                 await self._pumps.stop()

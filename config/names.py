@@ -39,6 +39,11 @@ class Names:
         return f"{self.app_id}-retrigger-in"
 
     @property
+    def deliveries(self) -> str:
+        """What was pushed to sources, on the partition of their lane, by source."""
+        return f"{self.app_id}-deliveries"
+
+    @property
     def workers(self) -> str:
         """Heartbeats of the workers, by worker id."""
         return f"{self.app_id}-workers"
@@ -55,6 +60,6 @@ class Names:
     def is_internal(self, physical: str) -> bool:
         """Whether a topic is the product's own state, not for people to produce to."""
         own = {self.sessions_in, self.campaigns_in, self.retrigger_in}
-        own |= {self.workers, self.requests}
+        own |= {self.deliveries, self.workers, self.requests}
         changelog = physical.startswith(f"{self.app_id}-") and physical.endswith("-changelog")
         return changelog or physical in own

@@ -22,6 +22,7 @@ EXECUTION_RESULTS = "execution-results"
 EXECUTIONS = "executions"
 SLOT_FAILURES = "slot-failures"
 CAMPAIGN_AUDIT = "campaign-audit"
+SOURCE_EVENTS = "source-events"
 
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare
@@ -96,6 +97,9 @@ class Topics:
             self._own(names.campaigns_in, shards, "campaign records on their flow's partition"),
             self._own(names.retrigger_in, shards, "retriggers on their way to that partition"),
             self.changelog("campaigns", shards, "campaigns, FDDs, negatives, timers, counts"),
+            self.output_topic(SOURCE_EVENTS, "records that sources fetched and archived"),
+            self.changelog("sources", shards, "how far each source is, and its page under way"),
+            self._own(names.deliveries, shards, "what was pushed to sources"),
             self._own(names.workers, 1, "heartbeats of the workers", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),
         )

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-BY_ROLE = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger")
+BY_ROLE = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger", "metrics")
 
 
 def variables(service: dict[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from domain.errors import UsageError
 
 ROLES = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger", "console")
 ALL = "all"
-LATER = ("metrics", "impressions")
+LATER = ("impressions",)
 MOST = 256  # processes of one machine
 
 

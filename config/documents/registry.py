@@ -10,6 +10,7 @@ from config.documents.base import MISSING, Document, DocumentError, Problem, nea
 from config.documents.contact_policy import load_contact_policy
 from config.documents.flow import load_flow
 from config.documents.sink import load_sink
+from config.documents.source import load_source
 
 Loader = Callable[[Mapping[str, Any]], Document]
 
@@ -19,6 +20,7 @@ KINDS: dict[str, Loader] = {
     "contact_policy": load_contact_policy,
     "flow": load_flow,
     "sink": load_sink,
+    "source": load_source,
 }
 
 

@@ -1,0 +1,52 @@
+"""The sources of a worker put together: archive, outbound rules, credentials."""
+
+import os
+from collections.abc import Awaitable, Callable
+
+from agents.collect import CollectMeans, Collector
+from config.clock import Clock
+from config.names import Names
+from config.settings import Settings
+from connectors.archive.archive import Archive
+from connectors.files.opening import open_files
+from connectors.outbound import Outbound
+from connectors.streams.base import Log
+from domain.metrics.source_events import Output
+from tables.documents import Documents
+
+JITTER_S = 3.0  # sources that are due at one time don't all begin in one moment
+
+
+def open_archive(settings: Settings) -> Archive:
+    """The archive that the settings name."""
+    return Archive(open_files(settings.archive or str(settings.data_dir / "archive")))
+
+
+def make_collector(
+    settings: Settings,
+    log: Log,
+    clock: Clock,
+    documents: Documents,
+    worker: str,
+    outbound: Outbound,
+    send: Callable[[list[Output]], Awaitable[None]],
+    fail: Callable[[BaseException], None],
+    on_step: Callable[[int], None],
+) -> Collector:
+    """Opens nothing yet. `send` appends to public topics."""
+    return Collector(
+        CollectMeans(
+            log=log,
+            names=Names(settings.app_id, settings.topic_prefix),
+            clock=clock,
+            documents=documents,
+            worker=worker,
+            outbound=outbound,
+            environ=os.environ,
+            archive=open_archive(settings),
+            send=send,
+            fail=fail,
+            on_step=on_step,
+            jitter_s=0.0 if clock.is_trial else JITTER_S,
+        )
+    )

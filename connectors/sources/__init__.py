@@ -1,0 +1,1 @@
+"""Sources of figures: one file a connector, each on the interface of `base.py`."""

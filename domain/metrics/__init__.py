@@ -1,0 +1,1 @@
+"""Rules of the metrics hub: fetched records, the archive, figures."""
