@@ -45,6 +45,7 @@ from app.shapes import (
 )
 from app.since import Since
 from app.sink_shapes import SinkStatus, Taken
+from app.sources_backend import SourcesBackend
 from config.documents.base import Problem
 from connectors.streams.base import Row
 from domain.errors import SluiceError
@@ -99,7 +100,7 @@ class RetractionRefused(SluiceError):
         super().__init__(detail)
 
 
-class Backend(CampaignsBackend, Protocol):
+class Backend(CampaignsBackend, SourcesBackend, Protocol):
     """The running system. All methods are safe to call concurrently and never block the loop."""
 
     # Health

@@ -17,7 +17,7 @@ from config.settings import Settings
 from domain.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
-OPEN = (PATH, "/health/")
+OPEN = (PATH, "/health/", "/hooks/")
 EVERYWHERE = ("0.0.0.0", "::")
 
 

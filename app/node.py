@@ -153,6 +153,7 @@ class Node:
             members=self._members,
             catch_up=worker.catch_up,
             campaigns=worker.campaigns,
+            collector=worker.collector,
         )
         self._facade = Facade(parts, self._crash, settings.cluster_secret)
         await self._members.start()

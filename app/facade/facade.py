@@ -23,6 +23,7 @@ from app.facade.health import readiness
 from app.facade.ledger import Ledger
 from app.facade.letters import Letters
 from app.facade.local import Local
+from app.facade.metric_sources import MetricSources, SourcesArea
 from app.facade.metrics import Metrics
 from app.facade.overview import Figured
 from app.facade.owners import Owners
@@ -49,7 +50,7 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade(CampaignsArea):
+class Facade(CampaignsArea, SourcesArea):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
@@ -63,6 +64,8 @@ class Facade(CampaignsArea):
         self._campaign_figures = CampaignFigures(parts)
         self.local = Local(parts, Figures(parts, self._sampler).tell, self._sinks.questions)
         self._peers = Peers(parts.members, self.local.questions, secret)
+        self._metric_sources = MetricSources(parts, self._peers)
+        self.local.add(self._metric_sources.questions)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
         self._appends = Appends(parts)
         sources = parts.sources
@@ -124,6 +127,7 @@ class Facade(CampaignsArea):
         if self._inside is not None:
             await self._inside.files.uploads.stop()
         await self._peers.stop()
+        await self._metric_sources.stop()
         await self._letters.stop()
         await self._ledger.stop()
         await self._appends.stop()

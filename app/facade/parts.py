@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from agents.collect import Collector
 from agents.engine import Engine
 from agents.sinks.lanes import SinkLanes
 from app.campaign_parts import CampaignParts
@@ -36,6 +37,7 @@ class Parts:
     catch_up: Callable[[], Awaitable[bool]]
     campaigns: CampaignParts | None = None
     sources: Sources | None = None
+    collector: Collector | None = None
     names: Names = field(init=False)
     topics: Topics = field(init=False)
 

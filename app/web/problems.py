@@ -7,6 +7,7 @@ from aiohttp import web
 
 from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Unavailable
 from app.campaign_shapes import RefusedAction, RefusedChange, RefusedFile, RefusedUpload
+from app.source_shapes import BadDelivery, BadSignature, FetchRefused
 from app.web.wire import dumps
 from config.documents.base import DocumentError, Problem
 from connectors.stores.base import StoreUnavailable
@@ -108,6 +109,12 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
         return ProblemError(415, "refused-file", _sentence(error), [{"path": "file"}])
     if isinstance(error, RefusedAction):
         return ProblemError(409, "refused-action", _sentence(error), more=error.more())
+    if isinstance(error, FetchRefused):
+        return ProblemError(422, "refused-fetch", _sentence(error))
+    if isinstance(error, BadSignature):
+        return ProblemError(401, "bad-signature", _sentence(error))
+    if isinstance(error, BadDelivery):
+        return ProblemError(400, "bad-body", _sentence(error))
     if isinstance(error, UnknownTopic):
         return ProblemError(404, "unknown-topic", _sentence(error))
     if isinstance(error, FlushNotFound):

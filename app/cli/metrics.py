@@ -1,0 +1,21 @@
+"""`sluice metrics`: figures from other systems, fetched and kept."""
+
+import argparse
+
+from app.cli import metric_sources
+from app.cli.command import Command, Run, run_chosen
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the sub-commands."""
+    commands = parser.add_subparsers(metavar="ACTION", required=True)
+
+    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+        made.set_defaults(chosen=run)
+        return made
+
+    metric_sources.add_actions(action)
+
+
+COMMAND = Command("metrics", "sources of figures, fetched and archived", add_arguments, run_chosen)

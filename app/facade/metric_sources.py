@@ -1,0 +1,180 @@
+"""Sources: how far each is, fetches that are asked for, and what is pushed."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.backend import Unavailable
+from app.cluster.peers import Peers
+from app.facade.hooks import Hooks
+from app.facade.parts import Parts
+from app.source_shapes import Fetch, FetchRefused, Receipt, SourceStatus
+from connectors.sources.base import Window
+from connectors.sources.errors import CallFailed
+from domain.metrics.source import Source
+
+MOVING_S = 5.0  # how long a question waits for a source that is being taken over
+LOOK_S = 0.1
+PIECE_S = 2.0  # that one question to another worker waits
+
+
+class MetricSources:
+    """Answers for all workers; `questions` are what they ask each other."""
+
+    def __init__(self, parts: Parts, peers: Peers) -> None:
+        self._parts = parts
+        self._peers = peers
+        self.hooks = Hooks(parts, os.environ)
+        self.questions = {
+            "sources": self._tell,
+            "source_fetch": self._start,
+            "source_job": self._job,
+        }
+
+    # What this worker knows
+
+    async def _tell(self, _: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Source -> its lane's `epoch`, and what is known of it."""
+        told: dict[str, dict[str, Any]] = {}
+        collector = self._parts.collector
+        for lane in () if collector is None else collector.owned.values():
+            epoch = lane.log.changelog.epoch
+            for name, (_, fetcher, _task) in lane.at_work.items():
+                place = fetcher.place
+                trouble = place.trouble
+                told[name] = {
+                    "epoch": epoch,
+                    "cursor": place.cursor,
+                    "last_fetch_ms": place.fetched_ms,
+                    "last_error": fetcher.archive_trouble or (trouble and trouble.detail),
+                    "next_run_ms": fetcher.next_run_ms(),
+                    "running": fetcher.running,
+                    "quota_left": fetcher.quota_left,
+                }
+            for name, (_, detail) in lane.impossible.items():
+                told[name] = {"epoch": epoch, "last_error": detail}
+        return told
+
+    async def _start(self, asked: dict[str, Any]) -> dict[str, Any] | None:
+        collector = self._parts.collector
+        fetcher = None if collector is None else collector.fetcher(asked["name"])
+        if fetcher is None:
+            return None
+        window = None if asked["from_ms"] is None else Window(asked["from_ms"], asked["to_ms"])
+        try:
+            job = fetcher.ask(window, trial=asked["trial"])
+        except CallFailed as error:
+            return {"refused": error.detail}
+        return {"id": job.id, "state": job.state}
+
+    async def _job(self, asked: dict[str, Any]) -> dict[str, Any] | None:
+        collector = self._parts.collector
+        fetcher = None if collector is None else collector.fetcher(asked["name"])
+        job = None if fetcher is None else fetcher.jobs.get(asked["id"])
+        if job is None:
+            return None
+        try:
+            async with asyncio.timeout(asked["wait_s"]):
+                await job.done.wait()
+        except TimeoutError:
+            pass  # it tells how it is now
+        return {
+            "id": job.id,
+            "state": job.state,
+            "detail": job.detail,
+            "status": job.status,
+            "pages": job.pages,
+            "records": job.records,
+            "sample": job.sample,
+        }
+
+    # What all know together
+
+    def _in_force(self) -> dict[str, Source]:
+        collector = self._parts.collector
+        if collector is None:
+            return {}
+        return {version.name: collector.source(version) for version in collector.in_force()}
+
+    async def all(self) -> Sequence[SourceStatus]:
+        """Every source in force, by name."""
+        await self._parts.catch_up()
+        told: dict[str, dict[str, Any]] = {}
+        for answer in (await self._peers.ask("sources", {})).values():
+            for name, one in answer.items():
+                if name not in told or told[name]["epoch"] < one["epoch"]:
+                    told[name] = one
+        found = []
+        for name, source in sorted(self._in_force().items()):
+            known = {key: v for key, v in told.get(name, {}).items() if key != "epoch"}
+            found.append(SourceStatus(name, source.connector, **known))
+        return found
+
+    async def fetch(
+        self, name: str, from_ms: int | None, to_ms: int | None, trial: bool
+    ) -> Fetch | None:
+        """See `SourcesBackend.fetch_source`."""
+        await self._parts.catch_up()
+        if name not in self._in_force():
+            return None
+        asked = {"name": name, "from_ms": from_ms, "to_ms": to_ms, "trial": trial}
+        deadline = self._parts.monotonic_s() + MOVING_S
+        while True:
+            answers = (await self._peers.ask("source_fetch", asked)).values()
+            for answer in answers:
+                if "refused" in answer:
+                    raise FetchRefused(answer["refused"])
+                return Fetch(answer["id"], name, answer["state"])
+            if self._parts.monotonic_s() >= deadline:
+                raise Unavailable(
+                    f"source {name}", "no worker with role metrics has it open, or its connector"
+                )
+            await asyncio.sleep(LOOK_S)
+
+    async def outcome(self, name: str, fetch_id: str, wait_s: float) -> Fetch | None:
+        """See `SourcesBackend.fetch_of_source`."""
+        deadline = self._parts.monotonic_s() + wait_s
+        while True:
+            left = max(0.0, deadline - self._parts.monotonic_s())
+            asked = {"name": name, "id": fetch_id, "wait_s": min(left, PIECE_S)}
+            answers = list((await self._peers.ask("source_job", asked)).values())
+            if not answers:
+                return None
+            found = Fetch(source=name, **answers[0])
+            if found.state in ("done", "failed") or left <= 0:
+                return found
+
+    async def receive(self, name: str, headers: Mapping[str, str], body: bytes) -> Receipt | None:
+        """See `SourcesBackend.receive_hook`."""
+        await self._parts.catch_up()
+        source = self._in_force().get(name)
+        if source is None or source.schedule is not None:
+            return None
+        return await self.hooks.receive(source, headers, body)
+
+    async def stop(self) -> None:
+        """Closes what is open."""
+        await self.hooks.stop()
+
+
+class SourcesArea:
+    """The facade's part of `SourcesBackend`."""
+
+    _metric_sources: MetricSources
+
+    async def metric_sources(self) -> Sequence[SourceStatus]:
+        return await self._metric_sources.all()
+
+    async def fetch_source(
+        self, name: str, from_ms: int | None, to_ms: int | None, *, trial: bool
+    ) -> Fetch | None:
+        return await self._metric_sources.fetch(name, from_ms, to_ms, trial)
+
+    async def fetch_of_source(self, name: str, fetch_id: str, wait_s: float) -> Fetch | None:
+        return await self._metric_sources.outcome(name, fetch_id, wait_s)
+
+    async def receive_hook(
+        self, name: str, headers: Mapping[str, str], body: bytes
+    ) -> Receipt | None:
+        return await self._metric_sources.receive(name, headers, body)

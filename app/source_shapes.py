@@ -1,0 +1,65 @@
+"""The shapes in which the running system tells of sources; as app/shapes.py."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from domain.errors import SluiceError
+
+JobState = Literal["waiting", "running", "done", "failed"]
+Receipt = Literal["taken", "repeated", "ping"]
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """A source in force. `quota_left` None: the service does not tell."""
+
+    name: str
+    connector: str
+    cursor: Mapping[str, Any] | None = None
+    last_fetch_ms: int | None = None
+    last_error: str | None = None
+    next_run_ms: int | None = None
+    running: bool = False
+    quota_left: int | None = None
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """A fetch that was asked for. `status` is that of HTTP, if a call failed with one; `sample`
+    holds records of a test as they would be stored."""
+
+    id: str
+    source: str
+    state: JobState
+    detail: str = ""
+    status: int | None = None
+    pages: int = 0
+    records: int = 0
+    sample: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+
+class FetchRefused(SluiceError):
+    """A fetch that can't be made, and why (422)."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
+
+
+class BadSignature(SluiceError):
+    """What was pushed is not signed with a secret of the source (401)."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"the signature is not one of source {source}; expected X-Hub-Signature-256 = "
+            "sha256= and the HMAC of the body with its secret"
+        )
+
+
+class BadDelivery(SluiceError):
+    """What was pushed can't be read (400)."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
