@@ -1,1 +1,1 @@
-"""Rules of the metrics hub: fetched records, the archive, figures."""
+"""Figures from other people's systems: what a record is worth, and how values are rolled up."""
