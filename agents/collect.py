@@ -8,25 +8,26 @@ a task of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.fetching import Fetcher, FetcherKit
 from config.documents.registry import load_document
 from config.names import Names
+from config.topics import SOURCE_EVENTS
 from connectors.archive.archive import Archive
 from connectors.outbound import Outbound
 from connectors.sources.base import Connector, Kit
 from connectors.sources.caller import Caller
 from connectors.sources.errors import CallFailed
 from connectors.sources.registry import connector_class
-from connectors.streams.base import Log, Slice
+from connectors.streams.base import Log, Row, Slice
 from connectors.streams.murmur2 import partition_for
 from domain.aggregation.operations import exact_json
 from domain.clock import Clock
 from domain.errors import Invariant
+from domain.metrics.records import Record, encode, event_key
 from domain.metrics.source import Source
-from domain.metrics.source_events import Output
 from tables.changelog import Changelog
 from tables.documents import Documents, Version
 from tables.sources import SourceLog
@@ -36,8 +37,8 @@ DELIVERY_BYTES = 4 << 20  # of what was pushed, read at a time
 
 @dataclass(frozen=True)
 class CollectMeans:
-    """What the worker gives: `send` appends to public topics, `fail` hears of what must end the
-    worker, `jitter_s` is the most that a fetch is put off."""
+    """What the worker gives: `fail` hears of what must end the worker, `jitter_s` is the most that a
+    fetch is put off."""
 
     log: Log
     names: Names
@@ -47,7 +48,6 @@ class CollectMeans:
     outbound: Outbound
     environ: Mapping[str, str]
     archive: Archive
-    send: Callable[[list[Output]], Awaitable[None]]
     fail: Callable[[BaseException], None]
     on_step: Callable[[int], None] = lambda _step: None
     jitter_s: float = 0.0
@@ -77,6 +77,7 @@ class Collector:
         self._doubted = False
         self._count = 0
         self._seen = -1
+        self._events = 0  # partitions of `source-events`
 
     @property
     def owned(self) -> dict[int, SourceLane]:
@@ -181,7 +182,7 @@ class Collector:
             archive=means.archive,
             caller=caller,
             clock=means.clock,
-            send=means.send,
+            send=self._send,
             on_step=means.on_step,
             in_force_ms=version.at,
             jitter_s=means.jitter_s,
@@ -202,6 +203,17 @@ class Collector:
 
         kit = Kit(source, caller, means.environ, means.clock.now_ms, deliveries)
         return connector_class(source.connector)(kit)
+
+    async def _send(self, records: Sequence[Record]) -> None:
+        """Appends records of one source to its partition, durable when it returns."""
+        topic = self._means.names.topic(SOURCE_EVENTS)
+        if not self._events:
+            self._events = (await self._means.log.topics())[topic]
+        partition = partition_for(records[0].source.encode(), self._events)
+        rows: list[Row] = [
+            (event_key(each.source, each.key), encode(each), None, ()) for each in records
+        ]
+        await self._means.log.append(topic, partition, rows)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

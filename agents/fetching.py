@@ -25,10 +25,9 @@ from connectors.sources.caller import Caller
 from connectors.sources.errors import CallFailed
 from domain.clock import Clock
 from domain.metrics.fetched import Cut, cut
-from domain.metrics.keys import key_of
-from domain.metrics.page_names import Written, first_index
+from domain.metrics.page_names import Written, version_of
+from domain.metrics.records import Record, key_of, record_of
 from domain.metrics.source import Source
-from domain.metrics.source_events import Output, record_event
 from domain.sinks.backoff import wait_ms
 from domain.sinks.document import Retry
 from tables.sources import Pending, Place, SourceLog, Trouble
@@ -64,14 +63,15 @@ class Job:
 
 @dataclass(frozen=True)
 class FetcherKit:
-    """What a source works with. `send` appends to public topics; `on_step` hears of each step of a
+    """What a source works with. `send` appends a source's records to its partition of
+    `source-events`; `on_step` hears of each step of a
     page; `jitter_s`: at most so long a fetch is put off."""
 
     lane: SourceLog
     archive: Archive
     caller: Caller
     clock: Clock
-    send: Callable[[list[Output]], Awaitable[None]]
+    send: Callable[[Sequence[Record]], Awaitable[None]]
     on_step: Callable[[int], None]
     in_force_ms: int
     jitter_s: float
@@ -90,7 +90,7 @@ class Fetcher:
         self._woken = asyncio.Event()
         self._attempt = 0
         self._pushed = bool(getattr(connector, "PUSHED", False))
-        self._key = source.key or connector.DEFAULT_KEY
+        self._mapping = source.mapping
         self.archive_trouble = ""
 
     @property
@@ -244,8 +244,8 @@ class Fetcher:
                 async for page in pages:
                     job.pages, job.records = 1, len(page.records)
                     job.sample = [
-                        {"key": key_of(self._key, each), "ts_ms": each.ts_ms,
-                         "attributes": dict(each.attributes)}
+                        {"key": key_of(self._mapping, each.ts_ms, each.attributes),
+                         "ts_ms": each.ts_ms, "attributes": each.attributes}
                         for each in page.records[:SHOWN]
                     ]  # fmt: skip
                     break
@@ -296,12 +296,10 @@ class Fetcher:
         self._attempt = 0
         kit.on_step(4)
 
-    def _events(self, number: int, part: Cut) -> list[Output]:
-        name = self.source.name
-        first = first_index(part.name.rpartition("/")[0])
+    def _events(self, number: int, part: Cut) -> list[Record]:
         return [
-            record_event(name, key_of(self._key, record), record, number, index)
-            for index, record in enumerate(part.records, first)
+            record_of(self._mapping, record.ts_ms, version, record.attributes)
+            for version, record in enumerate(part.records, version_of(number, part.first))
         ]
 
     async def _recover(self) -> None:
@@ -317,10 +315,7 @@ class Fetcher:
         if pending is None:
             return
         if await self._insist(lambda: kit.archive.has(pending.names)):
-            cuts = [
-                Cut(each, part, await self._insist(lambda each=each: kit.archive.page([each])))  # type: ignore[misc]
-                for part, each in enumerate(pending.names, 1)
-            ]
+            cuts = await self._insist(lambda: kit.archive.page(pending.names))
             await self._behind(self.place.number + 1, pending, cuts)
             return
         await self._insist(lambda: kit.archive.remove(pending.names))

@@ -1,7 +1,7 @@
 """The sources of a worker put together: archive, outbound rules, credentials."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from agents.collect import CollectMeans, Collector
 from config.clock import Clock
@@ -11,7 +11,6 @@ from connectors.archive.archive import Archive
 from connectors.files.opening import open_files
 from connectors.outbound import Outbound
 from connectors.streams.base import Log
-from domain.metrics.source_events import Output
 from tables.documents import Documents
 
 JITTER_S = 3.0  # sources that are due at one time don't all begin in one moment
@@ -29,11 +28,10 @@ def make_collector(
     documents: Documents,
     worker: str,
     outbound: Outbound,
-    send: Callable[[list[Output]], Awaitable[None]],
     fail: Callable[[BaseException], None],
     on_step: Callable[[int], None],
 ) -> Collector:
-    """Opens nothing yet. `send` appends to public topics."""
+    """Opens nothing yet."""
     return Collector(
         CollectMeans(
             log=log,
@@ -44,7 +42,6 @@ def make_collector(
             outbound=outbound,
             environ=os.environ,
             archive=open_archive(settings),
-            send=send,
             fail=fail,
             on_step=on_step,
             jitter_s=0.0 if clock.is_trial else JITTER_S,

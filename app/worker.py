@@ -116,7 +116,7 @@ class Worker:
         self.campaigns = self._make_campaigns(outbound)
         self.collector = make_collector(
             self.settings, self.log, self.clock, self.documents, self.id, outbound,
-            self.engine.send, self._fail_now, self._on_step,
+            self._fail_now, self._on_step,
         )  # fmt: skip
         self.app = make_app(
             self.settings,

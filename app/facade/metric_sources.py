@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.fetching import Fetcher
 from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.facade.hooks import Hooks
@@ -40,20 +41,10 @@ class MetricSources:
         collector = self._parts.collector
         for lane in () if collector is None else collector.owned.values():
             epoch = lane.log.changelog.epoch
-            for name, (_, fetcher, _task) in lane.at_work.items():
-                place = fetcher.place
-                trouble = place.trouble
-                told[name] = {
-                    "epoch": epoch,
-                    "cursor": place.cursor,
-                    "last_fetch_ms": place.fetched_ms,
-                    "last_error": fetcher.archive_trouble or (trouble and trouble.detail),
-                    "next_run_ms": fetcher.next_run_ms(),
-                    "running": fetcher.running,
-                    "quota_left": fetcher.quota_left,
-                }
-            for name, (_, detail) in lane.impossible.items():
-                told[name] = {"epoch": epoch, "last_error": detail}
+            for _, fetcher, _task in lane.at_work.values():
+                told[fetcher.source.name] = {"epoch": epoch, **_of(fetcher)}
+            for version, detail in lane.impossible.values():
+                told[version.name] = {"epoch": epoch, "last_error": detail}
         return told
 
     async def _start(self, asked: dict[str, Any]) -> dict[str, Any] | None:
@@ -156,6 +147,19 @@ class MetricSources:
     async def stop(self) -> None:
         """Closes what is open."""
         await self.hooks.stop()
+
+
+def _of(fetcher: Fetcher) -> dict[str, Any]:
+    place = fetcher.place
+    trouble = None if place.trouble is None else place.trouble.detail
+    return {
+        "cursor": place.cursor,
+        "last_fetch_ms": place.fetched_ms,
+        "last_error": fetcher.archive_trouble or trouble,
+        "next_run_ms": fetcher.next_run_ms(),
+        "running": fetcher.running,
+        "quota_left": fetcher.quota_left,
+    }
 
 
 class SourcesArea:

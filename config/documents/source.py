@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from croniter import croniter
 
-from config.documents import fields, source_fetch, spans
+from config.documents import fields, source_fetch, source_metrics, spans
 from config.documents.base import MISSING, At, DocumentError, Section, nearest, section
 from config.documents.source_fetch import SHAPES, Shape, shape_of
 from domain.aggregation.numbers import Number
@@ -42,7 +42,7 @@ def load_source(data: Mapping[str, object]) -> Source:
     credentials = top.optional("credentials", _credentials) or {}
     _check_credentials(credentials, shape, top.at.key("credentials"))
     fetch = _fetch(top, shape)
-    metrics = top.optional("metrics", fields.several(_plain_object, "metrics")) or ()
+    metrics = top.optional("metrics", source_metrics.metrics) or ()
     key = top.optional("key", source_fetch.key) or fetch.pop("key", None) or ()
     retry = top.defaulted("retry", _retry, Retry(times=5))
     budget = top.optional("budget", _budget)

@@ -2,9 +2,9 @@
 
 A page is written part by part, and is whole when the last part is in place (see
 `domain/metrics/page_names.py`). The metadata of each file has `sluice.page` of `sluice.pages` (the
-part, and how many), `sluice.cursor` (JSON: what follows the page), `sluice.source` and
-`sluice.number` (the page's). Blocks: call it in a thread. Raises what `connectors.files` raises,
-and Unreadable.
+part, and how many), `sluice.cursor` (JSON: what follows the page), `sluice.source`,
+`sluice.number` (the page's) and `sluice.first` (index of the file's first record in it). Blocks:
+call it in a thread. Raises what `connectors.files` raises, and Unreadable.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,12 +21,13 @@ from domain.metrics.fetched import Cut, Fetched
 from domain.metrics.page_names import Joined, Part, Written, read_names, whole
 
 PAGE, PAGES, CURSOR = "sluice.page", "sluice.pages", "sluice.cursor"
-SOURCE, NUMBER, JOINED = "sluice.source", "sluice.number", "sluice.joined"
+SOURCE, NUMBER, FIRST = "sluice.source", "sluice.number", "sluice.first"
+JOINED = "sluice.joined"
 HEADER_BYTES = 1 << 16  # a header with its cursor; more is read when it has no room
 PIECE = 1 << 20
 Cursor = dict[str, Any] | None
-JoinedPart = tuple[int, int, int, int]
-"""(page number, epoch, attempt, records): a part in a joined file"""
+JoinedPart = tuple[int, int, int, int, int]
+"""(page number, epoch, attempt, index of the first record, records): a part in a joined file"""
 
 _encode = msgspec.json.Encoder().encode
 _parts = msgspec.json.Decoder(list[JoinedPart]).decode
@@ -34,10 +35,9 @@ _parts = msgspec.json.Decoder(list[JoinedPart]).decode
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """A record of the archive. `index` within its page: (number, index) rises with the version."""
+    """A record of the archive. `version`: of two with one key, the higher counts."""
 
-    number: int
-    index: int
+    version: int
     record: Fetched
 
 
@@ -58,7 +58,7 @@ class Archive:
         for cut in cuts:
             metadata = {
                 PAGE: str(cut.part), PAGES: str(len(cuts)), CURSOR: text, SOURCE: source,
-                NUMBER: str(of.number),
+                NUMBER: str(of.number), FIRST: str(cut.first),
             }  # fmt: skip
             self._put(cut.name, encode(cut.name, cut.records, metadata))
         self._files.settle()
@@ -86,11 +86,12 @@ class Archive:
         for name in reversed(names):
             self._files.remove(name)
 
-    def page(self, names: Sequence[str]) -> list[Fetched]:
-        """The records of a page by the names of its parts."""
-        found: list[Fetched] = []
-        for name in names:
-            found += self._records(name)[1]
+    def page(self, names: Sequence[str]) -> list[Cut]:
+        """A page, read back by the names of its parts."""
+        found = []
+        for part, name in enumerate(names, 1):
+            metadata, records = self._records(name)
+            found.append(Cut(name, part, int(metadata[FIRST]), records))
         return found
 
     def newest(self, source: str) -> tuple[Written, Cursor] | None:
@@ -118,9 +119,10 @@ class Archive:
         for found in listed:
             if isinstance(found, Part):
                 if counting.get(found.of.number) == found.of and found.name not in replaced:
-                    start = page_names.first_index(found.folder)
-                    for index, record in enumerate(self._records(found.name)[1], start):
-                        yield Archived(found.of.number, index, record)
+                    metadata, records = self._records(found.name)
+                    start = page_names.version_of(found.of.number, int(metadata[FIRST]))
+                    for version, record in enumerate(records, start):
+                        yield Archived(version, record)
             elif found.name not in replaced:
                 yield from self._of_joined(found, counting)
 
@@ -156,31 +158,32 @@ class Archive:
         return fewer
 
     def _join(self, source: str, folder: str, files: Sequence[Part | Joined]) -> None:
-        parts: list[tuple[JoinedPart, int, Sequence[Fetched]]] = []
+        parts: list[tuple[JoinedPart, Sequence[Fetched]]] = []
         cursors: dict[Written, str] = {}
         turn = 0
         for file in files:
             metadata, records = self._records(file.name)
             if isinstance(file, Part):
                 of = file.of
-                number = (of.number, of.epoch, of.attempt, len(records))
-                parts.append((number, file.part, records))
+                first = int(metadata[FIRST])
+                parts.append(((of.number, of.epoch, of.attempt, first, len(records)), records))
                 cursors[of] = metadata[CURSOR]
                 continue
             turn = max(turn, file.turn + 1)
             at = 0
             for each in _parts(metadata[JOINED]):
-                parts.append((each, 0, records[at : at + each[3]]))
-                at += each[3]
+                parts.append((each, records[at : at + each[4]]))
+                at += each[4]
             cursors[max(Written(*each[:3]) for each in _parts(metadata[JOINED]))] = metadata[CURSOR]
-        parts.sort(key=lambda each: (each[0][:3], each[1]))
+        parts.sort(key=lambda each: each[0])
         numbers = [each[0][0] for each in parts]
         name = page_names.joined_name(folder, min(numbers), max(numbers), turn)
         metadata = {
             PAGE: "1", PAGES: "1", SOURCE: source, NUMBER: str(max(numbers)),
-            CURSOR: cursors[max(cursors)], JOINED: _encode([each[0] for each in parts]).decode(),
+            FIRST: "0", CURSOR: cursors[max(cursors)],
+            JOINED: _encode([each[0] for each in parts]).decode(),
         }  # fmt: skip
-        together = [record for each in parts for record in each[2]]
+        together = [record for each in parts for record in each[1]]
         self._put(name, encode(name, together, metadata))
         self._files.settle()
         for file in files:
@@ -189,11 +192,11 @@ class Archive:
     def _of_joined(self, found: Joined, counting: dict[int, Written]) -> Iterator[Archived]:
         metadata, records = self._records(found.name)
         at = 0
-        for number, epoch, attempt, count in _parts(metadata[JOINED]):
+        for number, epoch, attempt, first, count in _parts(metadata[JOINED]):
             if counting.get(number) == Written(number, epoch, attempt):
-                start = page_names.first_index(found.folder)
-                for index, record in enumerate(records[at : at + count], start):
-                    yield Archived(number, index, record)
+                start = page_names.version_of(number, first)
+                for version, record in enumerate(records[at : at + count], start):
+                    yield Archived(version, record)
             at += count
 
     # Reading

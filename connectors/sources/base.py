@@ -73,11 +73,9 @@ def secret_of(environ: Mapping[str, str], variable: str) -> str:
 class Connector(Protocol):
     """One source at work; used by one task. Its `quota_left`, if it knows one, is the caller's.
 
-    `DEFAULT_KEY`: the attributes that make a record the same record; empty: all of them and `ts`.
     `RANGED`: whether `fetch` takes a window. `BASE_URL`: where the service is, None without one.
     """
 
-    DEFAULT_KEY: tuple[str, ...]
     RANGED: bool
     BASE_URL: str | None
 

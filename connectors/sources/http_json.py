@@ -19,9 +19,10 @@ from urllib.parse import urljoin, urlsplit
 from connectors.sources.base import Cursor, Kit, Page, Window
 from connectors.sources.caller import Answer
 from connectors.sources.errors import CallFailed
-from domain.metrics.fetched import Fetched, attributes_of
-from domain.metrics.keys import walk
+from domain.metrics.fetched import Fetched
 from domain.metrics.moments import moment_ms
+from domain.metrics.records import attributes_of
+from domain.metrics.walk import walk
 
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*?\brel="?next"?')
 _NAMED = re.compile(r"\{([a-z_]+)\}")
@@ -32,7 +33,6 @@ class HttpJson:
     """See the module. Its cursor: `last` (the field of the last record), and inside a fetch `since`
     (what it began with) and `next`."""
 
-    DEFAULT_KEY: tuple[str, ...] = ()
     RANGED = True
     BASE_URL: str | None = None
 

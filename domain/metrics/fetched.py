@@ -1,18 +1,12 @@
-"""A fetched record: when, and what. Nested values are JSON text; a page of them is cut by hour."""
+"""A fetched record: when, and what. A page of them is cut by hour."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import msgspec
 
 from domain.metrics.page_names import Written, folder_of
-
-Scalar: TypeAlias = bool | int | float | str | None
-_LONG = 1 << 63
-_encode = msgspec.json.Encoder().encode
+from domain.metrics.records import Attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,30 +14,18 @@ class Fetched:
     """One record: epoch milliseconds, and its attributes by name."""
 
     ts_ms: int
-    attributes: Mapping[str, Scalar]
+    attributes: Attributes
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The records of a page in one hour: a file of it, `name`, with part number `part`."""
+    """The records of a page in one hour: a file of it, `name`, with part number `part`. `first`:
+    the index of its first record in the page as it is archived."""
 
     name: str
     part: int
+    first: int
     records: Sequence[Fetched]
-
-
-def attributes_of(record: Mapping[str, object]) -> dict[str, Scalar]:
-    """What is kept of a record: scalars as they are, the rest as JSON text; a whole number that
-    has no room in 64 bits as the text of its digits."""
-    return {str(name): _scalar(value) for name, value in record.items()}
-
-
-def _scalar(value: object) -> Scalar:
-    if value is None or isinstance(value, bool | str | float):
-        return value
-    if isinstance(value, int):
-        return value if -_LONG <= value < _LONG else str(value)
-    return _encode(value).decode()
 
 
 def cut(source: str, of: Written, records: Sequence[Fetched]) -> list[Cut]:
@@ -51,8 +33,10 @@ def cut(source: str, of: Written, records: Sequence[Fetched]) -> list[Cut]:
     folders: dict[str, list[Fetched]] = {}
     for record in records:
         folders.setdefault(folder_of(source, record.ts_ms), []).append(record)
-    parts = len(folders)
-    return [
-        Cut(of.name(folder, part, parts), part, folders[folder])
-        for part, folder in enumerate(sorted(folders), 1)
-    ]
+    found: list[Cut] = []
+    first = 0
+    for part, folder in enumerate(sorted(folders), 1):
+        name = of.name(folder, part, len(folders))
+        found.append(Cut(name, part, first, folders[folder]))
+        first += len(folders[folder])
+    return found

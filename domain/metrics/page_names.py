@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-HOUR_MS = 3_600_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FOLDER = r"(?P<folder>[^/]+/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2})"
 _PART = re.compile(
@@ -77,10 +76,10 @@ def hour_ms(folder: str) -> int:
     return int((at - _EPOCH).total_seconds()) * 1000
 
 
-def first_index(folder: str) -> int:
-    """The index within its page of the first record of a folder; those behind it count on. Parts
-    rise with their hour, so this is known of a joined file, too."""
-    return hour_ms(folder) // HOUR_MS << 24
+def version_of(number: int, index: int) -> int:
+    """The version of record `index` of page `number`, both as archived: it rises with every record
+    of the source."""
+    return (number << 24) + index
 
 
 def joined_name(folder: str, first: int, last: int, turn: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping as Items
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from domain.metrics.defaults import default_of
+from domain.metrics.document import Mapping, Metric
 from domain.sinks.document import Retry as Backoff
 
 
@@ -20,8 +22,8 @@ class Budget:
 @dataclass(frozen=True)
 class Source:
     """One source. `credentials`: by the connector's name of each, the environment variable that
-    holds it. `fetch`: what to fetch, as the connector has it. `key`: attributes that make a record
-    the same record; empty: the connector's own. `backoff.times` are the tries after the first."""
+    holds it. `fetch`: what to fetch, as the connector has it. `key` and `metrics`: the document's
+    own, empty for the connector's. `backoff.times` are the tries after the first."""
 
     kind: ClassVar[str] = "source"
     name: str
@@ -29,9 +31,20 @@ class Source:
     schedule: str | None
     timezone: str
     base_url: str | None
-    credentials: Mapping[str, str]
-    fetch: Mapping[str, Any]
+    credentials: Items[str, str]
+    fetch: Items[str, Any]
     key: tuple[str, ...]
     backoff: Backoff
     budget: Budget | None = None
-    metrics: tuple[Mapping[str, Any], ...] = ()
+    metrics: tuple[Metric, ...] = ()
+
+    @property
+    def mapping(self) -> Mapping:
+        """What its records are worth, and what makes one the same record."""
+        default = default_of(self.connector)
+        key = self.key or default.key
+        if self.connector == "google_analytics" and not key:
+            key = ("date", *(name for name in self.fetch["dimensions"] if name != "date"))
+        metrics = self.metrics or default.metrics
+        always = tuple(path for path in default.always if path not in key)
+        return Mapping(self.name, metrics, (*key, *always), self.timezone)

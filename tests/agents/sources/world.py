@@ -21,9 +21,8 @@ from connectors.outbound import Outbound
 from connectors.streams.memory import Killed, MemoryLog
 from domain.aggregation.flush import to_json
 from domain.clock import FixedClock
-from domain.metrics.keys import key_of
+from domain.metrics.records import decode, key_of
 from domain.metrics.source import Source
-from domain.metrics.source_events import Output
 from tables.documents import Documents, Version, version_change
 
 NAMES = Names("sluice")
@@ -153,7 +152,7 @@ class World:
         means = CollectMeans(
             log=self.log, names=NAMES, clock=self.clock, documents=self.documents,
             worker=f"w{next(self._lives)}", outbound=Outbound(loopback=True),
-            environ=self.environ, archive=self.archive, send=self._send, fail=failed.append,
+            environ=self.environ, archive=self.archive, fail=failed.append,
             on_step=self._step,
         )  # fmt: skip
         collector = Collector(means)
@@ -185,10 +184,6 @@ class World:
                 raise error
         return None if failed else told
 
-    async def _send(self, outputs: list[Output]) -> None:
-        for topic, key, value in outputs:
-            await self.log.append(topic, 0, [(key, value, None, ())])
-
     # What came of it
 
     def source(self, name: str) -> Source:
@@ -201,28 +196,32 @@ class World:
     def archived(self, name: str) -> list[Archived]:
         """Every record of the archive, in the order of versions."""
         found = self.archive.records(name)
-        return sorted(found, key=lambda each: (each.number, each.index))
+        return sorted(found, key=lambda each: each.version)
 
-    def newest(self, name: str, key: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
-        """By key, the attributes that count."""
-        paths = self.source(name).key or key
-        return {key_of(paths, each.record): dict(each.record.attributes) | {"ts": each.record.ts_ms}
-                for each in self.archived(name)}  # fmt: skip
+    def newest(self, name: str) -> dict[str, dict[str, Any]]:
+        """By key, the attributes that count, and `ts`."""
+        mapping = self.source(name).mapping
+        found: dict[str, dict[str, Any]] = {}
+        for each in self.archived(name):
+            record = each.record
+            key = key_of(mapping, record.ts_ms, record.attributes)
+            found[key] = {**record.attributes, "ts": record.ts_ms}
+        return found
 
     def events(self, name: str) -> dict[str, dict[str, Any]]:
-        """By key, the event with the highest version; a version has one content."""
-        versions: dict[tuple[Any, ...], bytes] = {}
-        newest: dict[str, dict[str, Any]] = {}
-        for row in self.log.rows.get(("source-events", 0), []):
-            value = json.loads(row[3] or b"")
-            if value["source"] != name:
-                continue
-            version = (value["page"], value["index"], value["key"])
-            assert versions.setdefault(version, row[3] or b"") == row[3]
-            known = newest.get(value["key"])
-            if known is None or (known["page"], known["index"]) <= version[:2]:
-                newest[value["key"]] = value
-        return newest
+        """By key, attributes and `ts` of the event with the highest version; each has one
+        content."""
+        contents: dict[int, bytes] = {}
+        newest: dict[str, tuple[int, dict[str, Any]]] = {}
+        for lane in range(LANES):
+            for row in self.log.rows.get(("source-events", lane), []):
+                record = decode(row[3] or b"")
+                if record.source != name:
+                    continue
+                assert contents.setdefault(record.version, row[3] or b"") == row[3]
+                if record.version >= newest.get(record.key, (-1, {}))[0]:
+                    newest[record.key] = record.version, {**record.attributes, "ts": record.ts}
+        return {key: found for key, (_, found) in newest.items()}
 
     def fetcher_of(self, collector: Collector, name: str) -> Fetcher:
         found = collector.fetcher(name)

@@ -26,8 +26,8 @@ def test_roles_are_read(text: str, roles: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("impressions", "not there yet"), ("route,impressions", "not there yet"), ("x", "'x' is no role"),
-     ("", "'' is no role")],
+    [("impressions", "not there yet"), ("route,impressions", "not there yet"),
+     ("x", "'x' is no role"), ("", "'' is no role")],
 )  # fmt: skip
 def test_other_roles_are_refused_with_those_there_are(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
