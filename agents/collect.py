@@ -37,8 +37,8 @@ DELIVERY_BYTES = 4 << 20  # of what was pushed, read at a time
 
 @dataclass(frozen=True)
 class CollectMeans:
-    """What the worker gives: `fail` hears of what must end the worker, `jitter_s` is the most that a
-    fetch is put off."""
+    """What the worker gives: `fail` hears of what must end the worker, `jitter_s` is the most that
+    a fetch is put off."""
 
     log: Log
     names: Names

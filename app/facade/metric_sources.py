@@ -41,10 +41,10 @@ class MetricSources:
         collector = self._parts.collector
         for lane in () if collector is None else collector.owned.values():
             epoch = lane.log.changelog.epoch
-            for _, fetcher, _task in lane.at_work.values():
-                told[fetcher.source.name] = {"epoch": epoch, **_of(fetcher)}
-            for version, detail in lane.impossible.values():
-                told[version.name] = {"epoch": epoch, "last_error": detail}
+            for name, at_work in lane.at_work.items():
+                told[name] = {"epoch": epoch, **_of(at_work[1])}
+            for name, impossible in lane.impossible.items():
+                told[name] = {"epoch": epoch, "last_error": impossible[1]}
         return told
 
     async def _start(self, asked: dict[str, Any]) -> dict[str, Any] | None:

@@ -32,7 +32,7 @@ def _metric(value: object, at: At) -> Metric | None:
     before = len(at.problems)
     name = parts.required("name", _name, "a name like github.stars")
     worth = parts.required("value", _value, "a path into the record, or a number")
-    kind: MetricType | None = parts.required("type", _type, "gauge or counter")
+    kind = parts.required("type", _type, "gauge or counter")
     dimensions = parts.optional("dimensions", _dimensions) or ()
     parts.close()
     if len(at.problems) > before or name is None or worth is None or kind is None:

@@ -78,6 +78,11 @@ class Caller:
         """Calls left until the limit's reset, as the last answer told; None if it did not."""
         return self._limits.left
 
+    @property
+    def limits(self) -> Limits:
+        """The limits as the last answer told them."""
+        return self._limits
+
     def told(self, limits: Limits) -> None:
         """Takes limits that an answer tells in its body."""
         self._limits = limits

@@ -9,7 +9,17 @@ from connectors.sources.errors import CallFailed
 GROUP = "sluice.sources"
 # connector -> where its class is
 CONNECTORS: dict[str, str] = {
+    "github": "connectors.sources.github:Github",
+    "github_webhook": "connectors.sources.github_webhook:GithubWebhook",
+    "google_analytics": "connectors.sources.google_analytics:GoogleAnalytics",
     "http_json": "connectors.sources.http_json:HttpJson",
+    "linkedin": "connectors.sources.linkedin:LinkedIn",
+    "meltwater": "connectors.sources.meltwater:Meltwater",
+    "pro_rankings": "connectors.sources.pro_rankings:ProRankings",
+    "s3_access_logs": "connectors.sources.s3_access_logs:S3AccessLogs",
+    "salesforce": "connectors.sources.salesforce:Salesforce",
+    "twitter": "connectors.sources.twitter:Twitter",
+    "youtube": "connectors.sources.youtube:YouTube",
 }
 
 
