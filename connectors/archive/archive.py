@@ -133,24 +133,30 @@ class Archive:
     # Joining
 
     def compact(self, source: str, before_ms: int, least: int = 2) -> int:
-        """Joins the files of each hour before that time; returns how many files are fewer. A kill
+        """Joins the files of each hour before that time, and removes what does not count of older
+        pages; returns how many files are fewer. A kill
         leaves files beside the one they were joined in: those don't count, and the next call
         removes them. The newest page is left alone: its worker may be at it."""
         listed = list(self._names(source))
         counting, replaced = self._counting(listed), self._replaced(listed)
+        newest = max(counting, default=0)
+        replaced |= {
+            each.name
+            for each in listed
+            if isinstance(each, Part)
+            and each.of.number < newest
+            and counting.get(each.of.number) != each.of
+        }
         for name in sorted(replaced):
             self._files.remove(name)
         folders: dict[str, list[Part | Joined]] = {}
         for found in listed:
             if found.name not in replaced and page_names.hour_ms(found.folder) < before_ms:
                 folders.setdefault(found.folder, []).append(found)
-        fewer, newest = len(replaced), max(counting, default=0)
+        fewer = len(replaced)
         for folder, found_here in sorted(folders.items()):
             files = [
-                each
-                for each in found_here
-                if isinstance(each, Joined)
-                or (each.of.number < newest and counting.get(each.of.number) == each.of)
+                each for each in found_here if isinstance(each, Joined) or each.of.number < newest
             ]
             if len(files) >= least:
                 self._join(source, folder, files)

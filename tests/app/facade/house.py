@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.aggregate import Folds
+from agents.collect import CollectMeans, Collector
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
 from agents.sinks.lanes import Means, SinkLanes
@@ -23,6 +24,8 @@ from app.shapes import Change, Changed
 from config.names import Names
 from config.settings import Settings
 from config.topics import Topics
+from connectors.archive.archive import Archive
+from connectors.files.local import LocalFiles
 from connectors.outbound import Outbound
 from connectors.streams.memory import MemoryLog
 from domain.clock import FixedClock
@@ -135,6 +138,20 @@ class Living:
                 fail=self._crash,
             )
         )
+        self.archive = Archive(LocalFiles(house.folder / "archive"))
+        self.collector = Collector(
+            CollectMeans(
+                log=self.log,
+                names=NAMES,
+                clock=self.clock,
+                documents=self.documents,
+                worker=worker,
+                outbound=Outbound(loopback=True),
+                environ=house.environ,
+                archive=self.archive,
+                fail=self._crash,
+            )
+        )
         self.crowd = Crowd(self.beat)
         self.parts = Parts(
             worker=worker,
@@ -147,6 +164,7 @@ class Living:
             sinks=self.sinks,
             members=self.crowd,
             catch_up=self._follower.catch_up,
+            collector=self.collector,
         )
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.facade = Facade(self.parts, self._crash, "")
@@ -175,6 +193,7 @@ class Living:
         tps = {(name, partition) for name in topics for partition in partitions}
         await self.engine.assign(tps)
         await self.sinks.assign(set(partitions))
+        await self.collector.assign(set(partitions))
         changelog = Changelog(self.log, NAMES.changelog("documents"), 0, self.worker)
         self._control = DocumentsAgent(
             changelog, self.clock.now_ms, self.engine.send_letters, _nothing,
@@ -190,6 +209,7 @@ class Living:
         ended = await asyncio.gather(self._work, return_exceptions=True)
         await self.facade.stop()
         await self.sinks.close()
+        await self.collector.close()
         await self.engine.stop()
         failures = [error for error in (self.failure, *ended) if isinstance(error, Exception)]
         if failures:
@@ -224,6 +244,7 @@ class Living:
         await self._follower.catch_up()
         await self.engine.tick()
         await self.sinks.reconcile()
+        await self.collector.reconcile()
 
     async def settled(self) -> None:
         """Returns when nothing waits any more."""
