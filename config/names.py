@@ -41,7 +41,7 @@ class Names:
     @property
     def deliveries(self) -> str:
         """What was pushed to sources, on the partition of their lane, by source."""
-        return f"{self.app_id}-deliveries"
+        return f"{self.app_id}-deliveries-in"
 
     @property
     def workers(self) -> str:

@@ -26,6 +26,7 @@ SOURCE_EVENTS = "source-events"
 
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare
+DELIVERY_DAYS = 31  # ids of deliveries are known for 30, from the topic
 OUTPUT_DAYS = 90  # a quarter: billing can be run again from the hand-off
 
 ENVELOPE_BYTES = 1 << 16  # key, headers and Kafka's batch header around a record of the limit
@@ -99,7 +100,7 @@ class Topics:
             self.changelog("campaigns", shards, "campaigns, FDDs, negatives, timers, counts"),
             self.output_topic(SOURCE_EVENTS, "records that sources fetched and archived"),
             self.changelog("sources", shards, "how far each source is, and its page under way"),
-            self._own(names.deliveries, shards, "what was pushed to sources"),
+            self._own(names.deliveries, shards, "what was pushed to sources", days=DELIVERY_DAYS),
             self._own(names.workers, 1, "heartbeats of the workers", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),
         )
@@ -142,14 +143,22 @@ class Topics:
             log_append_time=not self._trial,
         )
 
-    def _own(self, name: str, partitions: int, purpose: str, *, compact: bool = False) -> Topic:
+    def _own(
+        self,
+        name: str,
+        partitions: int,
+        purpose: str,
+        *,
+        compact: bool = False,
+        days: int = INPUT_DAYS,
+    ) -> Topic:
         limit = self._settings.max_record_bytes
         return Topic(
             name=name,
             partitions=partitions,
             purpose=purpose,
             compact=compact,
-            retention_ms=None if compact or self._trial else INPUT_DAYS * DAY_MS,
+            retention_ms=None if compact or self._trial else days * DAY_MS,
             max_message_bytes=limit * (STATE_FACTOR if compact else CARRIER_FACTOR)
             + ENVELOPE_BYTES,
             log_append_time=not self._trial,

@@ -116,7 +116,9 @@ def test_servers_keep_their_data_in_named_volumes() -> None:
 
 def test_workers_that_scale_share_no_data_directory() -> None:
     for name in BY_ROLE:
-        assert OURS[name]["volumes"] == [variables(OURS[name])["SLUICE_DATA_DIR"]]
+        given = variables(OURS[name])
+        shared = [f"archive:{given['SLUICE_ARCHIVE']}"] if name == "metrics" else []
+        assert OURS[name]["volumes"] == [given["SLUICE_DATA_DIR"], *shared]
 
 
 def test_named_volumes_are_declared() -> None:

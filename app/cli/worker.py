@@ -9,7 +9,7 @@ from pathlib import Path
 from app.cli.command import Command, Context
 from domain.errors import UsageError
 
-ROLES = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger", "console")
+ROLES = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger", "metrics", "console")
 ALL = "all"
 LATER = ("impressions",)
 MOST = 256  # processes of one machine

@@ -1,4 +1,4 @@
-"""What is pushed to a source: looked at, and appended to `<app>-deliveries` once.
+"""What is pushed to a source: looked at, and appended to `<app>-deliveries-in` once.
 
 A delivery is known by its id for 30 days, from the topic itself (see `view.py`): so a repeat is
 told from a first one after any kill, and by any worker. Two that come at the same moment may both

@@ -31,9 +31,11 @@ from config.topics import (
     EXECUTIONS,
     SINK_LETTERS,
     SLOT_FAILURES,
+    SOURCE_EVENTS,
     USAGE,
 )
 from domain.aggregation.command import Action
+from domain.metrics.records import Record
 
 REF = "#/components/schemas/{name}"
 
@@ -154,6 +156,13 @@ CHANNELS: Sequence[Channel] = (
         (SlotFailure,),
     ),
     Channel(CAMPAIGN_AUDIT, "send", "`request_id`", "commands and their answers", (CampaignAudit,)),
+    Channel(
+        SOURCE_EVENTS,
+        "send",
+        "source/record; all records of a source are on one partition",
+        "records that sources archived; of those with one key the highest version counts",
+        (Record,),
+    ),
 )
 
 

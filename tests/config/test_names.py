@@ -26,6 +26,6 @@ def test_internal_topics_are_told_from_public_ones() -> None:
 
 def test_two_installations_share_no_name() -> None:
     one, two = Names("a", "a."), Names("b", "b.")
-    for attribute in ("group", "sessions_in", "workers", "requests"):
+    for attribute in ("group", "sessions_in", "workers", "requests", "deliveries"):
         assert getattr(one, attribute) != getattr(two, attribute)
     assert one.topic("usage") != two.topic("usage")

@@ -14,7 +14,7 @@ from app.web.wire import answer, instant
 from domain.metrics.moments import moment_ms
 
 
-class SourceOut(msgspec.Struct):
+class MetricSourceOut(msgspec.Struct):
     """A source. `cursor` is what follows the last page archived; `last_fetch` when the last good
     fetch ended; `last_error` why the last one failed, null after a good one; `next_run` by its
     schedule; `quota_left` the calls left as the service tells, null when it does not."""
@@ -29,10 +29,10 @@ class SourceOut(msgspec.Struct):
     quota_left: int | None
 
 
-class SourcesOut(msgspec.Struct):
+class MetricSourcesOut(msgspec.Struct):
     """The sources in force, by name."""
 
-    items: list[SourceOut]
+    items: list[MetricSourceOut]
     next: str | None = None
 
 
@@ -65,9 +65,9 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     to: str | None = None
 
 
-def shown(source: SourceStatus) -> SourceOut:
+def shown(source: SourceStatus) -> MetricSourceOut:
     """A source as the API prints it."""
-    return SourceOut(
+    return MetricSourceOut(
         source.name,
         source.connector,
         None if source.cursor is None else dict(source.cursor),
@@ -93,7 +93,7 @@ def _fetch(fetch: Fetch) -> FetchOut:
 async def list_sources(request: web.Request) -> web.StreamResponse:
     """Every source in force."""
     found = await request.app[BACKEND].metric_sources()
-    return answer(SourcesOut([shown(source) for source in found]))
+    return answer(MetricSourcesOut([shown(source) for source in found]))
 
 
 async def get_source(request: web.Request) -> web.StreamResponse:
@@ -171,7 +171,7 @@ ROUTES = (
         list_sources,
         "Lists the sources",
         "Metrics",
-        {200: Answer("the sources by name", SourcesOut)},
+        {200: Answer("the sources by name", MetricSourcesOut)},
     ),
     Route(
         "GET",
@@ -179,7 +179,7 @@ ROUTES = (
         get_source,
         "Shows a source",
         "Metrics",
-        {200: Answer("the source", SourceOut)},
+        {200: Answer("the source", MetricSourceOut)},
         (_NAME,),
         problems=_NONE,
     ),

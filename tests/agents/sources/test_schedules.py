@@ -15,10 +15,11 @@ import pytest
 from agents.collect import Collector
 from agents.source_schedule import next_run_ms
 from connectors.sources.base import Cursor, Kit, Page, Window
+from connectors.streams.murmur2 import partition_for
 from domain.aggregation.instants import parse_instant
 from domain.metrics.fetched import Fetched
 from tests.agents.sources.test_fetch_histories import document
-from tests.agents.sources.world import NOW_MS, World
+from tests.agents.sources.world import LANES, NAMES, NOW_MS, World
 from tests.connectors.sources.service import Items
 
 HOUR_MS = 3_600_000
@@ -111,7 +112,7 @@ def test_a_second_request_waits_for_the_fetch_under_way(tmp_path: Path) -> None:
                     jobs.append(fetcher.ask())
                 if jobs[0].state == "running" and len(jobs) == 1:
                     jobs.extend([fetcher.ask(), fetcher.ask()])
-                together.append(sum(job.state == "running" for job in jobs))
+                together.append(sum(job.state == "running" for job in jobs[:2]))
                 return len(jobs) == 3 and all(job.done.is_set() for job in jobs)
 
             await world.until(both)
@@ -215,3 +216,31 @@ def test_no_secret_stands_on_a_topic_or_in_the_archive(tmp_path: Path) -> None:
     texts = [json.dumps(str(row)) for part in world.log.rows.values() for row in part]
     texts += [str(path.read_bytes()) for path in tmp_path.rglob("*.avro")]
     assert texts and not any("very-secret" in text for text in texts)
+
+
+def test_pushes_count_once_through_kills(tmp_path: Path) -> None:
+    world = World(tmp_path, append_kills={3: 0, 7: 0}, step_kills={2, 6, 9}, file_kills={1, 4})
+    lane = partition_for(b"s", LANES)
+
+    async def push(number: int) -> None:
+        body = {"repository": {"full_name": "acme/alpha"}, "number": number}
+        value = {"delivery": f"d{number // 2}", "event": "star", "at": NOW_MS, "body": body}
+        row = (b"s", json.dumps(value).encode(), None, ())
+        other = (b"other", b"not ours", None, ())
+        world.log.survives = lambda _topic, count: count
+        await world.log.append(NAMES.deliveries, lane, [other, row])
+
+    async def run() -> None:
+        world.apply(name="s", connector="github_webhook", credentials={"secret": "S"})
+        for number in range(12):  # each delivery comes twice
+            await push(number)
+            end = 2 * (number + 1)
+            await world.until(
+                lambda c, end=end: (world.fetcher_of(c, "s").place.cursor or {}) == {"offset": end}  # type: ignore[misc]  # the loop's
+            )
+
+    asyncio.run(run())
+    assert world.kills >= 5
+    assert world.newest("s").keys() == {f"d{n}" for n in range(6)}
+    assert world.events("s") == world.newest("s")
+    assert len(world.archived("s")) == 12

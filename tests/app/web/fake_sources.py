@@ -8,7 +8,13 @@ STARS = SourceStatus(
     "stars", "github", {"etags": {}}, 1_700_000_000_000, None, 1_700_000_900_000, False, 4_987
 )
 DEALS = SourceStatus(
-    "deals", "salesforce", None, None, "answered 503: busy, 6 times", 1_700_000_900_000, True
+    "data-per-account",
+    "salesforce",
+    None,
+    None,
+    "answered 503: busy, 6 times",
+    1_700_000_900_000,
+    True,
 )
 
 
@@ -34,10 +40,10 @@ class FakeSources:
         return Fetch("f-1", name, "waiting")
 
     async def fetch_of_source(self, name: str, fetch_id: str, wait_s: float) -> Fetch | None:
-        if fetch_id != "f-1":
+        if fetch_id == "nope":
             return None
         sample = [{"key": "1", "ts_ms": 1_700_000_000_000, "attributes": {"id": 1}}]
-        return Fetch("f-1", name, "done", pages=1, records=1, sample=sample)
+        return Fetch(fetch_id, name, "done", pages=1, records=1, sample=sample)
 
     async def receive_hook(
         self, name: str, headers: Mapping[str, str], body: bytes

@@ -112,7 +112,10 @@ def test_topics_are_described_with_their_keys() -> None:
     channels = json.loads(get("/api/asyncapi.json")[1])["channels"]
     outputs = {"aggregates", "aggregates.audit", "dead-letters", "sink-dead-letters"}
     campaigns = {"campaign-events", "execution-results", "executions", "slot-failures"}
-    assert set(channels) == {"config", "usage", "campaign-audit"} | outputs | campaigns
+    assert (
+        set(channels)
+        == {"config", "usage", "campaign-audit", "source-events"} | outputs | campaigns
+    )
     assert "key: kind/name" in channels["config"]["description"]
 
 

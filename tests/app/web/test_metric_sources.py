@@ -35,17 +35,17 @@ def test_sources_are_listed_with_what_is_wrong() -> None:
 
 def test_a_fetch_is_accepted_and_followed() -> None:
     backend = FakeBackend()
-    status, told = post("/api/metrics/sources/deals/fetch", backend)
+    status, told = post("/api/metrics/sources/data-per-account/fetch", backend)
     assert (status, told["id"], told["state"]) == (202, "f-1", "waiting")
     body = json.dumps({"from": "2024-01-01", "to": "2024-02-01"})
-    assert post("/api/metrics/sources/deals/fetch", backend, body)[0] == 202
-    assert post("/api/metrics/sources/deals/test", backend)[0] == 202
+    assert post("/api/metrics/sources/data-per-account/fetch", backend, body)[0] == 202
+    assert post("/api/metrics/sources/data-per-account/test", backend)[0] == 202
     assert backend.fetches == [
-        ("deals", None, None, False),
-        ("deals", 1_704_067_200_000, 1_706_745_600_000, False),
-        ("deals", None, None, True),
+        ("data-per-account", None, None, False),
+        ("data-per-account", 1_704_067_200_000, 1_706_745_600_000, False),
+        ("data-per-account", None, None, True),
     ]
-    status, text = get("/api/metrics/sources/deals/fetches/f-1?wait=1", backend)
+    status, text = get("/api/metrics/sources/data-per-account/fetches/f-1?wait=1", backend)
     assert (status, json.loads(text)["state"]) == (200, "done")
 
 
@@ -54,7 +54,7 @@ def test_a_fetch_is_accepted_and_followed() -> None:
     [('{"from":"x","to":"2024-01-01"}', 422), ('{"from":"2024-01-01"}', 422), ("{", 400)],
 )
 def test_times_that_cannot_be_read_are_refused(body: str, status: int) -> None:
-    assert post("/api/metrics/sources/deals/fetch", None, body)[0] == status
+    assert post("/api/metrics/sources/data-per-account/fetch", None, body)[0] == status
     assert post("/api/metrics/sources/nope/fetch")[0] == 404
 
 

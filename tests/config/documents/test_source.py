@@ -1,5 +1,7 @@
 """Documents of kind source: what is read, and what is refused with its path."""
 
+from configparser import ConfigParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +68,13 @@ def test_a_report_s_key_is_its_dimensions() -> None:
 
 def test_one_shape_and_one_default_a_connector() -> None:
     assert SHAPES.keys() == CONNECTORS.keys() == DEFAULTS.keys()
+
+
+def test_each_connector_is_an_entry_point_of_the_package() -> None:
+    parser = ConfigParser()
+    parser.read(Path(__file__).parents[3] / "setup.cfg")
+    lines = parser["options.entry_points"]["sluice.sources"].strip().splitlines()
+    assert dict(line.split(" = ") for line in lines if not line.startswith("#")) == CONNECTORS
 
 
 HTTP = {"connector": "http_json", "schedule": "0 * * * *", "base_url": "https://api.example"}
