@@ -32,7 +32,9 @@ def test_roles_are_read(text: str, roles: tuple[str, ...]) -> None:
 def test_other_roles_are_refused_with_those_there_are(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         roles_of(text)
-    assert "route, aggregate, sinks, campaigns, execute, retrigger, metrics, console" in str(caught.value)
+    assert "route, aggregate, sinks, campaigns, execute, retrigger, metrics, console" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "257", "²"])
