@@ -1,0 +1,1 @@
+"""Files behind one small interface: a folder, or a bucket of S3."""
