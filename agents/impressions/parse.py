@@ -246,7 +246,7 @@ def stable_order(keys: Array, above: int) -> Array:
     return low[high]
 
 
-def gathered(data: bytes, begins: Array, ends: Array, order: Array) -> memoryview:
+def gathered(data: bytes | memoryview, begins: Array, ends: Array, order: Array) -> memoryview:
     """The rows data[begins[i]:ends[i]] in that order, one behind the other."""
     pairs = np.empty(2 * len(begins) + 1, np.int32)
     pairs[0], pairs[1:-1:2], pairs[2::2] = 0, begins, ends

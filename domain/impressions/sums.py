@@ -47,6 +47,10 @@ class Sums:
         np.maximum(mine[5], found[5], out=mine[5])
         self._floats[:, groups] = mine
 
+    def add_listed(self, groups: list[int], values: Floats, starts: Places) -> None:
+        """`add`, of groups in a list."""
+        self.add(np.array(groups, np.intp), values, starts)
+
     def figures(self, group: int) -> Figures:
         """Those of one group."""
         return Figures(int(self._rows[group]), *self._floats[:, group].tolist())
