@@ -142,10 +142,9 @@ class Step:
             *(Retired(path, version if path in needed else old.version) for path in sorted(going)),
             *(Retired(path, version) for path in sorted(gone)),
         ]
-        self.manifest = msgspec.structs.replace(
-            old, version=version, written=instant(self.clock.now_ms()), pieces=pieces,
-            retired=tuple(retired), **fields,
-        )  # fmt: skip
+        fields = {"pieces": pieces, "retired": tuple(retired), **fields}
+        written = instant(self.clock.now_ms())
+        self.manifest = msgspec.structs.replace(old, version=version, written=written, **fields)
         self.files.settle()  # Step 3.
         self.check()
         self._undecided = True  # an error now leaves open whether the new version is in force

@@ -23,6 +23,7 @@ MODULES: dict[str, str] = {
     "totals": "app.cli.totals",
     "campaigns": "app.cli.campaigns",
     "fdds": "app.cli.fdds",
+    "impressions": "app.cli.impressions",
     "doctor": "app.cli.doctor",
     "topics": "app.cli.topics",
     "state": "app.cli.state",
