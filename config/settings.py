@@ -92,6 +92,9 @@ class Settings:
     dead_letter_window: int = _setting(
         10_000, readers.whole(1, 10**9), "how many last records that share is of, at least"
     )
+    max_unzipped_bytes: int = _setting(
+        1 << 38, readers.whole(1, 1 << 50), "what one impressions file may unzip to"
+    )
     outbound_allow: tuple[str, ...] = _setting(
         (), readers.listed, "hosts and networks to be reached besides public ones"
     )

@@ -24,6 +24,7 @@ MODULES: dict[str, str] = {
     "campaigns": "app.cli.campaigns",
     "fdds": "app.cli.fdds",
     "metrics": "app.cli.metrics",
+    "impressions": "app.cli.impressions",
     "doctor": "app.cli.doctor",
     "topics": "app.cli.topics",
     "state": "app.cli.state",

@@ -1,0 +1,1 @@
+"""The steps of impressions: partition, join, update; on any tree of files."""

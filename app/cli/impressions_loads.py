@@ -1,0 +1,116 @@
+"""`sluice impressions partition|undo`: a file comes into FACT_PARTITIONED, and out again."""
+
+import argparse
+import re
+import sys
+from datetime import date
+
+import msgspec
+
+from agents.impressions.joining import follow
+from agents.impressions.load import Loaded, Options, Source, load_file, undo_load
+from agents.impressions.store import Store
+from app.cli.command import Action, Context
+from app.cli.progress import Bar
+from app.impressions import tables_of
+from connectors.files.opening import open_file
+from domain.errors import UsageError
+from domain.impressions.layout import BUCKETS, PARTITIONED
+from domain.impressions.rows import read_date
+
+MOST_BUCKETS = 1024
+
+
+def add_actions(action: Action) -> None:
+    """Declares the two."""
+    loading = action("partition", "load a file of impressions into FACT_PARTITIONED", _partition)
+    loading.add_argument("file", metavar="FILE", help="a .csv.gz, or s3://bucket/key")
+    loading.add_argument(
+        "--date", metavar="D", default="", help="YYYY-MM-DD, for a file without that column"
+    )
+    loading.add_argument(
+        "--layout", choices=["dated", "compat"], help="of an empty table (dated); later as it is"
+    )
+    loading.add_argument("--buckets", metavar="N", type=int, default=BUCKETS, help="(8)")
+    loading.add_argument(
+        "--replace", action="store_true", help="in place of what the same file held before"
+    )
+    undone = action("undo", "take a load out again, of the joined tables too", _undo)
+    undone.add_argument("load", metavar="LOAD", help="its id, as status shows it")
+
+
+def source_at(address: str) -> Source:
+    """The file at an address, which is told by its whole path."""
+    files, name = open_file(address)
+    return Source(files, name, f"{files.where}/{name}")
+
+
+def watched(context: Context) -> bool:
+    """Whether a person sees standard error."""
+    return sys.stderr.isatty() and not context.out.json
+
+
+def _partition(arguments: argparse.Namespace, context: Context) -> int:
+    if not 1 <= arguments.buckets <= MOST_BUCKETS:
+        raise UsageError(f"--buckets {arguments.buckets}: expected 1 to {MOST_BUCKETS}")
+    options = Options(
+        arguments.layout, arguments.buckets, _day(arguments.date), arguments.replace,
+        context.settings.max_unzipped_bytes,
+    )  # fmt: skip
+    source = source_at(arguments.file)
+    found = source.files.stat(source.name)
+    if found is None:
+        raise UsageError(f"{source.address} is not there; expected a file of impressions")
+    with Bar("partition", show=watched(context), total=found.size, sizes=True) as bar:
+        loaded = load_file(
+            tables_of(context.settings), context.clock, source, options,
+            lambda done, _: bar.at(done, found.size),
+        )  # fmt: skip
+    _tell(context, loaded)
+    return 0
+
+
+def _undo(arguments: argparse.Namespace, context: Context) -> int:
+    files = tables_of(context.settings)
+    undone = undo_load(files, context.clock, arguments.load)
+    if undone is None:
+        manifest, _ = Store(files).manifest(PARTITIONED)
+        load = next(one for one in manifest.loads if one.load == arguments.load)
+        undone = Loaded(load, manifest.version, 0, False)
+    follow(files, context.clock)
+    _tell(context, undone)
+    return 0
+
+
+def _tell(context: Context, loaded: Loaded) -> None:
+    load = loaded.load
+    if context.out.json:
+        context.out.document(
+            {"table": PARTITIONED, "version": loaded.version, "changed": loaded.changed,
+             "written": loaded.files, **msgspec.to_builtins(load)}
+        )  # fmt: skip
+        return
+    if not loaded.changed:
+        context.out.text(f"load {load.load} is {load.state} already; nothing has changed")
+        return
+    context.out.text(
+        f"load {load.load} {load.state}: {load.rows:,} rows, {loaded.files:,} files written; "
+        f"{PARTITIONED} is at version {loaded.version}"
+    )
+    if load.rejected:
+        context.out.note(f"{load.rejected:,} rows were refused: {load.rejects}")
+
+
+def _day(text: str) -> str:
+    """ISO, from that or from MM/DD/YYYY."""
+    if not text:
+        return ""
+    found = read_date(text.encode())
+    if found is None and re.fullmatch(r"[0-9]{4}-\d{2}-\d{2}", text):
+        try:
+            found = date.fromisoformat(text).isoformat()
+        except ValueError:
+            found = None
+    if found is None:
+        raise UsageError(f"--date {text} is no day; expected one like 2025-11-03")
+    return found

@@ -1,0 +1,10 @@
+"""Where the tables of impressions are, for commands, workers and the console alike."""
+
+from config.settings import Settings
+from connectors.files.base import Files
+from connectors.files.opening import open_files
+
+
+def tables_of(settings: Settings) -> Files:
+    """The tree below which `tables/` is: SLUICE_TABLES_ROOT, else in the data directory."""
+    return open_files(settings.tables_root or str(settings.data_dir / "impressions"))
