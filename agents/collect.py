@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from agents.fetching import Fetcher, FetcherKit
 from config.documents.registry import load_document
 from config.names import Names
@@ -49,6 +51,7 @@ class CollectMeans:
     environ: Mapping[str, str]
     archive: Archive
     fail: Callable[[BaseException], None]
+    max_record_bytes: int = 1 << 20
     on_step: Callable[[int], None] = lambda _step: None
     jitter_s: float = 0.0
 
@@ -205,14 +208,19 @@ class Collector:
         return connector_class(source.connector)(kit)
 
     async def _send(self, records: Sequence[Record]) -> None:
-        """Appends records of one source to its partition, durable when it returns."""
+        """Appends records of one source to its partition, durable when it returns. One that is too
+        large for the topic goes without its attributes: its values are beside them, and the archive
+        has it whole."""
         topic = self._means.names.topic(SOURCE_EVENTS)
         if not self._events:
             self._events = (await self._means.log.topics())[topic]
         partition = partition_for(records[0].source.encode(), self._events)
-        rows: list[Row] = [
-            (event_key(each.source, each.key), encode(each), None, ()) for each in records
-        ]
+        rows: list[Row] = []
+        for each in records:
+            body = encode(each)
+            if len(body) > self._means.max_record_bytes:
+                body = encode(msgspec.structs.replace(each, attributes={}))
+            rows.append((event_key(each.source, each.key), body, None, ()))
         await self._means.log.append(topic, partition, rows)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -44,6 +44,7 @@ def make_collector(
             archive=open_archive(settings),
             fail=fail,
             on_step=on_step,
+            max_record_bytes=settings.max_record_bytes,
             jitter_s=0.0 if clock.is_trial else JITTER_S,
         )
     )

@@ -12,7 +12,8 @@ Receipt = Literal["taken", "repeated", "ping"]
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """A source in force. `quota_left` None: the service does not tell."""
+    """A source in force. `quota_left` None: the service does not tell. `at_work`: a worker has
+    it; `failing_since_ms`: since when no fetch was good."""
 
     name: str
     connector: str
@@ -22,6 +23,8 @@ class SourceStatus:
     next_run_ms: int | None = None
     running: bool = False
     quota_left: int | None = None
+    at_work: bool = False
+    failing_since_ms: int | None = None
 
 
 @dataclass(frozen=True)

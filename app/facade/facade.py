@@ -94,8 +94,9 @@ class Facade(CampaignsArea, SourcesArea):
         self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
         self._figured = Figured(
-            parts, self._peers, owners, self._routes, self._letters, self._sinks
-        )
+            parts, self._peers, owners, self._routes, self._letters, self._sinks,
+            self._metric_sources,
+        )  # fmt: skip
         self._metrics = Metrics(
             parts, self._sampler, self._routes, self._totals, self._documents, self._sinks
         )
@@ -184,7 +185,11 @@ class Facade(CampaignsArea, SourcesArea):
         return [*live, *(beat.shown(ago_s, gone=True) for beat, ago_s in members.gone())]
 
     async def metrics(self) -> Sequence[shapes.Sample]:
-        return [*await self._metrics.samples(), *self._campaign_figures.samples()]
+        return [
+            *await self._metrics.samples(),
+            *self._campaign_figures.samples(),
+            *self._metric_sources.samples(),
+        ]
 
     # Documents
 

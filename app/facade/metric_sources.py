@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agents.fetching import Fetcher
@@ -10,6 +10,7 @@ from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.facade.hooks import Hooks
 from app.facade.parts import Parts
+from app.shapes import Sample
 from app.source_shapes import Fetch, FetchRefused, Receipt, SourceStatus
 from connectors.sources.base import Window
 from connectors.sources.errors import CallFailed
@@ -79,6 +80,16 @@ class MetricSources:
             "records": job.records,
             "sample": job.sample,
         }
+
+    def samples(self) -> Iterator[Sample]:
+        """This worker's share, for /metrics."""
+        collector = self._parts.collector
+        for lane in () if collector is None else collector.owned.values():
+            for name, at_work in lane.at_work.items():
+                place, labels = at_work[1].place, {"source": name}
+                yield Sample("sluice_source_pages_total", place.pages, labels)
+                yield Sample("sluice_source_records_total", place.records, labels)
+                yield Sample("sluice_source_failing", int(place.trouble is not None), labels)
 
     # What all know together
 
@@ -159,6 +170,8 @@ def _of(fetcher: Fetcher) -> dict[str, Any]:
         "next_run_ms": fetcher.next_run_ms(),
         "running": fetcher.running,
         "quota_left": fetcher.quota_left,
+        "at_work": True,
+        "failing_since_ms": None if place.trouble is None else place.trouble.since_ms,
     }
 
 

@@ -7,6 +7,7 @@ from agents.engine import TP
 from app.cluster.peers import Peers
 from app.facade.documents import is_example
 from app.facade.letters import Letters
+from app.facade.metric_sources import MetricSources
 from app.facade.owners import Owners, Told, owned
 from app.facade.parts import Parts
 from app.facade.routes import Routes, rejected
@@ -31,6 +32,7 @@ class Figured:
         routes: Routes,
         letters: Letters,
         sinks: Sinks,
+        sources: MetricSources,
     ) -> None:
         self._parts = parts
         self._peers = peers
@@ -38,6 +40,7 @@ class Figured:
         self._routes = routes
         self._letters = letters
         self._sinks = sinks
+        self._sources = sources
         self._troubles = Troubles(parts)
 
     async def overview(self) -> Overview:
@@ -65,6 +68,7 @@ class Figured:
             letters=counts,
             unbalanced=[each.name for each in aggregators if not each.balanced],
             sinks=await self._sinks.all(self._peers),
+            sources=await self._sources.all(),
         )
         return Overview(
             now_ms=now,

@@ -8,6 +8,7 @@ from app.facade.owners import Told
 from app.facade.parts import Parts
 from app.shapes import DeadLetterCount, Trouble
 from app.sink_shapes import SinkStatus
+from app.source_shapes import SourceStatus
 from config.topics import differences
 from connectors.streams.base import StreamError
 
@@ -35,6 +36,7 @@ class Seen:
     letters: Sequence[DeadLetterCount]
     unbalanced: Sequence[str]
     sinks: Sequence[SinkStatus] = ()
+    sources: Sequence[SourceStatus] = ()
 
 
 class Troubles:
@@ -56,6 +58,7 @@ class Troubles:
             *self._lag(seen),
             *self._letters(seen),
             *self._sinks(seen),
+            *self._sources(seen),
             *self._held(seen),
             *self._machine(seen),
             *await self._topics_made(),
@@ -72,7 +75,7 @@ class Troubles:
             key = trouble.code, subject
             since_ms, since_s = self._since[key] = known.get(key, (now_ms, now_s))
             young = now_s - since_s < NOT_READY_S
-            if trouble.code in ("shards-not-ready", "sink-stopped") and young:
+            if trouble.code in ("shards-not-ready", "sink-stopped", "source-stopped") and young:
                 continue
             shown.append(trouble if trouble.since_ms else replace(trouble, since_ms=since_ms))
         return shown
@@ -204,6 +207,33 @@ class Troubles:
                         f"Sink {sink.name} is not delivered on all partitions",
                         "No worker with the role sinks has them. Records wait and are not lost.",
                         "Start a worker with the role sinks, or all.",
+                    ),
+                )
+
+    def _sources(self, seen: Seen) -> Iterator[About]:
+        for source in seen.sources:
+            link = f"/api/metrics/sources/{source.name}"
+            if source.last_error is not None:
+                yield (
+                    source.name,
+                    Trouble(
+                        "source-failing",
+                        f"Source {source.name} can't be fetched",
+                        f"{source.last_error}. It is tried again at its next time.",
+                        "See that the service answers and takes the credentials of the document.",
+                        source.failing_since_ms,
+                        link,
+                    ),
+                )
+            elif not source.at_work:
+                yield (
+                    source.name,
+                    Trouble(
+                        "source-stopped",
+                        f"Source {source.name} is not fetched",
+                        "No worker with the role metrics has it. It goes on from its cursor.",
+                        "Start a worker with the role metrics, or all.",
+                        link=link,
                     ),
                 )
 

@@ -46,6 +46,9 @@ MetricName = Literal[
     "sluice_sink_records_total",
     "sluice_sink_waiting_records",
     "sluice_sink_failing",
+    "sluice_source_pages_total",
+    "sluice_source_records_total",
+    "sluice_source_failing",
     "sluice_workers",
     "sluice_event_loop_lag_seconds",
     "sluice_http_requests_total",
@@ -166,6 +169,18 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         "",
         "partitions whose target does not take what it is given; above 0 for long: look at it",
         ("sink",),
+    ),
+    "sluice_source_pages_total": Metric(
+        "counter", "pages", "pages of a source that are in the archive", ("source",)
+    ),
+    "sluice_source_records_total": Metric(
+        "counter", "records", "records of a source that are in the archive", ("source",)
+    ),
+    "sluice_source_failing": Metric(
+        "gauge",
+        "",
+        "1 while the last fetch of a source failed; look at its last_error",
+        ("source",),
     ),
     "sluice_workers": Metric("gauge", "", "workers heard of lately, by state", ("state",)),
     "sluice_event_loop_lag_seconds": Metric(

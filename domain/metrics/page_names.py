@@ -66,7 +66,7 @@ class Joined:
 def folder_of(source: str, ts_ms: int) -> str:
     """The folder of records with this time."""
     hour = datetime.fromtimestamp(ts_ms // 1000, UTC)
-    return f"{source}/{hour:%Y/%m/%d/%H}"
+    return f"{source}/{hour.year:04}/{hour:%m/%d/%H}"
 
 
 def hour_ms(folder: str) -> int:

@@ -244,3 +244,18 @@ def test_pushes_count_once_through_kills(tmp_path: Path) -> None:
     assert world.newest("s").keys() == {f"d{n}" for n in range(6)}
     assert world.events("s") == world.newest("s")
     assert len(world.archived("s")) == 12
+
+
+def test_a_record_too_large_for_the_topic_goes_without_its_attributes(tmp_path: Path) -> None:
+    world, service = World(tmp_path), Items()
+    service.items = [{"id": 1, "at": NOW_MS, "text": "x" * (1 << 20)}, {"id": 2, "at": NOW_MS}]
+    metric = {"name": "items", "value": 1, "type": "counter"}
+
+    async def run() -> None:
+        async with service.serve() as url:
+            world.apply(**document(url, metrics=[metric]))
+            assert await world.fetch("s") == "done"
+
+    asyncio.run(run())
+    assert world.events("s") == {"1": {"ts": NOW_MS}, "2": world.newest("s")["2"]}
+    assert len(str(world.newest("s")["1"]["text"])) == 1 << 20
