@@ -171,7 +171,7 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         ("sink",),
     ),
     "sluice_source_pages_total": Metric(
-        "counter", "pages", "pages of a source that are in the archive", ("source",)
+        "counter", "", "pages of a source that are in the archive", ("source",)
     ),
     "sluice_source_records_total": Metric(
         "counter", "records", "records of a source that are in the archive", ("source",)

@@ -16,7 +16,7 @@ from tests.agents.sources.world import World
 from tests.connectors.sources.service import Fault
 
 DAY_MS = 86_400_000
-FAULTS: list[Fault] = [None] * 6 + [500, 503, 429, "limit", "drop"]
+FAULTS: list[Fault] = [None, None, None, None, None, None, 500, 503, 429, "limit", "drop"]
 
 
 @pytest.mark.parametrize("name", WEEKS)

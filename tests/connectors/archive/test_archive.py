@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import fastavro
 import pytest
@@ -50,7 +51,7 @@ def test_files_stand_in_the_folder_of_their_hour_as_plain_avro(
         assert reader.codec == "deflate"
         assert (reader.metadata["sluice.page"], reader.metadata["sluice.pages"]) == ("2", "2")
         assert reader.metadata["sluice.cursor"] == '{"at":1}'
-        rows = list(reader)
+        rows: list[Any] = list(reader)
     assert [row["attributes"]["id"] for row in rows] == [101, 103]
     assert list(rows[0]) == ["ts", "attributes"]
     assert rows[0]["attributes"] == {"id": 101, "half": 0.5, "no": None}
