@@ -102,13 +102,16 @@ class MetricSources:
     async def all(self) -> Sequence[SourceStatus]:
         """Every source in force, by name."""
         await self._parts.catch_up()
+        sources = self._in_force()
+        if not sources:
+            return []
         told: dict[str, dict[str, Any]] = {}
         for answer in (await self._peers.ask("sources", {})).values():
             for name, one in answer.items():
                 if name not in told or told[name]["epoch"] < one["epoch"]:
                     told[name] = one
         found = []
-        for name, source in sorted(self._in_force().items()):
+        for name, source in sorted(sources.items()):
             known = {key: v for key, v in told.get(name, {}).items() if key != "epoch"}
             found.append(SourceStatus(name, source.connector, **known))
         return found

@@ -33,7 +33,8 @@ class GoogleAnalytics:
         token_url = TOKEN_URL if kit.source.base_url is None else f"{base}/token"
         self._tokens = Tokens(kit, token_url, SCOPE)
         fetch = kit.source.fetch
-        self._url = f"{base}/v1beta/properties/{fetch['property']}:runReport"
+        number = str(fetch["property"]).removeprefix("properties/")
+        self._url = f"{base}/v1beta/properties/{number}:runReport"
         self._dimensions = ["date", *(name for name in fetch["dimensions"] if name != "date")]
         self._metrics = list(fetch["metrics"])
 

@@ -44,7 +44,7 @@ def document(url: str, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(histories())
 def test_no_page_is_fetched_twice_and_every_record_counts_once(history: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

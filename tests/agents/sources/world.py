@@ -28,7 +28,7 @@ from tables.documents import Documents, Version, version_change
 NAMES = Names("sluice")
 LANES = 2
 NOW_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class MortalFiles(LocalFiles):

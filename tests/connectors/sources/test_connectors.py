@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from google.auth import jwt
 
 from connectors.sources.errors import CallFailed
 from connectors.sources.s3_access_logs import record_of_line
+from connectors.sources.s3_signing import signed
 from connectors.sources.salesforce import moving
 from domain.metrics.moments import day_of
 from tests.connectors.sources.accounts import Analytics, Github, Twitter, YouTube
@@ -250,6 +252,18 @@ def test_a_file_of_ranks_gives_what_is_new_and_a_changed_one_all() -> None:
         return counts
 
     assert served(service, work) == [1, 1, 2]
+
+
+def test_requests_to_s3_are_signed_as_in_the_example_of_aws() -> None:
+    url, headers = signed(
+        "https://examplebucket.s3.amazonaws.com/", {"prefix": "J", "max-keys": "2"},
+        "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "us-east-1",
+        datetime(2013, 5, 24, tzinfo=UTC),
+    )  # fmt: skip
+    assert url.endswith("/?max-keys=2&prefix=J")
+    assert headers["Authorization"].endswith(
+        "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+    )
 
 
 def test_log_lines_are_read_and_a_broken_one_is_kept() -> None:
