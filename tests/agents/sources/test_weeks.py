@@ -29,7 +29,7 @@ def test_a_week_of_faults_and_kills_counts_every_record_once(name: str, tmp_path
 @pytest.mark.parametrize("name", WEEKS)
 def test_many_weeks_of_faults_and_kills_count_every_record_once(name: str, tmp_path: Path) -> None:
     for seed in range(100, 105):
-        asyncio.run(play(name, seed, tmp_path / str(seed), kills=20))
+        asyncio.run(play(name, seed, tmp_path / str(seed), kills=30))
 
 
 async def play(name: str, seed: int, folder: Path, kills: int) -> None:
