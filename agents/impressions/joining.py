@@ -1,7 +1,8 @@
 """The steps join and update: rows get the metadata of their campaigns.
 
 Both compare what should be with what is, file by file, from the manifests alone, and write only
-what differs. A file has one campaign, so all of its rows end alike: joining is replacing the line ends.
+what differs. A file has one campaign, so all of its rows end alike: to join them is to replace the
+line ends.
 """
 
 from collections import deque

@@ -7,7 +7,7 @@ when the name is taken, a rename would not. Compare and swap runs under a lock f
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -16,13 +16,14 @@ from connectors.files.base import Conflict, FilesRefused, FilesUnavailable, Foun
 
 PART = ".part-"
 SWAPPING = ".swapping"
+FEW = 256  # files that are brought to the disk one by one; for more, the system's own order is best
 
 
 class LocalWriting:
     """See `base.Writing`."""
 
-    def __init__(self, root: Path, name: str, path: Path) -> None:
-        self._root, self._name, self._path = root, name, path
+    def __init__(self, placed: set[Path], name: str, path: Path) -> None:
+        self._placed, self._name, self._path = placed, name, path
         self._part = path.with_name(f".{path.name[:150]}{PART}{uuid4().hex}")
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +46,8 @@ class LocalWriting:
                 raise Conflict(str(self._path)) from None
             finally:
                 self._part.unlink()
+            if len(self._placed) <= FEW:
+                self._placed.add(self._path)
             return _found(self._name, self._path.stat())
 
     def drop(self) -> None:
@@ -77,6 +80,7 @@ class LocalFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
+        self._placed: set[Path] = set()  # since the last `settle`, up to one above FEW
 
     @property
     def where(self) -> str:
@@ -120,7 +124,7 @@ class LocalFiles:
 
     def write(self, name: str) -> LocalWriting:
         """See `base.Files`."""
-        return LocalWriting(self._root, name, self._path(name))
+        return LocalWriting(self._placed, name, self._path(name))
 
     def swap(self, name: str, content: bytes, tag: str | None) -> str:
         """See `base.Files`."""
@@ -154,7 +158,14 @@ class LocalFiles:
 
     def settle(self) -> None:
         """See `base.Files`."""
-        os.sync()
+        placed = self._placed.copy()
+        if len(placed) > FEW:
+            os.sync()
+        else:
+            for path in sorted(placed | _folders(placed, self._root)):
+                with _told(path), suppress(FileNotFoundError):  # removed since
+                    _sync(path)
+        self._placed -= placed
 
     def sweep(self, prefix: str) -> int:
         """See `base.Files`."""
@@ -206,8 +217,19 @@ def _found(name: str, status: os.stat_result) -> Found:
     return Found(name, status.st_size, tag, status.st_mtime_ns // 1_000_000)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _folders(paths: set[Path], root: Path) -> set[Path]:
+    """The folders in which these are, up to the root."""
+    found: set[Path] = set()
+    for path in paths:
+        parent = path.parent
+        while parent not in found and parent.is_relative_to(root):
+            found.add(parent)
+            parent = parent.parent
+    return found
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
