@@ -28,6 +28,7 @@ from domain.impressions.sums import Sums
 
 SAMPLE_BYTES = 64 << 10  # whose rows tell how many columns a file has
 WORKERS = min(4, os.cpu_count() or 1)
+WRITERS = 8  # threads that put files into place, which is waiting for the most part
 
 Progress = Callable[[int, int], None]
 """(bytes of the file read, rows found); called about every block."""

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 
-from agents.impressions.partition import WORKERS, Place
+from agents.impressions.partition import WRITERS, Place
 from agents.impressions.step import Step
 from connectors.files.base import Files
 from domain.impressions.figures import Figures, merge
@@ -19,7 +19,7 @@ from domain.impressions.manifest import FileEntry, Key, Part, entry
 
 READ_BYTES = 4 << 20
 AT_ONCE_BYTES = 4 << 20  # a file up to this is handed to another thread; larger ones are streamed
-WAITING = 4 * WORKERS  # files handed over: 32 MiB on two cores
+WAITING = 2 * WRITERS  # files handed over: 64 MiB at most
 
 
 @dataclass

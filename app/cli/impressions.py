@@ -43,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     updating.add_argument(
         "--dry-run", action="store_true", help="say what it would write, and keep nothing"
     )
-    verifying = action(
-        "verify", FIGURES, "read every file, count anew; exit 1 for a damaged one"
-    )
+    verifying = action("verify", FIGURES, "read every file, count anew; exit 1 for a damaged one")
     told = action("status", FIGURES, "show loads, steps and figures as the manifests have them")
     for made in (verifying, told):
         made.add_argument(

@@ -115,7 +115,8 @@ def test_a_damaged_file_is_refused_whole(tmp_path: Path, damage) -> None:  # typ
     assert "day.csv.gz" in found.err
     assert "at byte" in found.err
     assert not list(tmp_path.glob("root/tables/**/*.gz"))
-    assert impressions(tmp_path, "status").code == 2  # there is no table
+    load = impressions(tmp_path, "status").json["loads"][0]
+    assert (load["state"], load["file"]) == ("failed", str(file))
 
 
 def test_a_bomb_is_stopped(tmp_path: Path) -> None:
