@@ -13,13 +13,13 @@ from agents.impressions.lock import held_by
 from agents.impressions.partition import WRITERS
 from agents.impressions.rewrite import lines_of
 from agents.impressions.store import DamagedTable, Store
+from agents.impressions.sums import Sums
 from connectors.files.base import Files, Missing
 from domain.errors import Invariant, UsageError
 from domain.impressions.figures import Figures
 from domain.impressions.layout import TABLES
 from domain.impressions.manifest import FileEntry, Manifest, entry, totals
 from domain.impressions.rows import read_number, split
-from domain.impressions.sums import Sums
 
 TRIES = 5  # readings of a table that moves on under them
 CLOSE = 1e-12  # the deviation is rounded once on the way to the manifest

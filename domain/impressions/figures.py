@@ -6,12 +6,11 @@ them in whole numbers of any size.
 """
 
 import math
-import sys
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-LARGEST = sys.float_info.max
+LARGEST = 1.7976931348623157e308  # of all floats
 Pair = tuple[float, float]
 
 
@@ -72,7 +71,7 @@ def merge(parts: Iterable[Figures]) -> Figures:
 
 def of_values(values: Iterable[float]) -> Figures:
     """Of these values, one by one, in fractions: for few values, and for those that are too large
-    or too small for `sums`."""
+    or too small for `agents/impressions/sums.py`."""
     rows, total, squares, least, greatest = 0, Fraction(0), Fraction(0), math.inf, -math.inf
     for value in values:
         exact = Fraction(value)
