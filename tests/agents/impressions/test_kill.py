@@ -37,7 +37,7 @@ def done(work: Path, *words: str) -> dict[str, object]:
 
 
 def killed(work: Path, table: str, after: int, *words: str) -> None:
-    """Kills a step once so many files were added to its table; it may have ended by itself before."""
+    """Kills a step once so many files were added to its table, unless it has ended before."""
     folder = work / "data" / "impressions" / "tables" / table
     enough = after + sum(1 for _ in folder.rglob("*"))
     process = started(work, *words)
