@@ -9,7 +9,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("aiokafka", "confluent-kafka", "faust-streaming", "quixstreams", "bytewax", "rocksdict",
-            "duckdb", "polars", "pandas", "pyarrow", "msgspec")  # fmt: skip
+            "duckdb", "polars", "pandas", "pyarrow", "msgspec", "isal")  # fmt: skip
 
 
 def machine() -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The steps join and update: rows get the metadata of their campaigns.
 
 Both compare what should be with what is, file by file, from the manifests alone, and write only
-what differs. A file has one campaign, so all of its rows end alike: joining is replacing the line ends.
+what differs. A file has one campaign, so all of its rows end alike: to join them is to replace the
+line ends.
 """
 
 from collections import deque
@@ -13,7 +14,7 @@ import msgspec
 
 from agents.impressions.dimension import newest
 from agents.impressions.load import no_progress
-from agents.impressions.partition import WORKERS, Progress
+from agents.impressions.partition import WRITERS, Progress
 from agents.impressions.rewrite import rewritten
 from agents.impressions.step import Step
 from agents.impressions.store import Store
@@ -24,7 +25,7 @@ from domain.impressions.dimension import History
 from domain.impressions.layout import JOINED, PARTITIONED, UPDATED, file_name, folder
 from domain.impressions.manifest import FileEntry, Key, Manifest, entry
 
-WAITING = 4 * WORKERS
+WAITING = 2 * WRITERS
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _run(
 ) -> Joined:  # fmt: skip
     with (
         Step(files, name, [table, target], clock) as step,
-        ThreadPoolExecutor(WORKERS, "impressions") as pool,
+        ThreadPoolExecutor(WRITERS, "impressions") as pool,
     ):
         source, own = _source(step.store, table, target), step.manifest
         writing = _Writing(step, pool, source, history, progress)

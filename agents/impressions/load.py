@@ -10,6 +10,7 @@ import msgspec
 
 from agents.impressions.partition import (
     WORKERS,
+    WRITERS,
     How,
     Partitioned,
     Partitioner,
@@ -85,6 +86,7 @@ def load_file(
         with (
             scratch_folder() as scratch,
             ThreadPoolExecutor(WORKERS, "impressions") as pool,
+            ThreadPoolExecutor(WRITERS, "writing") as writers,
         ):
             reading = source.files.open(source.name)
             try:
@@ -94,7 +96,7 @@ def load_file(
             known = step.manifest.load_in_force(content.checksum[:LOAD_DIGITS])
             if known is not None:
                 return _as_it_is(step, _same_day(known, options))
-            return _Loading(step, how, pool).run(source, found, content, options)
+            return _Loading(step, how, writers).run(source, found, content, options)
 
 
 def undo_load(files: Files, clock: Clock, ident: str) -> Loaded | None:

@@ -19,15 +19,16 @@ from agents.impressions.lines import BLOCK_BYTES, Block, blocks
 from agents.impressions.parse import Parser, Sorted
 from agents.impressions.rejects import Rejects
 from agents.impressions.spill import BUDGET_BYTES, MOST_PLACES, Spill, TooManyFiles
+from agents.impressions.sums import Sums
 from connectors.files.base import Reading
 from domain.errors import UsageError
 from domain.impressions.figures import Figures
 from domain.impressions.layout import Layout
 from domain.impressions.rows import COLUMNS, OUTPUT, is_header, split
-from domain.impressions.sums import Sums
 
 SAMPLE_BYTES = 64 << 10  # whose rows tell how many columns a file has
 WORKERS = min(4, os.cpu_count() or 1)
+WRITERS = 8  # threads that put files into place, which is waiting for the most part
 
 Progress = Callable[[int, int], None]
 """(bytes of the file read, rows found); called about every block."""

@@ -10,16 +10,16 @@ import numpy as np
 
 from agents.impressions.journal import read_journal
 from agents.impressions.lock import held_by
-from agents.impressions.partition import WORKERS
+from agents.impressions.partition import WRITERS
 from agents.impressions.rewrite import lines_of
 from agents.impressions.store import DamagedTable, Store
+from agents.impressions.sums import Sums
 from connectors.files.base import Files, Missing
 from domain.errors import Invariant, UsageError
 from domain.impressions.figures import Figures
 from domain.impressions.layout import TABLES
 from domain.impressions.manifest import FileEntry, Manifest, entry, totals
 from domain.impressions.rows import read_number, split
-from domain.impressions.sums import Sums
 
 TRIES = 5  # readings of a table that moves on under them
 CLOSE = 1e-12  # the deviation is rounded once on the way to the manifest
@@ -114,7 +114,7 @@ def verify(store: Store, table: str) -> Report:
 
     def counted(manifest: Manifest) -> tuple[list[FileEntry], dict[str, str]]:
         files, damaged = [], {}
-        with ThreadPoolExecutor(WORKERS, "verify") as pool:
+        with ThreadPoolExecutor(WRITERS, "verify") as pool:
             entries = list(store.entries(manifest))
             for one, found in zip(
                 entries, pool.map(lambda one: _recounted(store.files, one), entries), strict=True
@@ -133,7 +133,7 @@ def verify(store: Store, table: str) -> Report:
 def _steady(store: Store, table: str, read: Read) -> Report:
     for _ in range(TRIES):
         manifest, _tag = store.manifest(table)
-        if not manifest.version:
+        if not manifest.version and not read_journal(store.files, table):
             there = ", ".join(existing(store)) or "no table yet"
             raise UsageError(f"table {table} is not there", f"there is {there}")
         try:

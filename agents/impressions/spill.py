@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from agents.impressions.gunzip import zipped
 from domain.errors import SluiceError
@@ -25,7 +25,7 @@ MOST_PLACES = 1_000_000  # some 400 MB of bookkeeping; each would be a file
 OPEN_RUNS = 200
 HEAD = struct.Struct("<QI")  # place, bytes of its member
 
-Rank = Callable[[int], object]
+Rank = Callable[[int], Any]
 """place -> what sorts places"""
 
 
@@ -90,7 +90,7 @@ class Spill:
         places: list[int] = []
         job: list[list[memoryview]] = []
         size = 0
-        for place in sorted(held, key=self._rank):  # type: ignore[arg-type]  # ranks are alike
+        for place in sorted(held, key=self._rank):
             places.append(place)
             job.append(held.pop(place))
             size += sum(map(len, job[-1]))

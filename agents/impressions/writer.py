@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 
-from agents.impressions.partition import WORKERS, Place
+from agents.impressions.partition import WRITERS, Place
 from agents.impressions.step import Step
 from connectors.files.base import Files
 from domain.impressions.figures import Figures, merge
@@ -19,21 +19,21 @@ from domain.impressions.manifest import FileEntry, Key, Part, entry
 
 READ_BYTES = 4 << 20
 AT_ONCE_BYTES = 4 << 20  # a file up to this is handed to another thread; larger ones are streamed
-WAITING = 4 * WORKERS  # files handed over: 32 MiB on two cores
+WAITING = 2 * WRITERS  # files handed over: 64 MiB at most
 
 
 @dataclass
 class _Section:
-    """What one load has in the new file; `bytes` are counted as they pass."""
+    """What one load has in the new file; `size`, in bytes, is counted as it passes."""
 
     load: str
     figures: Figures
     pieces: Iterable[bytes]
-    bytes: int = 0
+    size: int = 0
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self.pieces:
-            self.bytes += len(piece)
+            self.size += len(piece)
             yield piece
 
 
@@ -110,7 +110,7 @@ class Writer:
 
         path = step.fresh(name, None if before is None else before.path)
         checksum, size = step.put(path, chain.from_iterable(sections))
-        parts = tuple(Part(one.load, one.bytes, one.figures) for one in sections)
+        parts = tuple(Part(one.load, one.size, one.figures) for one in sections)
         self.count += 1
         return entry(path, key, checksum, size, merge(p.figures for p in parts), parts=parts)
 

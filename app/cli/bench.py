@@ -16,6 +16,7 @@ DEFAULT = {
     "stream": ("sluice", "sluice-routed", "raw-aiokafka"),
     "batch": ("sluice",),
     "recovery": ("sluice",),
+    "impressions": ("sluice",),
 }
 RESULTS = ROOT / "bench" / "results"
 
@@ -23,7 +24,9 @@ RESULTS = ROOT / "bench" / "results"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sluice bench`."""
     parser.add_argument(
-        "name", choices=["stream", "flush", "batch", "recovery", "sessions"], help="what to measure"
+        "name",
+        choices=["stream", "flush", "batch", "recovery", "sessions", "impressions"],
+        help="what to measure",
     )
     parser.add_argument(
         "--systems", default="", help="comma-separated, or all; see --list; default: Sluice alone"
@@ -33,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accounts", default="", help="numbers of accounts, comma-separated")
     parser.add_argument("--sessions", type=int, default=1_000_000, help="open sessions to hold")
     parser.add_argument("--times", type=int, default=30, help="how often a batch has the flights")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="impressions of a day")
+    parser.add_argument("--large", action="store_true", help="400,000,000 impressions")
     parser.add_argument("--broker", default="", help="host:port of a Kafka for nothing else")
     parser.add_argument("--jars", default="", help="class path of the Java peers")
     parser.add_argument("--work", default=str(ROOT / ".bench"), help="folder for state and logs")
@@ -52,6 +57,12 @@ def run(args: argparse.Namespace, context: Context) -> int:
         from bench.batch import run as run_batch
 
         report = run_batch(BatchPlan(_systems(args), Path(args.work).resolve(), args.times))
+    elif args.name == "impressions":
+        from bench.impressions import ImpressionsPlan
+        from bench.impressions import run as run_impressions
+
+        rows = 400_000_000 if args.large else args.rows
+        report = run_impressions(ImpressionsPlan(_systems(args), Path(args.work).resolve(), rows))
     else:
         report = _stream(args)
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -70,6 +81,10 @@ def _known(name: str) -> tuple[str, ...]:
         from bench.batch import SYSTEMS as BATCHES
 
         return BATCHES
+    if name == "impressions":
+        from bench.impressions import SYSTEMS as IMPRESSIONS
+
+        return IMPRESSIONS
     if name == "flush":
         from bench.flush import FLUSHERS
 

@@ -82,8 +82,6 @@ class Command:
 
 
 Run = Callable[[argparse.Namespace, Context], int]
-Action = Callable[[str, str, Run], argparse.ArgumentParser]
-"""(name, help, what runs it): declares a sub-command."""
 
 
 def run_chosen(arguments: argparse.Namespace, context: Context) -> int:

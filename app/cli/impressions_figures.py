@@ -4,24 +4,13 @@ import argparse
 
 from agents.impressions.report import Report, existing, status, verify
 from agents.impressions.store import Store
-from app.cli.command import Action, Context
+from app.cli.command import Context
 from app.impressions import tables_of
 from domain.errors import UsageError
 from domain.impressions.layout import PARTITIONED, TABLES
 from domain.impressions.manifest import totals
 
 MOST_FILES = 40  # shown to people; --json has all
-
-
-def add_actions(action: Action) -> None:
-    """Declares the two."""
-    for name, help, run in (
-        ("status", "show loads, steps and figures as the manifests have them", _status),
-        ("verify", "read every file and count anew; exit 1 when one is damaged", _verify),
-    ):
-        action(name, help, run).add_argument(
-            "table", metavar="TABLE", nargs="?", help=f"{', '.join(TABLES)} (all there are)"
-        )
 
 
 def _tables(arguments: argparse.Namespace, store: Store) -> list[str]:
@@ -32,14 +21,14 @@ def _tables(arguments: argparse.Namespace, store: Store) -> list[str]:
     return [arguments.table]
 
 
-def _status(arguments: argparse.Namespace, context: Context) -> int:
+def status_command(arguments: argparse.Namespace, context: Context) -> int:
     store = Store(tables_of(context.settings))
     for table in _tables(arguments, store):
         _show(context, status(store, table))
     return 0
 
 
-def _verify(arguments: argparse.Namespace, context: Context) -> int:
+def verify_command(arguments: argparse.Namespace, context: Context) -> int:
     store = Store(tables_of(context.settings))
     damaged: dict[str, str] = {}
     for table in _tables(arguments, store):

@@ -7,7 +7,7 @@ from agents.impressions.dimension import needed, newest, read_source, take_dimen
 from agents.impressions.joining import Joined, Planned, join, planned_update, update
 from agents.impressions.load import Source
 from agents.impressions.store import Store
-from app.cli.command import Action, Context
+from app.cli.command import Context
 from app.cli.impressions_loads import source_at, watched
 from app.cli.progress import Bar
 from app.impressions import tables_of
@@ -16,21 +16,7 @@ from domain.errors import UsageError
 from domain.impressions.dimension import History
 
 
-def add_actions(action: Action) -> None:
-    """Declares the two."""
-    joining = action("join", "make FACT_JOINED of FACT_PARTITIONED and the dimension", _join)
-    updating = action("update", "bring what was joined up to the newest dimension", _update)
-    for parser in (joining, updating):
-        parser.add_argument(
-            "dimension", metavar="DIMENSION", nargs="?",
-            help="a .csv or .csv.gz with a header, or s3://bucket/key; else the newest version",
-        )  # fmt: skip
-    updating.add_argument(
-        "--dry-run", action="store_true", help="say what it would write, and keep nothing"
-    )
-
-
-def _join(arguments: argparse.Namespace, context: Context) -> int:
+def join_command(arguments: argparse.Namespace, context: Context) -> int:
     history = _history(arguments, context)
     with Bar("join", show=watched(context), sizes=True) as bar:
         joined = join(
@@ -40,7 +26,7 @@ def _join(arguments: argparse.Namespace, context: Context) -> int:
     return _tell(context, joined)
 
 
-def _update(arguments: argparse.Namespace, context: Context) -> int:
+def update_command(arguments: argparse.Namespace, context: Context) -> int:
     store = Store(tables_of(context.settings))
     if arguments.dry_run:
         return _dry_run(arguments, context, store)

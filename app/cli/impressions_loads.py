@@ -10,33 +10,15 @@ import msgspec
 from agents.impressions.joining import follow
 from agents.impressions.load import Loaded, Options, Source, load_file, undo_load
 from agents.impressions.store import Store
-from app.cli.command import Action, Context
+from app.cli.command import Context
 from app.cli.progress import Bar
 from app.impressions import tables_of
 from connectors.files.opening import open_file
 from domain.errors import UsageError
-from domain.impressions.layout import BUCKETS, PARTITIONED
+from domain.impressions.layout import PARTITIONED
 from domain.impressions.rows import read_date
 
 MOST_BUCKETS = 1024
-
-
-def add_actions(action: Action) -> None:
-    """Declares the two."""
-    loading = action("partition", "load a file of impressions into FACT_PARTITIONED", _partition)
-    loading.add_argument("file", metavar="FILE", help="a .csv.gz, or s3://bucket/key")
-    loading.add_argument(
-        "--date", metavar="D", default="", help="YYYY-MM-DD, for a file without that column"
-    )
-    loading.add_argument(
-        "--layout", choices=["dated", "compat"], help="of an empty table (dated); later as it is"
-    )
-    loading.add_argument("--buckets", metavar="N", type=int, default=BUCKETS, help="(8)")
-    loading.add_argument(
-        "--replace", action="store_true", help="in place of what the same file held before"
-    )
-    undone = action("undo", "take a load out again, of the joined tables too", _undo)
-    undone.add_argument("load", metavar="LOAD", help="its id, as status shows it")
 
 
 def source_at(address: str) -> Source:
@@ -50,7 +32,7 @@ def watched(context: Context) -> bool:
     return sys.stderr.isatty() and not context.out.json
 
 
-def _partition(arguments: argparse.Namespace, context: Context) -> int:
+def partition_command(arguments: argparse.Namespace, context: Context) -> int:
     if not 1 <= arguments.buckets <= MOST_BUCKETS:
         raise UsageError(f"--buckets {arguments.buckets}: expected 1 to {MOST_BUCKETS}")
     options = Options(
@@ -70,7 +52,7 @@ def _partition(arguments: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _undo(arguments: argparse.Namespace, context: Context) -> int:
+def undo_command(arguments: argparse.Namespace, context: Context) -> int:
     files = tables_of(context.settings)
     undone = undo_load(files, context.clock, arguments.load)
     if undone is None:

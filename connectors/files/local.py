@@ -7,7 +7,8 @@ when the name is taken, a rename would not. Compare and swap runs under a lock f
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -16,41 +17,55 @@ from connectors.files.base import Conflict, FilesRefused, FilesUnavailable, Foun
 
 PART = ".part-"
 SWAPPING = ".swapping"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_MARK = uuid4().hex  # of this process: no other has parts of that name
+_numbers = count()
+FEW = 256  # files that are brought to the disk one by one; for more, the system's own order is best
 
 
 class LocalWriting:
-    """See `base.Writing`."""
+    """See `base.Writing`. Plain calls of the system: a step writes many thousand small files."""
 
-    def __init__(self, root: Path, name: str, path: Path) -> None:
-        self._root, self._name, self._path = root, name, path
-        self._part = path.with_name(f".{path.name[:150]}{PART}{uuid4().hex}")
+    def __init__(self, placed: set[str], name: str, path: str) -> None:
+        self._placed, self._name, self._path = placed, name, path
+        folder, _, last = path.rpartition("/")
+        self._part = f"{folder}/.{last[:150]}{PART}{_MARK}{next(_numbers)}"
         with _told(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: BinaryIO = self._part.open("xb", buffering=0)
+            try:
+                self._file = os.open(self._part, _NEW, 0o666)
+            except FileNotFoundError:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                self._file = os.open(self._part, _NEW, 0o666)
+        self._open = True
 
     def write(self, piece: bytes | memoryview, /) -> None:
         """See `base.Writing`."""
-        rest = memoryview(piece)
         with _told(self._path):
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            written = os.write(self._file, piece)
+            while written < len(piece):
+                written += os.write(self._file, memoryview(piece)[written:])
 
     def place(self) -> Found:
         """See `base.Writing`."""
         with _told(self._path):
-            self._file.close()
+            found = _found(self._name, os.fstat(self._file))
             try:
                 os.link(self._part, self._path)
             except FileExistsError:
-                raise Conflict(str(self._path)) from None
+                raise Conflict(self._path) from None
             finally:
-                self._part.unlink()
-            return _found(self._name, self._path.stat())
+                self.drop()
+        if len(self._placed) <= FEW:
+            self._placed.add(self._path)
+        return found
 
     def drop(self) -> None:
         """See `base.Writing`."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        if self._open:
+            self._open = False
+            os.close(self._file)
+            with suppress(FileNotFoundError):
+                Path(self._part).unlink()
 
 
 class LocalReading:
@@ -77,6 +92,7 @@ class LocalFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
+        self._placed: set[str] = set()  # since the last `settle`, up to one above FEW
 
     @property
     def where(self) -> str:
@@ -120,7 +136,7 @@ class LocalFiles:
 
     def write(self, name: str) -> LocalWriting:
         """See `base.Files`."""
-        return LocalWriting(self._root, name, self._path(name))
+        return LocalWriting(self._placed, name, str(self._path(name)))
 
     def swap(self, name: str, content: bytes, tag: str | None) -> str:
         """See `base.Files`."""
@@ -154,7 +170,15 @@ class LocalFiles:
 
     def settle(self) -> None:
         """See `base.Files`."""
-        os.sync()
+        placed = self._placed.copy()
+        if len(placed) > FEW:
+            os.sync()
+        else:
+            paths = {Path(path) for path in placed}
+            for path in sorted(paths | _folders(paths, self._root)):
+                with _told(path), suppress(FileNotFoundError):  # removed since
+                    _sync(path)
+        self._placed -= placed
 
     def sweep(self, prefix: str) -> int:
         """See `base.Files`."""
@@ -206,8 +230,19 @@ def _found(name: str, status: os.stat_result) -> Found:
     return Found(name, status.st_size, tag, status.st_mtime_ns // 1_000_000)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _folders(paths: set[Path], root: Path) -> set[Path]:
+    """The folders in which these are, up to the root."""
+    found: set[Path] = set()
+    for path in paths:
+        parent = path.parent
+        while parent not in found and parent.is_relative_to(root):
+            found.add(parent)
+            parent = parent.parent
+    return found
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -215,7 +250,7 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
