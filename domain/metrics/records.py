@@ -9,6 +9,7 @@ stream key `event_key(...)`.
 from __future__ import annotations
 
 from collections.abc import Mapping as Items
+from decimal import Decimal
 from hashlib import blake2b
 from math import isfinite
 from typing import Any, TypeAlias
@@ -16,11 +17,14 @@ from typing import Any, TypeAlias
 import msgspec
 
 from domain.aggregation.numbers import number_from_text
+from domain.aggregation.zones import known_zone
 from domain.errors import Reject
 from domain.metrics.document import Mapping, Metric, MetricType
 
 Attribute: TypeAlias = bool | int | float | str | None
 Attributes: TypeAlias = dict[str, Attribute]
+VERSION_END = 1 << 61
+EARLIEST_MS, LATEST_MS = -62_104_060_800_000, 253_370_764_800_000
 LONG_MIN, LONG_MAX = -(1 << 63), (1 << 63) - 1
 
 _json = msgspec.json.Encoder(order="sorted").encode
@@ -55,11 +59,20 @@ _decode = msgspec.json.Decoder(Record).decode
 
 
 def decode(body: bytes) -> Record:
-    """A record of `source-events`. Raises Reject("undecodable")."""
+    """A record of `source-events`. Raises Reject."""
     try:
-        return _decode(body)
+        record = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Reject("undecodable", f"no record of a source: {error}") from None
+    if not known_zone(record.timezone):
+        raise Reject("undecodable", f"timezone {record.timezone!r} is no IANA time zone")
+    if not 0 <= record.version < VERSION_END:
+        raise Reject("undecodable", f"version {record.version}: 0 to 2^61 is wanted")
+    if not EARLIEST_MS <= record.ts < LATEST_MS:
+        raise Reject("not_an_instant", f"ts {record.ts}: years 2 to 9998 in milliseconds")
+    if any("\0" in name for name in (record.source, *(value.metric for value in record.values))):
+        raise Reject("undecodable", "a name with a zero byte")
+    return record
 
 
 def event_key(source: str, key: str) -> bytes:
@@ -77,10 +90,18 @@ def _attribute(value: Any) -> Attribute:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return value if LONG_MIN <= value <= LONG_MAX else float(value)
+        held: Attribute = _held(value, str(value))
+        return held
     if isinstance(value, float):
         return value
     return _json(value).decode()
+
+
+def _held(value: int, beyond: Attribute) -> Any:
+    """A whole number as a long, else as a double, `beyond` where it is neither."""
+    if LONG_MIN <= value <= LONG_MAX:
+        return value
+    return float(value) if abs(value) < 1 << 1023 else beyond
 
 
 def record_of(mapping: Mapping, ts: int, version: int, attributes: Attributes) -> Record:
@@ -110,11 +131,12 @@ def number_at(metric: Metric, attributes: Attributes) -> int | float | None:
     found = lookup(attributes, metric.value)
     if isinstance(found, str):
         number = number_from_text(found.strip())
-        found = number if number is None or isinstance(number, int) else float(number)
+        found = float(number) if isinstance(number, Decimal) else number
     if found is None or isinstance(found, bool) or not isinstance(found, int | float):
         return None
     if isinstance(found, int):
-        return found if LONG_MIN <= found <= LONG_MAX else float(found)
+        held: int | float | None = _held(found, None)
+        return held
     return found if isfinite(found) else None
 
 

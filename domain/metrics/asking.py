@@ -1,0 +1,122 @@
+"""Questions to the rows of one shard: the figures of a metric's series by bucket, in any zone.
+
+In the series' own zone the buckets are there. In another zone they are merged from quarters of an
+hour, and from whole days of the series' zone where these lie within a bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from domain.metrics import partials
+from domain.metrics.grains import Grain, bounds
+from domain.metrics.partials import Partial
+from domain.metrics.rolling import cube_of
+from domain.metrics.series import (
+    METRIC,
+    QUARTER,
+    Rows,
+    Series,
+    between,
+    cube_prefix,
+    decode_series,
+)
+
+Points: TypeAlias = list[tuple[int, list[Any]]]
+"""(start of a bucket in epoch ms, packed partial), in order; those without values are left out."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Buckets of a metric that overlap [from, to). `where`: dimension -> the values it may have."""
+
+    metric: str
+    grain: Grain
+    zone: str
+    from_ms: int
+    to_ms: int
+    where: Mapping[str, Sequence[str]]
+
+
+def series_of(rows: Rows, metric: str) -> list[tuple[bytes, Series]]:
+    """(id, series) of all series of a metric."""
+    prefix = METRIC + metric.encode() + b"\0"
+    found, after = [], b""
+    while part := rows.scan(prefix, after, 1000):
+        found += [(key[len(prefix) :], decode_series(value)) for key, value in part]
+        after = part[-1][0]
+    return found
+
+
+def metrics_of(rows: Rows) -> dict[str, tuple[str, str]]:
+    """Every metric with the type and zone of its first series."""
+    found: dict[str, tuple[str, str]] = {}
+    after = b""
+    while part := rows.scan(METRIC, after, 1):
+        series = decode_series(part[0][1])
+        found[series.metric] = series.type, series.zone
+        after = METRIC + series.metric.encode() + b"\0" + b"\xff" * 17
+    return found
+
+
+def answer(rows: Rows, question: Question) -> list[tuple[Series, Points]]:
+    """The series that fit, each with its points."""
+    return [
+        (series, points(rows, ident, series, question))
+        for ident, series in series_of(rows, question.metric)
+        if all(series.dimensions.get(name) in some for name, some in question.where.items())
+    ]
+
+
+def points(rows: Rows, ident: bytes, series: Series, question: Question) -> Points:
+    """The buckets of one series."""
+    grain, zone = question.grain, question.zone
+    first = bounds(grain, zone, question.from_ms)[0]
+    if series.zone == zone:
+        held = between(rows, cube_prefix(ident, grain), first, question.to_ms)
+        found = [(start, cube_of(value)[1]) for start, value in held]
+    else:
+        found = _merged(rows, ident, series.zone, question, first)
+    return [(start, partials.packed(partial)) for start, partial in found if partial.count]
+
+
+def _merged(
+    rows: Rows, ident: bytes, own: str, question: Question, first: int
+) -> list[tuple[int, Partial]]:
+    grain, zone = question.grain, question.zone
+    if question.to_ms <= first:
+        return []
+    end = bounds(grain, zone, question.to_ms - 1)[1]
+    found: dict[int, Partial] = {}
+    whole: list[tuple[int, int]] = []  # stretches of whole days that were merged already
+    if grain not in ("hour", "day"):
+        for day, value in between(rows, cube_prefix(ident, "day"), first, end):
+            day_end = bounds("day", own, day)[1]
+            bucket = bounds(grain, zone, day)
+            if day_end <= bucket[1]:
+                found.setdefault(bucket[0], Partial()).merge(cube_of(value)[1])
+                whole.append((day, day_end))
+    at = 0
+    for quarter, value in _outside(rows, ident, first, end, whole):
+        while at < len(whole) and whole[at][1] <= quarter:
+            at += 1
+        if at < len(whole) and whole[at][0] <= quarter:
+            continue
+        bucket = bounds(grain, zone, quarter)
+        found.setdefault(bucket[0], Partial()).merge(partials.from_bytes(value))
+    return sorted(found.items())
+
+
+def _outside(
+    rows: Rows, ident: bytes, first: int, end: int, whole: list[tuple[int, int]]
+) -> list[tuple[int, bytes]]:
+    """The quarters of [first, end) outside of those stretches."""
+    found: list[tuple[int, bytes]] = []
+    at = first
+    for start, over in [*whole, (end, end)]:
+        if start > at:
+            found += between(rows, QUARTER + ident, at, start)
+        at = over
+    return found
