@@ -154,6 +154,7 @@ class Node:
             catch_up=worker.catch_up,
             campaigns=worker.campaigns,
             collector=worker.collector,
+            rollups=worker.rollups,
         )
         self._facade = Facade(parts, self._crash, settings.cluster_secret)
         await self._members.start()

@@ -20,6 +20,7 @@ from app import listening
 from app.campaign_parts import ROLES as CAMPAIGN_ROLES
 from app.campaign_parts import CampaignMeans, CampaignParts
 from app.membership import Membership
+from app.rollup_parts import RollupMeans, RollupParts
 from app.source_parts import make_collector
 from app.topic_specs import spec_of
 from config.clock import Clock, clock_from, system_ms
@@ -118,6 +119,7 @@ class Worker:
             self.settings, self.log, self.clock, self.documents, self.id, outbound,
             self._fail_now, self._on_step,
         )  # fmt: skip
+        self.rollups = self._make_rollups()
         self.app = make_app(
             self.settings,
             self.log,
@@ -192,6 +194,14 @@ class Worker:
             )
         )
 
+    def _make_rollups(self) -> RollupParts:
+        return RollupParts(
+            RollupMeans(
+                self.settings, self.names, self.clock, self.log, self.id, self.engine.send,
+                self._on_step,
+            )
+        )  # fmt: skip
+
     def _make_shard(self, number: int, folds: Folds) -> Shard:
         path = self.settings.data_dir / "tables" / self.settings.app_id / f"sessions-{number}"
         store = RocksStore(path, self.settings.state_memory_bytes, durable=False)
@@ -219,7 +229,7 @@ class Worker:
             found.add(self.names.changelog("sinks"))
         if "metrics" in self.roles:
             found.add(self.names.changelog("sources"))
-        found |= self.campaigns.wanted(self.roles)
+        found |= self.campaigns.wanted(self.roles) | self.rollups.wanted(self.roles)
         for name in self.documents.known_inputs():
             keyed = any(
                 rule.document.keyed_by
@@ -256,6 +266,7 @@ class Worker:
         ours = {(tp.topic, tp.partition) for tp in assigned}
         await self.engine.assign(ours)
         await self.campaigns.work.assign(ours)
+        await self.rollups.work.assign(ours)
         lanes = self.names.changelog("sinks")
         self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         lanes = self.names.changelog("sources")
@@ -292,8 +303,9 @@ class Worker:
             return
         if topic in (self.names.changelog("sinks"), self.names.changelog("sources")):
             return  # being assigned its partitions is all that it is consumed for
-        of_campaigns = await self.campaigns.take(topic, partition, items, still)
-        if not of_campaigns or self.names.public(topic) in self.documents.known_inputs():
+        taken = await self.campaigns.take(topic, partition, items, still)
+        taken = taken or await self.rollups.take(topic, partition, items, still)
+        if not taken or self.names.public(topic) in self.documents.known_inputs():
             await self.engine.take(topic, partition, items, still)
 
     # Timers
@@ -377,4 +389,6 @@ class Worker:
             await self.engine.stop()
         if hasattr(self, "campaigns"):
             await self.campaigns.stop()
+        if hasattr(self, "rollups"):
+            await self.rollups.stop()
         await self.log.stop()

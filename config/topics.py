@@ -23,6 +23,7 @@ EXECUTIONS = "executions"
 SLOT_FAILURES = "slot-failures"
 CAMPAIGN_AUDIT = "campaign-audit"
 SOURCE_EVENTS = "source-events"
+ROLLUPS = "rollups"
 
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare
@@ -101,6 +102,8 @@ class Topics:
             self.output_topic(SOURCE_EVENTS, "records that sources fetched and archived"),
             self.changelog("sources", shards, "how far each source is, and its page under way"),
             self._own(names.deliveries, shards, "what was pushed to sources", days=DELIVERY_DAYS),
+            self.output_topic(ROLLUPS, "figures of every bucket that changed, with its revision"),
+            self.changelog("rollups", shards, "values of records, buckets of every grain"),
             self._own(names.workers, 1, "heartbeats of the workers", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),
         )

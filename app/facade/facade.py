@@ -33,6 +33,7 @@ from app.facade.records import Records
 from app.facade.replays import Replays
 from app.facade.resend import Resend
 from app.facade.retractions import Retractions
+from app.facade.rollups import Rollups, RollupsArea
 from app.facade.routes import Routes
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
@@ -50,7 +51,7 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade(CampaignsArea, SourcesArea):
+class Facade(CampaignsArea, RollupsArea, SourcesArea):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
@@ -76,6 +77,8 @@ class Facade(CampaignsArea, SourcesArea):
         if sources is not None:
             self._inside = Inside(parts, sources, self._appends, self._peers, crash)
             self.local.add(self._inside.questions)
+        self._rollups = Rollups(parts, self._peers)
+        self.local.add(self._rollups.questions)
         self._letters = Letters(parts)
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)

@@ -9,6 +9,7 @@ from config.documents.aggregator import load_aggregator
 from config.documents.base import MISSING, Document, DocumentError, Problem, nearest
 from config.documents.contact_policy import load_contact_policy
 from config.documents.flow import load_flow
+from config.documents.metric import load_metric
 from config.documents.sink import load_sink
 from config.documents.source import load_source
 
@@ -19,6 +20,7 @@ KINDS: dict[str, Loader] = {
     "aggregator": load_aggregator,
     "contact_policy": load_contact_policy,
     "flow": load_flow,
+    "metric": load_metric,
     "sink": load_sink,
     "source": load_source,
 }

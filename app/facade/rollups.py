@@ -1,0 +1,178 @@
+"""Figures, from whichever workers own the rollups."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from agents.roll_up import EVENTS
+from app.backend import Unavailable
+from app.cluster.peers import Peers
+from app.facade.owners import LOOK_S, MOVING_S, owned
+from app.facade.parts import Parts
+from app.in_force import in_force
+from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+from domain.aggregation.instants import parse_instant
+from domain.aggregation.zones import first_instant_at
+from domain.errors import Reject
+from domain.metrics.asking import Question, answer, metrics_of
+from domain.metrics.combining import (
+    BUCKETS_MAX,
+    Shown,
+    calculated,
+    series_shown,
+    shown_by,
+)
+from domain.metrics.expression import Calculated, Expression
+from domain.metrics.grains import Grain, begins, bounds, buckets, earlier
+from domain.metrics.series import Series
+
+FIGURES, METRICS = "rollup_figures", "rollup_metrics"
+DAY_MS = 86_400_000
+USUAL: dict[Grain, int] = {"hour": 2, "day": 30, "week": 182, "month": 366, "quarter": 1096,
+                           "year": 3653}  # fmt: skip
+"""Days up to now that are told of when nothing else was asked for."""
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_OFFSET = re.compile(r"(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)$")
+WANTED = "a date like 2024-03-31 or an instant like 2024-03-31T12:00:00Z"
+
+
+class Rollups:
+    """See `MetricsBackend`."""
+
+    def __init__(self, parts: Parts, peers: Peers) -> None:
+        self._parts, self._peers = parts, peers
+        self.questions = {FIGURES: self._tell, METRICS: self._tell_metrics}
+
+    async def _tell(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        """What the shards that are open here know: [[series, points]]."""
+        question = Question(**asked)
+        return {
+            number: {
+                "epoch": epoch,
+                "told": [
+                    [[series.metric, series.type, series.dimensions, series.zone], points]
+                    for series, points in answer(book, question)
+                ],
+            }
+            for number, (epoch, book) in self._books().items()
+        }
+
+    async def _tell_metrics(self, _: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        return {
+            number: {"epoch": epoch, "told": metrics_of(book)}
+            for number, (epoch, book) in self._books().items()
+        }
+
+    def _books(self) -> dict[int, Any]:
+        return {} if self._parts.rollups is None else dict(self._parts.rollups.books())
+
+    async def known(self) -> Mapping[str, tuple[str, str]]:
+        """See `MetricsBackend.known_metrics`."""
+        found: dict[str, tuple[str, str]] = {}
+        for told in (await self._ask(METRICS, {})).values():
+            found |= {name: (kind, zone) for name, (kind, zone) in told.items()}
+        return dict(sorted(found.items()))
+
+    async def figures(self, asked: Asked) -> Figured:
+        """See `MetricsBackend.figures`."""
+        expression = self._expression(asked.metric)
+        names = [asked.metric] if expression is None else expression.metrics
+        zone = asked.zone
+        if not zone:
+            known = await self.known()
+            zone = next((known[name][1] for name in names if name in known), "UTC")
+        now_ms = self._parts.clock.now_ms()
+        starts = self._starts(asked, zone, now_ms)
+        found = {name: await self._shown(name, asked, zone, starts) for name in names}
+        shown = found[asked.metric] if expression is None else calculated(found, expression.value)
+        if len(shown) * len(starts) > BUCKETS_MAX:
+            raise TooManyBuckets(BUCKETS_MAX)
+        series = series_shown(shown, asked.group, starts, asked.grain, zone, asked.overlay, now_ms)
+        return Figured(asked.metric, asked.grain, zone, series)
+
+    def _expression(self, metric: str) -> Expression | None:
+        found = in_force(self._parts.documents, Calculated, Calculated.kind)
+        return next((Expression(one.expression) for one in found if one.name == metric), None)
+
+    def _starts(self, asked: Asked, zone: str, now_ms: int) -> list[int]:
+        to_ms = instant_in(zone, "to", asked.to) if asked.to else now_ms + 1
+        usual = to_ms - USUAL[asked.grain] * DAY_MS
+        from_ms = instant_in(zone, "from", asked.from_) if asked.from_ else usual
+        try:
+            if (to_ms - from_ms) > BUCKETS_MAX * 2 * 366 * DAY_MS:
+                raise TooManyBuckets(BUCKETS_MAX)
+            found = buckets(asked.grain, zone, from_ms, to_ms, BUCKETS_MAX + 1)
+        except (Reject, OverflowError, ValueError) as error:
+            raise BadRange("from", asked.from_ or asked.to, "within the years 2 to 9998") from error
+        if len(found) > BUCKETS_MAX:
+            raise TooManyBuckets(BUCKETS_MAX)
+        return [start for start, _ in found]
+
+    async def _shown(self, metric: str, asked: Asked, zone: str, starts: list[int]) -> Shown:
+        if not starts:
+            return {}
+        spans = [(starts[0], bounds(asked.grain, zone, starts[-1])[1])]
+        if asked.overlay is not None:
+            first = earlier(asked.overlay, asked.grain, zone, starts[0])
+            last = earlier(asked.overlay, asked.grain, zone, starts[-1])
+            before = (first, bounds(asked.grain, zone, last)[1])
+            if before[1] >= spans[0][0]:  # they meet: one question, or buckets would count twice
+                spans = [(before[0], spans[0][1])]
+            else:
+                spans.append(before)
+        where = {name: list(values) for name, values in asked.where.items()}
+        told = []
+        for from_ms, to_ms in spans:
+            question = {
+                "metric": metric, "grain": asked.grain, "zone": zone,
+                "from_ms": from_ms, "to_ms": to_ms, "where": where,
+            }  # fmt: skip
+            for shard in (await self._ask(FIGURES, question)).values():
+                told += [(Series(*series), points) for series, points in shard]
+        return shown_by(told, asked.group)
+
+    async def _ask(self, question: str, arguments: dict[str, Any]) -> dict[int, Any]:
+        """What every shard tells. Raises Unavailable when one can't be asked soon."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + MOVING_S
+        count = await self._parts.partitions(self._parts.names.topic(EVENTS)) or 0
+        while True:
+            told = owned(await self._peers.ask(question, arguments))
+            missing = [number for number in range(count) if number not in told]
+            if not missing:
+                return {number: one["told"] for number, (_, one) in told.items()}
+            if clock() >= deadline:
+                which = ", ".join(map(str, missing))
+                raise Unavailable(
+                    f"rollups of shard {which}", "no worker of role metrics has it open"
+                )
+            await asyncio.sleep(LOOK_S)
+
+
+def instant_in(zone: str, name: str, text: str) -> int:
+    """Epoch ms of a date or an instant; in the zone when it has no offset. Raises BadRange."""
+    try:
+        if _DATE.fullmatch(text):
+            return begins(zone, date.fromisoformat(text))
+        at = parse_instant(text.replace(" ", "+") if "T" in text else text)
+        if at is None:
+            raise BadRange(name, text, WANTED)
+        if _OFFSET.search(text.replace(" ", "+")[10:]):
+            return at
+        return first_instant_at(zone, datetime.fromisoformat(text))
+    except (ValueError, OverflowError) as error:
+        raise BadRange(name, text, WANTED) from error
+
+
+class RollupsArea:
+    """See `app.metrics_backend.MetricsBackend`."""
+
+    _rollups: Rollups
+
+    async def figures(self, asked: Asked) -> Figured:
+        return await self._rollups.figures(asked)
+
+    async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
+        return await self._rollups.known()

@@ -1,0 +1,64 @@
+"""What the console and the HTTP API ask of the running system about figures.
+
+Part of `app.backend.Backend`; what is said there of errors and times holds here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from domain.errors import SluiceError
+from domain.metrics.grains import Grain, Overlay
+
+
+class TooManyBuckets(SluiceError):
+    """A question for more than one answer may hold (422)."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"more than {limit:,} buckets; ask for a shorter time, a larger grain or fewer groups"
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question. `from_`, `to`: a date or an instant, in `zone` when it has no offset; "" is the
+    usual range up to now. `zone` "" is that of the metric's source."""
+
+    metric: str
+    grain: Grain = "day"
+    from_: str = ""
+    to: str = ""
+    group: Sequence[str] = ()
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    overlay: Overlay | None = None
+    zone: str = ""
+
+
+class BadRange(SluiceError):
+    """A `from` or `to` that can't be read (400). `name` says which."""
+
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        self.name, self.value, self.expected = name, value, expected
+        super().__init__(f"{name}={value!r} is not {expected}")
+
+
+@dataclass(frozen=True)
+class Figured:
+    """The answer: series as metrics-api.md §3 prints them."""
+
+    metric: str
+    grain: Grain
+    zone: str
+    series: list[dict[str, Any]]
+
+
+class MetricsBackend(Protocol):
+    """Figures of the running system."""
+
+    async def figures(self, asked: Asked) -> Figured:
+        """A metric's buckets, every one of the range. Raises TooManyBuckets, BadRange; a metric
+        that nothing was heard of has no series."""
+
+    async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
+        """Every metric that has values: name -> (type, zone)."""

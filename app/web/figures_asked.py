@@ -1,0 +1,52 @@
+"""Questions about figures as requests put them, and answers as rows."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from app.metrics_backend import Asked, Figured
+from app.web.problems import bad_parameter
+from domain.aggregation.zones import known_zone
+from domain.metrics.grains import GRAINS, OVERLAYS
+
+FIGURES = ("value", "count", "sum", "min", "max", "last", "mean", "stddev", "partial")
+WHERE = "where."
+
+
+def asked_of(request: web.Request, metric: str | None = None) -> Asked:
+    """The question of a request; `metric` when its path names it."""
+    query = request.query
+    metric = query.get("metric", "") if metric is None else metric
+    if not metric:
+        raise bad_parameter("metric", metric, "the name of a metric")
+    grain = next((g for g in GRAINS if g == query.get("grain", "day")), None)
+    if grain is None:
+        raise bad_parameter("grain", query["grain"], f"one of {', '.join(GRAINS)}")
+    overlay = next((o for o in OVERLAYS if o == query.get("overlay")), None)
+    if overlay is None and query.get("overlay"):
+        raise bad_parameter("overlay", query["overlay"], f"one of {', '.join(OVERLAYS)}")
+    zone = query.get("tz", "")
+    if zone and not known_zone(zone):
+        raise bad_parameter("tz", zone, "an IANA time zone like Europe/Stockholm")
+    group = tuple(dict.fromkeys(query.getall("group", [])))
+    names = {name for name in query if name.startswith(WHERE)}
+    where = {name.removeprefix(WHERE): query.getall(name) for name in sorted(names)}
+    return Asked(
+        metric, grain, query.get("from", ""), query.get("to", ""), group, where, overlay, zone
+    )
+
+
+def header(asked: Asked) -> list[str]:
+    """The columns of an answer as a table."""
+    beside = [f"overlay_{name}" for name in ("start", "value", "difference", "ratio")]
+    return [*asked.group, "start", *FIGURES, *(beside if asked.overlay else [])]
+
+
+def rows(asked: Asked, found: Figured) -> Iterator[Sequence[Any]]:
+    """A row for each bucket of each series."""
+    for series in found.series:
+        names = [series["dimensions"][name] for name in asked.group]
+        for point in series["points"]:
+            over = point["overlay"].values() if asked.overlay else ()
+            yield [*names, point["start"], *(point[name] for name in FIGURES), *over]

@@ -1,0 +1,31 @@
+"""Figures that the tests' backend tells."""
+
+from collections.abc import Mapping
+
+from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+
+POINT = {
+    "start": "2024-03-31T00:00:00+01:00", "value": 12, "count": 1, "sum": 12, "min": 12, "max": 12,
+    "last": 12, "mean": 12, "stddev": 0, "partial": False,
+}  # fmt: skip
+NOTHING = {**POINT, **dict.fromkeys(("value", "sum", "min", "max", "last", "mean", "stddev"))}
+NOTHING |= {"start": "2024-04-01T00:00:00+02:00", "count": 0, "partial": True}
+BESIDE = {"start": "2024-03-24T00:00:00+01:00", "value": 10, "difference": 2, "ratio": 0.2}
+
+
+class FakeFigures:
+    """Two days of one series, whatever is asked."""
+
+    async def figures(self, asked: Asked) -> Figured:
+        if asked.from_ == "soon":
+            raise BadRange("from", "soon", "a date")
+        if asked.grain == "hour" and asked.from_ == "1900-01-01":
+            raise TooManyBuckets(100_000)
+        over = {"overlay": BESIDE} if asked.overlay else {}
+        points = [{**point, **over} for point in (POINT, NOTHING)]
+        names = dict.fromkeys(asked.group, "a")
+        series = [{"dimensions": names, "points": points}]
+        return Figured(asked.metric, asked.grain, asked.zone or "UTC", series)
+
+    async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
+        return {"github.stars": ("gauge", "UTC")}
