@@ -60,5 +60,9 @@ class MetricsBackend(Protocol):
         """A metric's buckets, every one of the range. Raises TooManyBuckets, BadRange; a metric
         that nothing was heard of has no series."""
 
+    async def sql(self, statement: str) -> dict[str, Any]:
+        """{"columns":[{"name","type"}],"rows":[[…]],"truncated"} of one SELECT over the table
+        `rollups`. Raises SqlRefused, SqlLimit, and TooManyBuckets when the table is too large."""
+
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         """Every metric that has values: name -> (type, zone)."""

@@ -114,6 +114,11 @@ class Settings:
     tick_interval_s: float = _setting(
         0.2, readers.seconds(0.01, 0.2), "time between two looks for what is due"
     )
+    sql_seconds: float = _setting(10.0, readers.seconds(0.1, 600), "time that a statement has")
+    sql_rows: int = _setting(100_000, readers.whole(1, 10**7), "rows that a statement answers with")
+    sql_memory_mb: int = _setting(
+        512, readers.whole(16, 1 << 16), "memory that a statement has, in megabytes"
+    )
     server: str = _setting(
         "http://127.0.0.1:6066", readers.url("http", "https"), "system that commands act on"
     )

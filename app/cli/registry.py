@@ -25,6 +25,7 @@ MODULES: dict[str, str] = {
     "fdds": "app.cli.fdds",
     "metrics": "app.cli.metrics",
     "impressions": "app.cli.impressions",
+    "sql": "app.cli.sql",
     "doctor": "app.cli.doctor",
     "topics": "app.cli.topics",
     "state": "app.cli.state",

@@ -13,6 +13,8 @@ from app.facade.owners import LOOK_S, MOVING_S, owned
 from app.facade.parts import Parts
 from app.in_force import in_force
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+from app.sql.run import SqlLimits, Statements
+from app.sql.tables import rows_of, stream_of
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.zones import first_instant_at
 from domain.errors import Reject
@@ -28,7 +30,9 @@ from domain.metrics.expression import Calculated, Expression
 from domain.metrics.grains import Grain, begins, bounds, buckets, earlier
 from domain.metrics.series import Series
 
-FIGURES, METRICS = "rollup_figures", "rollup_metrics"
+FIGURES, METRICS, ROWS = "rollup_figures", "rollup_metrics", "rollup_rows"
+PAGE = 500  # buckets read at a time: some milliseconds, then others have their turn
+TABLE_MAX = 1_000_000  # buckets that a statement is given: seconds to read, 300 MB to hold
 DAY_MS = 86_400_000
 USUAL: dict[Grain, int] = {"hour": 2, "day": 30, "week": 182, "month": 366, "quarter": 1096,
                            "year": 3653}  # fmt: skip
@@ -43,7 +47,15 @@ class Rollups:
 
     def __init__(self, parts: Parts, peers: Peers) -> None:
         self._parts, self._peers = parts, peers
-        self.questions = {FIGURES: self._tell, METRICS: self._tell_metrics}
+        self.questions = {
+            FIGURES: self._tell,
+            METRICS: self._tell_metrics,
+            ROWS: self._tell_rows,
+        }
+        settings = parts.settings
+        self._statements = Statements(
+            SqlLimits(settings.sql_seconds, settings.sql_rows, settings.sql_memory_mb)
+        )
 
     async def _tell(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
         """What the shards that are open here know: [[series, points]]."""
@@ -64,6 +76,33 @@ class Rollups:
             number: {"epoch": epoch, "told": metrics_of(book)}
             for number, (epoch, book) in self._books().items()
         }
+
+    async def _tell_rows(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        """A page of buckets of each shard that is open here; `after` by shard."""
+        found = {}
+        for number, (epoch, book) in self._books().items():
+            after = asked["after"].get(str(number), b"")
+            rows, reached = ([], None) if after is None else rows_of(book, after, PAGE)
+            found[number] = {"epoch": epoch, "told": [rows, reached]}
+        return found
+
+    async def table(self) -> bytes:
+        """Every bucket that has values, as an Arrow stream. Raises TooManyBuckets."""
+        rows: list[list[Any]] = []
+        after: dict[str, bytes | None] = {}
+        while True:
+            told = await self._ask(ROWS, {"after": after})
+            for number, (page, reached) in told.items():
+                rows += page
+                after[str(number)] = reached
+            if len(rows) > TABLE_MAX:
+                raise TooManyBuckets(TABLE_MAX)
+            if all(reached is None for reached in after.values()):
+                return await asyncio.to_thread(stream_of, rows)
+
+    async def sql(self, statement: str) -> dict[str, Any]:
+        """See `MetricsBackend.sql`."""
+        return await self._statements.run(statement, await self.table())
 
     def _books(self) -> dict[int, Any]:
         return {} if self._parts.rollups is None else dict(self._parts.rollups.books())
@@ -173,6 +212,9 @@ class RollupsArea:
 
     async def figures(self, asked: Asked) -> Figured:
         return await self._rollups.figures(asked)
+
+    async def sql(self, statement: str) -> dict[str, Any]:
+        return await self._rollups.sql(statement)
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         return await self._rollups.known()

@@ -6,7 +6,7 @@ hour, and from whole days of the series' zone where these lie within a bucket.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -120,3 +120,11 @@ def _outside(
             found += between(rows, QUARTER + ident, at, start)
         at = over
     return found
+
+
+def series_of_all(rows: Rows, after: bytes = b"") -> Iterator[tuple[bytes, bytes, Series]]:
+    """(row's key, id, series) of all metrics' series behind that key, in order."""
+    while part := rows.scan(METRIC, after, 100):
+        for key, value in part:
+            yield key, key[-16:], decode_series(value)
+        after = part[-1][0]

@@ -1,8 +1,10 @@
 """Figures that the tests' backend tells."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+from app.sql.run import SqlLimit, SqlRefused
 
 POINT = {
     "start": "2024-03-31T00:00:00+01:00", "value": 12, "count": 1, "sum": 12, "min": 12, "max": 12,
@@ -26,6 +28,14 @@ class FakeFigures:
         names = dict.fromkeys(asked.group, "a")
         series = [{"dimensions": names, "points": points}]
         return Figured(asked.metric, asked.grain, asked.zone or "UTC", series)
+
+    async def sql(self, statement: str) -> dict[str, Any]:
+        if "passwd" in statement:
+            raise SqlRefused("one SELECT is wanted, and nothing else")
+        if "forever" in statement:
+            raise SqlLimit("the statement took more than 10 s")
+        columns = [{"name": "metric", "type": "VARCHAR"}]
+        return {"columns": columns, "rows": [["github.stars"]], "truncated": False}
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         return {"github.stars": ("gauge", "UTC")}

@@ -1,0 +1,110 @@
+"""Figures as the facade tells them, from records to answers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.roll_up import EVENTS
+from app.facade.facade import Facade
+from app.metrics_backend import Asked, BadRange, TooManyBuckets
+from app.rollup_parts import RollupMeans, RollupParts
+from connectors.streams.base import Item
+from domain.metrics.records import Record, Value, encode
+from tests.app.facade.house import NAMES, START_MS, House, Living
+
+DAY_MS = 86_400_000
+
+
+async def rolled(living: Living, records: list[Record]) -> Facade:
+    """The facade of a worker that has rolled up these records, half of them on each partition."""
+    parts = living.parts
+    rollups = RollupParts(
+        RollupMeans(
+            parts.settings, NAMES, living.clock, living.log, living.worker, living.engine.send,
+            lambda _step: None,
+        )
+    )  # fmt: skip
+    object.__setattr__(parts, "rollups", rollups)
+    await rollups.work.assign({(EVENTS, number) for number in (0, 1)})
+    for number in (0, 1):
+        items: list[Item] = [
+            (offset, START_MS, None, encode(record), ())
+            for offset, record in enumerate(records[number::2])
+        ]
+        await rollups.work.take(number, items, lambda: True)
+    return living.facade
+
+
+def some() -> list[Record]:
+    """Two repositories' stars over ten days, and who came."""
+    return [
+        Record(
+            "s", f"{day}{repo}", START_MS - day * DAY_MS, 100 - day, {},
+            [
+                Value("github.stars", "gauge", {"repo": repo}, 50 - day),
+                Value("shop.visits", "counter", {}, 2),
+                Value("shop.orders", "counter", {}, 1),
+            ],
+            "Europe/Stockholm",
+        )
+        for day in range(10)
+        for repo in "abc"
+    ]  # fmt: skip
+
+
+async def values(facade: Facade, metric: str, **more: Any) -> list[list[float | None]]:
+    found = await facade.figures(Asked(metric, from_="2023-11-12", to="2023-11-15", **more))
+    return [[point["value"] for point in series["points"]] for series in found.series]
+
+
+async def test_series_of_all_shards_are_one_answer(tmp_path: Path) -> None:
+    async with House(tmp_path).open() as living:
+        facade = await rolled(living, some())
+        assert await values(facade, "shop.visits") == [[6, 6, 6]]
+        assert await values(facade, "github.stars") == [[144, 147, 150]]
+        by_repo = {"group": ("repo",), "where": {"repo": ["a", "c"]}}
+        assert await values(facade, "github.stars", **by_repo) == [[48, 49, 50]] * 2
+        assert await values(facade, "nobody.knows") == []
+        known = await facade.known_metrics()
+        assert known["github.stars"] == ("gauge", "Europe/Stockholm")
+
+
+async def test_an_overlay_that_meets_its_range_counts_nothing_twice(tmp_path: Path) -> None:
+    async with House(tmp_path).open() as living:
+        facade = await rolled(living, some())
+        found = await facade.figures(
+            Asked("shop.visits", from_="2023-11-05", to="2023-11-15", overlay="week")
+        )
+        points = found.series[0]["points"]
+        assert [point["value"] for point in points] == [6] * 10
+        assert [point["overlay"]["value"] for point in points] == [None] * 7 + [6] * 3
+        assert points[-1]["overlay"]["ratio"] == 0
+        assert [point["partial"] for point in points] == [False] * 9 + [True]
+
+
+async def test_a_calculated_metric_is_asked_for_as_any_other(tmp_path: Path) -> None:
+    async with House(tmp_path).open() as living:
+        document = {"kind": "metric", "name": "conversion", "unit": "%",
+                    "expression": "shop.orders / shop.visits"}  # fmt: skip
+        await living.put(document)
+        facade = await rolled(living, some())
+        assert await values(facade, "conversion") == [[0.5, 0.5, 0.5]]
+
+
+async def test_what_is_too_much_or_no_time_is_refused(tmp_path: Path) -> None:
+    async with House(tmp_path).open() as living:
+        facade = await rolled(living, some())
+        with pytest.raises(TooManyBuckets):
+            await facade.figures(Asked("shop.visits", "hour", "2000-01-01"))
+        with pytest.raises(BadRange):
+            await facade.figures(Asked("shop.visits", from_="yesterday"))
+
+
+async def test_sql_sees_every_bucket(tmp_path: Path) -> None:
+    async with House(tmp_path).open() as living:
+        facade = await rolled(living, some())
+        found = await facade.sql(
+            "select sum(sum) from rollups where metric = 'shop.visits' and grain = 'day'"
+        )
+        assert found["rows"] == [[60.0]]
