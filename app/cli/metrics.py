@@ -1,8 +1,8 @@
-"""`sluice metrics`: figures from other systems, fetched and kept."""
+"""`sluice metrics`: figures from other systems, fetched, kept and told."""
 
 import argparse
 
-from app.cli import metric_sources
+from app.cli import metric_query, metric_sources
 from app.cli.command import Command, Run, run_chosen
 
 
@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         return made
 
     metric_sources.add_actions(action)
+    metric_query.add_actions(action)
 
 
 COMMAND = Command("metrics", "sources of figures, fetched and archived", add_arguments, run_chosen)

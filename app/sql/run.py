@@ -17,7 +17,7 @@ from domain.errors import SluiceError
 
 CHILD = Path(__file__).with_name("child.py")
 AT_ONCE = 2
-START_S = 5.0  # what the process needs to begin and to take its tables, at most
+START_S = 30.0  # what the process needs to begin on a busy machine, at most
 LONGEST = 100_000  # characters of a statement
 
 

@@ -1,5 +1,7 @@
 """Figures as the facade tells them, from records to answers."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +55,23 @@ def some() -> list[Record]:
     ]  # fmt: skip
 
 
+def told_by(folder: Path, steps: Callable[[Living], Awaitable[None]]) -> None:
+    """Runs `steps` with a worker."""
+
+    async def run() -> None:
+        async with House(folder).open() as living:
+            await steps(living)
+
+    asyncio.run(run())
+
+
 async def values(facade: Facade, metric: str, **more: Any) -> list[list[float | None]]:
     found = await facade.figures(Asked(metric, from_="2023-11-12", to="2023-11-15", **more))
     return [[point["value"] for point in series["points"]] for series in found.series]
 
 
-async def test_series_of_all_shards_are_one_answer(tmp_path: Path) -> None:
-    async with House(tmp_path).open() as living:
+def test_series_of_all_shards_are_one_answer(tmp_path: Path) -> None:
+    async def steps(living: Living) -> None:
         facade = await rolled(living, some())
         assert await values(facade, "shop.visits") == [[6, 6, 6]]
         assert await values(facade, "github.stars") == [[144, 147, 150]]
@@ -69,9 +81,11 @@ async def test_series_of_all_shards_are_one_answer(tmp_path: Path) -> None:
         known = await facade.known_metrics()
         assert known["github.stars"] == ("gauge", "Europe/Stockholm")
 
+    told_by(tmp_path, steps)
 
-async def test_an_overlay_that_meets_its_range_counts_nothing_twice(tmp_path: Path) -> None:
-    async with House(tmp_path).open() as living:
+
+def test_an_overlay_that_meets_its_range_counts_nothing_twice(tmp_path: Path) -> None:
+    async def steps(living: Living) -> None:
         facade = await rolled(living, some())
         found = await facade.figures(
             Asked("shop.visits", from_="2023-11-05", to="2023-11-15", overlay="week")
@@ -82,29 +96,37 @@ async def test_an_overlay_that_meets_its_range_counts_nothing_twice(tmp_path: Pa
         assert points[-1]["overlay"]["ratio"] == 0
         assert [point["partial"] for point in points] == [False] * 9 + [True]
 
+    told_by(tmp_path, steps)
 
-async def test_a_calculated_metric_is_asked_for_as_any_other(tmp_path: Path) -> None:
-    async with House(tmp_path).open() as living:
+
+def test_a_calculated_metric_is_asked_for_as_any_other(tmp_path: Path) -> None:
+    async def steps(living: Living) -> None:
         document = {"kind": "metric", "name": "conversion", "unit": "%",
                     "expression": "shop.orders / shop.visits"}  # fmt: skip
         await living.put(document)
         facade = await rolled(living, some())
         assert await values(facade, "conversion") == [[0.5, 0.5, 0.5]]
 
+    told_by(tmp_path, steps)
 
-async def test_what_is_too_much_or_no_time_is_refused(tmp_path: Path) -> None:
-    async with House(tmp_path).open() as living:
+
+def test_what_is_too_much_or_no_time_is_refused(tmp_path: Path) -> None:
+    async def steps(living: Living) -> None:
         facade = await rolled(living, some())
         with pytest.raises(TooManyBuckets):
             await facade.figures(Asked("shop.visits", "hour", "2000-01-01"))
         with pytest.raises(BadRange):
             await facade.figures(Asked("shop.visits", from_="yesterday"))
 
+    told_by(tmp_path, steps)
 
-async def test_sql_sees_every_bucket(tmp_path: Path) -> None:
-    async with House(tmp_path).open() as living:
+
+def test_sql_sees_every_bucket(tmp_path: Path) -> None:
+    async def steps(living: Living) -> None:
         facade = await rolled(living, some())
         found = await facade.sql(
             "select sum(sum) from rollups where metric = 'shop.visits' and grain = 'day'"
         )
         assert found["rows"] == [[60.0]]
+
+    told_by(tmp_path, steps)

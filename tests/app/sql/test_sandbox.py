@@ -199,13 +199,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[st
     file.write_text(SECRET)
     ways = {way: way.format(file=file, folder=folder, out=out) for way in ALL}
     table = stream_of(ROWS).hex()
-    asked = {"memory_mb": 256, "seconds": 60, "table": table, "ways": list(ways.values())}
+    asked = {"memory_mb": 1024, "seconds": 300, "table": table, "ways": list(ways.values())}
     done = subprocess.run(
         [sys.executable, "-P", "-c", TRIED.format(place=str(CHILD.parent))],
         input=json.dumps(asked), capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = done.stdout.splitlines()
-    assert len(lines) == len(ways), done.stderr
+    assert len(lines) == len(ways), (done.returncode, done.stderr)
     yield dict(zip(ways, map(json.loads, lines), strict=True))
     assert sorted(folder.iterdir()) == [file]
     assert file.read_text() == SECRET
