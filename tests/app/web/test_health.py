@@ -33,6 +33,7 @@ EXAMPLES = {
 }
 
 QUERIES = {
+    "/api/metrics/query": "?metric=github.stars&group=repo&overlay=week",
     "/api/sessions": "?aggregator=data-per-account",
     "/api/fdds": "?number=%2B919876500001",
 }
