@@ -5,7 +5,7 @@ Part of `app.backend.Backend`; what is said there of errors, times and cursors h
 masking is the web layer's.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from app.campaign_shapes import (
@@ -72,6 +72,10 @@ class CampaignsBackend(Protocol):
     ) -> Page[Json] | None:
         """Lists of negatives that were uploaded: {"upload_id","at","actor","reason","filename",
         "rows","matched","unknown","invalid","distinct","fdds"}, the newest first."""
+
+    async def campaign_alerts(self) -> Sequence[Json]:
+        """Alerts about campaigns that have started and not ended, the newest first: {"alert",
+        "flow","request_id","day","slot","state","value","mark","since","text"}."""
 
     async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
         """Numbers not to be called in any campaign: {"number","expires","at","actor","reason"}."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from domain.campaigns import days
+from domain.campaigns import alerts, days
 from domain.campaigns.contacts import may_contact, note_contact
 from domain.campaigns.creation import is_negative, is_not_to_be_called
 from domain.campaigns.fdds import (
@@ -211,6 +211,7 @@ def _lease(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, not_after_ms: int
     move(work, campaign, ref, fdd, LEASED)
     work.wake(fdd.deadline_ms, ref.key)
     note_contact(work, campaign, fdd.number)
+    alerts.ordered(work, campaign.flow.name)
     raw = work.book.get(record_key(ref.request_id, ref.record_no))
     fdd_id = ref.id
     order = {

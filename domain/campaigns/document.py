@@ -1,6 +1,6 @@
-"""What documents of kind `flow` and `contact_policy` say once they were read and found possible.
+"""What documents of kind `flow`, `contact_policy` and `alert` say, once read and found possible.
 
-`config/documents/flow.py` and `contact_policy.py` build these from YAML or JSON; nothing here
+`config/documents/flow.py` and its neighbours build these from YAML or JSON; nothing here
 checks anything. Times of the day are minutes since midnight, durations milliseconds.
 """
 
@@ -78,6 +78,23 @@ class ContactPolicy(msgspec.Struct, frozen=True, kw_only=True):
         return "*" in self.flows or flow in self.flows
 
 
+class CampaignAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert document about campaigns; of the three conditions exactly one is there.
+
+    over_percent: of a slot's FDDs, failed when it ends. to, sms, webhook: who is told.
+    """
+
+    kind: ClassVar[str] = "alert"
+
+    name: str
+    over_percent: float | None = None
+    creation_missed: bool = False
+    silent_ms: int | None = None
+    to: tuple[str, ...] = ()
+    sms: tuple[str, ...] = ()
+    webhook: str | None = None
+
+
 class Flows(Protocol):
     """The documents in force."""
 
@@ -87,19 +104,26 @@ class Flows(Protocol):
     def policies(self) -> tuple[ContactPolicy, ...]:
         """Every contact policy."""
 
+    def alerts(self) -> tuple[CampaignAlert, ...]:
+        """Every alert about campaigns."""
+
 
 class FlowsOf:
     """`Flows` of some documents, for the test kit and for what has them at hand."""
 
-    def __init__(self, *documents: Flow | ContactPolicy) -> None:
+    def __init__(self, *documents: Flow | ContactPolicy | CampaignAlert) -> None:
         self.flows = {each.name: each for each in documents if isinstance(each, Flow)}
         self.contact_policies = tuple(d for d in documents if isinstance(d, ContactPolicy))
+        self.campaign_alerts = tuple(d for d in documents if isinstance(d, CampaignAlert))
 
     def __call__(self, name: str) -> Flow | None:
         return self.flows.get(name)
 
     def policies(self) -> tuple[ContactPolicy, ...]:
         return self.contact_policies
+
+    def alerts(self) -> tuple[CampaignAlert, ...]:
+        return self.campaign_alerts
 
 
 def flow_json(flow: Flow) -> dict[str, Any]:

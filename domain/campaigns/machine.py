@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain.campaigns import commands, contacts, creation, ends
+from domain.campaigns import alerts, commands, contacts, creation, ends
 from domain.campaigns import dispatch as queue
 from domain.campaigns.book import Book
 from domain.campaigns.check import check, recount
@@ -71,6 +71,10 @@ def due(book: Book, key: bytes, now_ms: int, flows: Flows) -> None:
         campaign = work.campaign(rest.decode())
         if campaign is not None and campaign.slots:
             start_days(work, campaign)
+    elif letter == b"a":
+        alerts.look(work, key)
+    elif letter == b"i":
+        alerts.listen(work, rest.decode())
     elif letter == b"p":
         contacts.forget(work, key)
     elif letter == b"k":

@@ -184,6 +184,9 @@ class Executions(msgspec.Struct, array_like=True):
     sum_ms: int = 0
     at: int = 0
     heard_ms: int = 0
+    asked_ms: int = 0  # the first order since something was heard; 0: none
+    armed_ms: int = 0  # when the silence is looked at next; 0: not planned
+    silent: bool = False  # an alert on its silence has started
 
 
 class Negative(msgspec.Struct, array_like=True):
@@ -220,6 +223,25 @@ class Job(msgspec.Struct, array_like=True):
     args: dict[str, Any] = {}
     touched: int = 0
     by: dict[str, int] = {}
+
+
+class Raised(msgspec.Struct, array_like=True):
+    """An alert that has started. value: in percent, days or seconds, as `mark` is.
+
+    until_ms: when it ends by itself; a `silent` one ends when the executor speaks.
+    """
+
+    alert: str
+    flow: str
+    request_id: str | None
+    day: str | None
+    slot: str | None
+    since_ms: int
+    value: float
+    mark: float
+    text: str
+    until_ms: int
+    silent: bool = False
 
 
 class Command(msgspec.Struct, array_like=True):

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.aggregation.instants import print_instant
 from domain.campaigns import views
+from domain.campaigns.alerts import alerts_json
 from domain.campaigns.book import Book
 from domain.campaigns.commands import command_json
 from domain.campaigns.days import day_of, parse_day
@@ -158,6 +159,11 @@ def do_not_call(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows)
     ]
 
 
+def alerts(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
+    """Alerts that have started and not ended, as on the topic."""
+    return alerts_json(book)
+
+
 def mean_seconds(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
     """How long an execution of a flow takes, None when that isn't known."""
     flow = flows(asked["flow"])
@@ -213,6 +219,6 @@ ASKS: Mapping[str, Ask] = {
     one.__name__: one
     for one in (
         campaign, listed, about, ids, fdd, why, command, negative_files, is_negative, do_not_call,
-        mean_seconds, records, figures, fdds_kept,
+        alerts, mean_seconds, records, figures, fdds_kept,
     )
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Campaigns, as the facade offers them: each method goes to the part that knows."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from app.backend import Unavailable
 from app.campaign_shapes import (
@@ -107,6 +107,9 @@ class CampaignsArea:
         self, request_id: str, limit: int, cursor: str | None
     ) -> Page[Json] | None:
         return await self._in.reads.negative_files(request_id, limit, cursor)
+
+    async def campaign_alerts(self) -> Sequence[Json]:
+        return await self._in.reads.alerts()
 
     async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
         return await self._in.reads.do_not_call(limit, cursor)

@@ -110,6 +110,11 @@ class Reads:
         more = start + limit < len(found)
         return Page(piece, cursor_of(piece[-1]["upload_id"]) if more else None)
 
+    async def alerts(self) -> list[Json]:
+        told = await self._asking.all("alerts")
+        found = [one for shard in told.values() for one in shard]
+        return sorted(found, key=lambda one: (one["since"], one["alert"]), reverse=True)
+
     async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
         # every shard has all of the list
         found = await self._asking.of_flow(

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from app.web.campaign_messages import CampaignAlertMessage
+
 
 class NegativeCounts(msgspec.Struct):
     """Negative rows uploaded, those of a number of the file, different numbers, unreadable ones."""
@@ -95,6 +97,12 @@ class Tabs(msgspec.Struct):
     attempted: int
     negative: int
     pending: int
+
+
+class CampaignAlertsOut(msgspec.Struct):
+    """Alerts about campaigns that have started and not ended, the newest first."""
+
+    items: list[CampaignAlertMessage]
 
 
 class CampaignsOut(msgspec.Struct):

@@ -14,7 +14,7 @@ from app.web.pages import act_on_campaign, add_negatives, fdds, one_campaign, up
 from app.web.pages.campaign_links import campaign_link, day_of
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
-from domain.aggregation.instants import print_instant
+from domain.aggregation.instants import parse_instant, print_instant
 
 ROWS = 50
 
@@ -31,6 +31,9 @@ async def build_list(request: web.Request) -> Context:
     where = {name: text for name, text in (("day", day), ("q", q), ("status", status)) if text}
     today = print_instant(request.app[CLOCK].now_ms())[:10]
     return {
+        "alerts": await backend.campaign_alerts(),
+        "now_ms": request.app[CLOCK].now_ms(),
+        "instant": parse_instant,
         "tabs": found.tabs,
         "rows": [_row(item, day) for item in found.items],
         "day": day,
@@ -93,7 +96,7 @@ PAGE = Page(
     "Campaigns",
     "c",
     (
-        View("/campaigns", "campaigns.html", build_list, ("answer", "figures", "rows")),
+        View("/campaigns", "campaigns.html", build_list, ("answer", "alerts", "figures", "rows")),
         View("/campaigns/upload", "upload.html", upload_campaign.build),
         View("/fdds", "fdds_of.html", fdds.build_found),
         View("/fdds/{id}", "fdd.html", fdds.build_one, ("answer", "fdd", "why")),

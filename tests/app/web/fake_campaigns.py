@@ -42,6 +42,7 @@ class FakeCampaigns:
         self.uploads: dict[str, tuple[bytes, Uploaded]] = {}
         result = {"command_id": "c0", "dry_run": False, "touched": 1, "by": {}}
         self.campaign_commands = {"c0": Commanded("c0", "done", result)}
+        self.alerts: list[dict[str, Any]] = []
         self.listed_negatives: list[dict[str, Any]] = []
         self.not_to_call: dict[str, dict[str, Any]] = {}
         self.differing: Sequence[Difference] = ()
@@ -85,6 +86,9 @@ class FakeCampaigns:
         if where.get("day", made.DAY) != made.DAY:
             found = []
         return _page(found, limit, cursor)
+
+    async def campaign_alerts(self) -> Sequence[Json]:
+        return self.alerts
 
     async def fdd(self, fdd_id: str) -> Json | None:
         parts = fdd_id.split(".")
