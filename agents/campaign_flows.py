@@ -2,11 +2,28 @@
 
 import json
 
+from agents.campaign_route import home_of
 from config.documents.registry import load_document
-from domain.campaigns.document import CampaignAlert, ContactPolicy, Flow
+from domain.campaigns.document import CampaignAlert, ContactPolicy, Flow, Flows
 from tables.documents import Documents
 
 Known = Flow | ContactPolicy | CampaignAlert
+
+
+class FlowsOfShard:
+    """`Flows` of one shard: which numbers' contacts it keeps."""
+
+    def __init__(self, flows: Flows, number: int, shards: int) -> None:
+        self._number, self._shards = number, shards
+        self.policies, self.alerts, self._flow = flows.policies, flows.alerts, flows
+
+    def __call__(self, name: str) -> Flow | None:
+        """See `Flows`."""
+        return self._flow(name)
+
+    def keeps(self, number: str) -> bool:
+        """See `Flows`."""
+        return home_of(number, self._shards) == self._number
 
 
 class FlowsInForce:
@@ -48,6 +65,10 @@ class FlowsInForce:
             flows = [self(name) for name in names]
             self._posted = (revision, any(f is not None and f.executor == "http" for f in flows))
         return self._posted[1]
+
+    def keeps(self, number: str) -> bool:
+        """Of no shard in particular, it keeps none: see `FlowsOfShard`."""
+        return False
 
     def _all(self, wanted: str) -> list[Known | None]:
         names = sorted(name for kind, name in self._documents.history if kind == wanted)

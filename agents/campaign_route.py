@@ -90,6 +90,8 @@ def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
         request_id = _request_of(event)
         if not request_id:
             raise Unreadable("unknown_execution", "no execution_id, fdd_id or request_id in it")
+    elif kind == "contact":
+        return (_shard_of_contact(event, shards),)
     elif kind == "command":
         if event.get("command") in OVER_ALL:
             return range(shards)
@@ -102,6 +104,24 @@ def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
     else:
         raise Unreadable("undecodable", f"kind {kind!r}: command, funnel or usage is wanted")
     return (shard_of(flow_of(request_id), shards),)
+
+
+def home_of(number: str, shards: int) -> int:
+    """The shard that keeps the contacts of a number."""
+    return partition_for(number.encode(), shards)
+
+
+def _shard_of_contact(event: dict[str, Any], shards: int) -> int:
+    """An answer goes to the shard of the flow that asked, all else to the home of the number."""
+    if event.get("step") == "answer":
+        request_id = _request_of(event)
+        if not request_id:
+            raise Unreadable("undecodable", "contact: no fdd_id in it")
+        return shard_of(flow_of(request_id), shards)
+    number = event.get("number")
+    if not isinstance(number, str):
+        raise Unreadable("undecodable", f"contact: number {number!r}, text is wanted")
+    return home_of(number, shards)
 
 
 def _request_of(event: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ class Campaigns(Generic[F]):
         self.frontier = Frontier(log, group, names.campaigns_in)
         self.holding: dict[int, Held] = {}
         self.routed = 0
-        self._shard_count = 0
+        self.shard_count = 0
 
     @staticmethod
     def topics(roles: Sequence[str], names: Names) -> set[str]:
@@ -81,7 +81,7 @@ class Campaigns(Generic[F]):
 
     async def assign(self, assigned: set[TP]) -> None:
         """These partitions (physical topics) are this worker's from now on, and no others."""
-        self._shard_count = (await self._log.topics())[self._names.campaigns_in]
+        self.shard_count = (await self._log.topics())[self._names.campaigns_in]
         public = {self._names.topic(EVENTS), self._names.topic(RESULTS), self._names.retrigger_in}
         self.frontier.assign({tp for tp in assigned if tp[0] in public})
         mine = {partition for topic, partition in assigned if topic == self._names.campaigns_in}
@@ -109,7 +109,7 @@ class Campaigns(Generic[F]):
         now_ms, left, letters = self._clock.now_ms(), items, list[Letter]()
         if topic == EVENTS and self._uploads is not None:
             left, letters = await self._uploads.passed(partition, items, now_ms)
-        sent = route(topic, partition, left, self._shard_count, now_ms)
+        sent = route(topic, partition, left, self.shard_count, now_ms)
         if letters or sent.letters:
             await self._send([letter.output() for letter in (*letters, *sent.letters)])
         await self._append(sent)

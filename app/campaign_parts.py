@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.campaign_flows import FlowsInForce
+from agents.campaign_flows import FlowsInForce, FlowsOfShard
 from agents.campaign_stores import CampaignStores
 from agents.campaigns import Campaigns
 from agents.execute import ORDERS, Executing
@@ -110,7 +110,8 @@ class CampaignParts:
         except BaseException:
             ledger.close()
             raise
-        return FlowShard(ledger, self._rules, self.flows, means.clock.now_ms)
+        flows = FlowsOfShard(self.flows, number, self.work.shard_count)
+        return FlowShard(ledger, self._rules, flows, means.clock.now_ms)
 
     async def take(
         self, topic: str, partition: int, items: list[Any], still: Callable[[], bool]

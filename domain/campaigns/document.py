@@ -6,7 +6,7 @@ checks anything. Times of the day are minutes since midnight, durations millisec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -107,13 +107,21 @@ class Flows(Protocol):
     def alerts(self) -> tuple[CampaignAlert, ...]:
         """Every alert about campaigns."""
 
+    def keeps(self, number: str) -> bool:
+        """Whether the contacts of the number are kept by the shard that asks."""
+
 
 class FlowsOf:
     """`Flows` of some documents, for the test kit and for what has them at hand."""
 
-    def __init__(self, *documents: Flow | ContactPolicy | CampaignAlert) -> None:
+    def __init__(
+        self,
+        *documents: Flow | ContactPolicy | CampaignAlert,
+        home: Callable[[str], bool] | None = None,
+    ) -> None:
         self.flows = {each.name: each for each in documents if isinstance(each, Flow)}
         self.contact_policies = tuple(d for d in documents if isinstance(d, ContactPolicy))
+        self.home = home
         self.campaign_alerts = tuple(d for d in documents if isinstance(d, CampaignAlert))
 
     def __call__(self, name: str) -> Flow | None:
@@ -121,6 +129,9 @@ class FlowsOf:
 
     def policies(self) -> tuple[ContactPolicy, ...]:
         return self.contact_policies
+
+    def keeps(self, number: str) -> bool:
+        return self.home is None or self.home(number)
 
     def alerts(self) -> tuple[CampaignAlert, ...]:
         return self.campaign_alerts

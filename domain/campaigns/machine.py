@@ -39,13 +39,17 @@ _PAGES = {
 
 
 def apply(book: Book, event: Mapping[str, Any], now_ms: int, flows: Flows) -> None:
-    """Applies one event: `kind: command` or `kind: result`. Raises Reject."""
+    """Applies one event: of kind `command`, `result` or `contact`. Raises Reject."""
     work = Work(book, now_ms, flows)
     kind = event.get("kind")
     if kind == "command":
         commands.command(work, event)
     elif kind == "result":
         result(work, event)
+    elif kind == contacts.KIND:
+        answer = contacts.told(work, event)
+        if answer is not None:
+            queue.answered(work, answer)
     else:
         raise Reject("bad_event", f"kind {kind!r}, expected command or result")
     work.close()

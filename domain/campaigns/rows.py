@@ -172,6 +172,7 @@ class Channels(msgspec.Struct, array_like=True):
 
     busy: int = 0
     turn: str = ""
+    asking: int = 0  # channels kept for FDDs of which a number's home is asked
 
 
 class Executions(msgspec.Struct, array_like=True):
@@ -223,6 +224,16 @@ class Job(msgspec.Struct, array_like=True):
     args: dict[str, Any] = {}
     touched: int = 0
     by: dict[str, int] = {}
+
+
+class Asked(msgspec.Struct, array_like=True):
+    """What an FDD asked of its number's home. question: the last one's number.
+
+    day: of the one that is under way; empty when none is.
+    """
+
+    question: int = 0
+    day: str = ""
 
 
 class Raised(msgspec.Struct, array_like=True):

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from agents.campaign_flows import FlowsOfShard
 from agents.campaigns import Campaigns
 from agents.flow_shard import FlowShard
 from connectors.stores.base import StoreUnavailable
@@ -32,6 +33,7 @@ class CampaignWorld:
 
     machine: Any = field(default_factory=Toy)
     flows: Any = None
+    apart: bool = False  # the contacts of numbers are spread over the shards
     partitions: int = 2
     clock: FixedClock = field(default_factory=lambda: FixedClock(START_MS))
     disks: dict[int, Disk] = field(default_factory=dict)
@@ -80,7 +82,8 @@ class CampaignWorld:
         disk = self.disks.setdefault(number, Disk())
         ledger = Ledger(number, disk, changelog, self._send, self._deliver, on_step=self._step)
         await ledger.open()
-        return FlowShard(ledger, self.machine, self.flows, self.clock.now_ms)
+        flows = FlowsOfShard(self.flows, number, self.partitions) if self.apart else self.flows
+        return FlowShard(ledger, self.machine, flows, self.clock.now_ms)
 
     async def worker(self) -> Campaigns[Any]:
         """A worker of all roles with all partitions; each is a loop's own."""
