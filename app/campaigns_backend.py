@@ -148,4 +148,10 @@ class CampaignsBackend(Protocol):
         self, number: str, change: Change, dry_run: bool, wait_s: float = 60.0
     ) -> Commanded:
         """Erases a number (E.164) from FDDs, negatives, spooled uploads and reports; counts stay.
-        Needs a reason."""
+        Needs a reason. Raises RefusedAction while an upload is being read. What is `running` goes
+        on in the shards; repeat it to be sure of the stores."""
+
+    async def erase_older(
+        self, days: int, change: Change, dry_run: bool, wait_s: float = 60.0
+    ) -> Commanded:
+        """The same for all numbers of campaigns whose last day is more than `days` days ago."""

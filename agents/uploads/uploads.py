@@ -225,6 +225,10 @@ class Uploads:
                 logger.warning("upload %s waits for the stream: %s", meta.request_id, error)
                 await asyncio.sleep(RETRY_S)
 
+    def reading(self) -> list[str]:
+        """The uploads that are being read here, or wait for it."""
+        return sorted(self._tasks)
+
     async def read_to_end(self, request_id: str) -> None:
         """Returns when an upload is read; at once when it isn't being read here."""
         task = self._tasks.get(request_id)

@@ -10,6 +10,7 @@ from domain.campaigns.book import Book
 from domain.campaigns.commands import command_json
 from domain.campaigns.days import day_of, parse_day
 from domain.campaigns.document import Flows
+from domain.campaigns.erase import over_before
 from domain.campaigns.keys import key, record_key, ref_of_key
 from domain.campaigns.negatives import upload_json
 from domain.campaigns.numbers import normalised
@@ -95,6 +96,18 @@ def ids(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
             one = decode(Campaign, raw)
             days = [each.day for each in one.days]
             found.append([one.request_id, one.name, one.flow.timezone, one.retriggered, days])
+        after = rows[-1][0]
+    return found
+
+
+def over(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
+    """Ids of the campaigns whose last day was before `day`, erased or not."""
+    found, after = [], b""
+    while rows := book.scan(b"c/", after, PAGE):
+        for _, raw in rows:
+            one = decode(Campaign, raw)
+            if over_before(one, asked["day"]):
+                found.append(one.request_id)
         after = rows[-1][0]
     return found
 
@@ -218,7 +231,7 @@ def shown_not_to_call(row: list[Any]) -> dict[str, Any]:
 ASKS: Mapping[str, Ask] = {
     one.__name__: one
     for one in (
-        campaign, listed, about, ids, fdd, why, command, negative_files, is_negative, do_not_call,
-        alerts, mean_seconds, records, figures, fdds_kept,
+        campaign, listed, about, ids, over, fdd, why, command, negative_files, is_negative,
+        do_not_call, alerts, mean_seconds, records, figures, fdds_kept,
     )
 }  # fmt: skip

@@ -50,7 +50,9 @@ class Inside:
         self.reports = Reports(campaigns, self.asking, parts.clock.now_ms)
         self.leftovers = Leftovers(campaigns, self.asking)
         self.recount = Recount(campaigns, self.asking, self.commands)
-        self.erasures = Erasures(campaigns, self.commands, self.files.uploads, peers)
+        self.erasures = Erasures(
+            campaigns, self.asking, self.commands, self.files.uploads, peers, parts.clock
+        )
         self.questions: Mapping[str, Question] = {
             QUESTION: self.asking.answer,
             **self.files.questions,
@@ -168,3 +170,8 @@ class CampaignsArea:
         self, number: str, change: Change, dry_run: bool, wait_s: float = 60.0
     ) -> Commanded:
         return await self._in.erasures.erase(number, change, dry_run, wait_s)
+
+    async def erase_older(
+        self, days: int, change: Change, dry_run: bool, wait_s: float = 60.0
+    ) -> Commanded:
+        return await self._in.erasures.erase_older(days, change, dry_run, wait_s)

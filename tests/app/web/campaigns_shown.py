@@ -1,6 +1,6 @@
 """The backend in memory with campaigns to look at: none, a few, or many of millions of FDDs."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,6 +53,7 @@ class CampaignsShown(FakeBackend):
         self.refused: RefusedAction | None = None
         self.store_failing: Exception | None = None
         self.prompt_campaigns = True
+        self.alerts: list[Json] = []
         # index -> members of the campaign's JSON that a test or a change put there
         self.altered: dict[int, dict[str, Any]] = {}
         self.answers: dict[str, Commanded] = {}
@@ -283,10 +284,20 @@ class CampaignsShown(FakeBackend):
     async def recount(self, request_id: str | None, repair: bool, change: Change) -> Recounted:
         return Recounted(CAMPAIGNS[self.size][0])
 
-    async def erase_numbers(
-        self, where: Mapping[str, str], change: Change, dry_run: bool, wait_s: float = 60.0
+    async def campaign_alerts(self) -> Sequence[Json]:
+        return self.alerts
+
+    async def erase_number(
+        self, number: str, change: Change, dry_run: bool, wait_s: float = 60.0
     ) -> Commanded:
-        return self._done("", "erase", dict(where), change, dry_run, {"touched": 0, "by": {}})
+        told = {"touched": 4, "by": {"records_and_fdds": 3, "negatives": 1}}
+        return self._done("", "erase", {"number": number}, change, dry_run, told)
+
+    async def erase_older(
+        self, days: int, change: Change, dry_run: bool, wait_s: float = 60.0
+    ) -> Commanded:
+        told = {"touched": 0, "by": {}}
+        return self._done("", "erase", {"days": days}, change, dry_run, told)
 
     def _store(self) -> None:
         if self.store_failing is not None:

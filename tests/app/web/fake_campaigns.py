@@ -261,6 +261,12 @@ class FakeCampaigns:
         repaired = len(self.differing) if repair else 0
         return Recounted(CAMPAIGNS[self.size], self.differing, repaired)
 
+    async def erase_older(
+        self, days: int, change: Change, dry_run: bool, wait_s: float = 60.0
+    ) -> Commanded:
+        self.asked.append(("erase", (days, change, dry_run)))
+        return self._commanded({"touched": 3, "by": {"documents": 3}}, dry_run, wait_s)
+
     async def erase_number(
         self, number: str, change: Change, dry_run: bool, wait_s: float = 60.0
     ) -> Commanded:
