@@ -14,6 +14,7 @@ was never reached, for nothing was started then.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -122,7 +123,7 @@ class PostOrders:
                 _go(let_go)
 
             delivery = await self._executor.deliver(
-                order.url, order.body, lambda order=order: self._holds(order), away
+                order.url, order.body, partial(self._holds, order), away
             )
             self.posted += 1
             if isinstance(delivery, Accepted | Refused):

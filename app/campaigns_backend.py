@@ -80,6 +80,9 @@ class CampaignsBackend(Protocol):
     async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
         """Numbers not to be called in any campaign: {"number","expires","at","actor","reason"}."""
 
+    async def listed_not_to_call(self, number: str) -> Json | None:
+        """The number's row of that list; None when it isn't on it."""
+
     def report(
         self, kind: ReportKind, day: str | None, request_id: str | None
     ) -> AsyncIterator[Json]:

@@ -68,7 +68,7 @@ def _ident(fdd_id: str, question: int) -> str:
 
 def _contacts(work: Work, row_key: bytes) -> list[str]:
     raw = work.book.get(row_key)
-    found = [] if raw is None else _decode_row(raw)
+    found: int | list[str] = [] if raw is None else _decode_row(raw)
     # rows of before had a count alone
     return [""] * found if isinstance(found, int) else found
 

@@ -197,6 +197,8 @@ class Negative(msgspec.Struct, array_like=True):
     at_ms: int
     uploads: list[str] = []
     expires_ms: int | None = None
+    actor: str = ""  # who had it listed last, and why: of the do-not-call list
+    reason: str = ""
 
 
 class Upload(msgspec.Struct, array_like=True):

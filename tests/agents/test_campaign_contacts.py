@@ -109,7 +109,7 @@ class Story:
         assert max(contacts.values(), default=0) <= 2, contacts
         rows = self.world.rows()
         kept = {k.decode().split("/")[1]: v for k, v in rows.items() if k.startswith(b"p/")}
-        count = {n: len(decode(list, v)) for n, v in kept.items()}  # type: ignore[type-var]
+        count = {n: len(decode(list, v)) for n, v in kept.items()}
         assert {n: c for n, c in count.items() if c} == contacts
         for row, value in rows.items():
             if row.startswith(b"h/"):

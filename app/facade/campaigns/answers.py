@@ -166,7 +166,7 @@ def do_not_call(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows)
     else:
         rows = [(k, decode(Negative, raw)) for k, raw in book.scan(prefix, after, asked["limit"])]
     return [
-        [k[len(prefix) :].decode(), row.at_ms, row.expires_ms, row.uploads]
+        [k[len(prefix) :].decode(), row.at_ms, row.expires_ms, row.actor, row.reason]
         for k, row in rows
         if row.expires_ms is None or now_ms < row.expires_ms
     ]
@@ -223,9 +223,10 @@ def _day(text: str | None) -> str | None:
 
 def shown_not_to_call(row: list[Any]) -> dict[str, Any]:
     """A number of the do-not-call list as it is printed."""
-    number, at_ms, expires_ms, _ = row
+    number, at_ms, expires_ms, actor, reason = row
     expires = None if expires_ms is None else print_instant(expires_ms)
-    return {"number": number, "expires": expires, "at": print_instant(at_ms)}
+    at = print_instant(at_ms)
+    return {"number": number, "expires": expires, "at": at, "actor": actor, "reason": reason}
 
 
 ASKS: Mapping[str, Ask] = {

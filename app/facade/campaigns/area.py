@@ -116,6 +116,9 @@ class CampaignsArea:
     async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
         return await self._in.reads.do_not_call(limit, cursor)
 
+    async def listed_not_to_call(self, number: str) -> Json | None:
+        return await self._in.reads.not_to_call(number)
+
     def report(
         self, kind: ReportKind, day: str | None, request_id: str | None
     ) -> AsyncIterator[Json]:

@@ -123,6 +123,13 @@ class Reads:
         items = [shown_not_to_call(row) for row in found[:limit]]
         return Page(items, cursor_of(items[-1]["number"]) if len(found) > limit else None)
 
+    async def not_to_call(self, number: str) -> Json | None:
+        wanted = normalised(number, None)
+        if wanted is None:
+            return None
+        found = await self._asking.of_flow("do_not_call", "", limit=1, after=None, number=wanted)
+        return shown_not_to_call(found[0]) if found else None
+
 
 def states_of(status: str | None) -> tuple[str, ...] | None:
     """The states that a status stands for; None for all."""

@@ -50,11 +50,23 @@ class CampaignCounts(msgspec.Struct):
     not_created: NotCreated
 
 
+class SlotFigures(msgspec.Struct):
+    """Of the counts those that a slot has: they add up to the day's."""
+
+    attempted: int
+    reached: int
+    pending: int
+    created: int
+    yet_to_process: int
+    outcome: OutcomeCounts
+    not_created: NotCreated
+
+
 class SlotCounts(msgspec.Struct):
     """The counts of one slot of the day."""
 
     slot: str | None
-    counts: CampaignCounts
+    counts: SlotFigures
 
 
 class DayState(msgspec.Struct):
@@ -79,6 +91,7 @@ class CampaignOut(msgspec.Struct):
     request_id: str
     name: str
     flow: str
+    timezone: str
     status: str
     flags: dict[str, bool]
     allowed_actions: list[str]

@@ -136,6 +136,9 @@ class FakeCampaigns:
             [self.not_to_call[number] for number in sorted(self.not_to_call)], limit, cursor
         )
 
+    async def listed_not_to_call(self, number: str) -> Json | None:
+        return self.not_to_call.get(number)
+
     async def report(
         self, kind: ReportKind, day: str | None, request_id: str | None
     ) -> AsyncIterator[Json]:
