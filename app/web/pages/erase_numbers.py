@@ -18,10 +18,10 @@ TEMPLATE = "erase.html"
 WAIT_S = 20.0
 DAYS_MAX = 100_000
 KINDS = {
-    "records_and_fdds": "records and FDDs",
-    "documents": "FDDs in the store of documents",
-    "negatives": "rows of negatives",
-    "rejected_rows": "rejected rows of files",
+    "records_and_fdds": "Records and FDDs",
+    "documents": "Documents",
+    "negatives": "Negatives",
+    "rejected_rows": "Rejected rows",
 }
 
 
