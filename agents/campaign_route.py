@@ -82,6 +82,16 @@ def route(topic: str, partition: int, items: Sequence[Item], shards: int, now_ms
     return sent
 
 
+def key_again(topic: str, body: bytes) -> bytes:
+    """The key under which a record that was refused is put on its topic again. Raises Unreadable
+    when it can't be placed now either."""
+    event = decode_event(topic, body)
+    _shards(event, 1)
+    request_id = _request_of(event)
+    number = event.get("number")
+    return (f"{request_id}/{number}" if isinstance(number, str) else request_id).encode()
+
+
 def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
     kind = event.get("kind")
     if kind in PASSED_OVER:

@@ -16,11 +16,13 @@ from agents.campaign_route import EVENTS, RESULTS, Sent, route
 from agents.flow_shard import FlowShard
 from agents.frontier import Frontier
 from agents.letters import Letter
+from agents.limits import campaign_run
 from agents.shards import NotOwned, Shards
 from agents.uploads.events import UploadEvents
 from config.names import Names
 from connectors.stores.base import StoreUnavailable
 from connectors.streams.base import Log
+from domain.aggregation.limit import NONE, Limit
 from domain.clock import Clock
 from tables.ledger_book import Output
 from tables.stream import Item
@@ -59,7 +61,11 @@ class Campaigns(Generic[F]):
         open_shard: Callable[[int], Awaitable[FlowShard[F]]],
         send: Callable[[list[Output]], Awaitable[None]],
         uploads: UploadEvents | None = None,
+        limit: Limit = NONE,
     ) -> None:
+        self._limit = limit
+        # of records that go nowhere; begins anew with the worker
+        self._runs: dict[TP, list[int] | None] = {}
         self._uploads = uploads
         self._log, self._names, self._clock = log, names, clock
         self._send = send
@@ -110,8 +116,16 @@ class Campaigns(Generic[F]):
         if topic == EVENTS and self._uploads is not None:
             left, letters = await self._uploads.passed(partition, items, now_ms)
         sent = route(topic, partition, left, self.shard_count, now_ms)
-        if letters or sent.letters:
-            await self._send([letter.output() for letter in (*letters, *sent.letters)])
+        refused = sorted((*letters, *sent.letters), key=lambda letter: letter.offset)
+        if refused or self._runs.get((topic, partition)) is not None:
+            bad = {letter.offset for letter in refused}
+            taken = [item[0] for item in items if item[0] not in bad]
+            known = self._runs.get((topic, partition))
+            self._runs[topic, partition] = campaign_run(
+                self._limit, known, topic, partition, refused, taken
+            )
+        if refused:
+            await self._send([letter.output() for letter in refused])
         await self._append(sent)
         self.routed += len(items)
 

@@ -14,6 +14,7 @@ from agents.flow_shard import FlowShard
 from connectors.stores.base import StoreUnavailable
 from connectors.streams.memory import Killed, MemoryLog
 from connectors.streams.murmur2 import partition_for
+from domain.aggregation.limit import NONE, Limit
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.ledger import Ledger
@@ -38,6 +39,7 @@ class CampaignWorld:
     clock: FixedClock = field(default_factory=lambda: FixedClock(START_MS))
     disks: dict[int, Disk] = field(default_factory=dict)
     kill_on: int | None = None
+    limit: Limit = NONE
     passes: int = 0
     away: bool = False
     stored: dict[tuple[str, str], tuple[int, bytes | None]] = field(default_factory=dict)
@@ -83,7 +85,7 @@ class CampaignWorld:
         ledger = Ledger(number, disk, changelog, self._send, self._deliver, on_step=self._step)
         await ledger.open()
         flows = FlowsOfShard(self.flows, number, self.partitions) if self.apart else self.flows
-        return FlowShard(ledger, self.machine, flows, self.clock.now_ms)
+        return FlowShard(ledger, self.machine, flows, self.clock.now_ms, self.limit)
 
     async def worker(self) -> Campaigns[Any]:
         """A worker of all roles with all partitions; each is a loop's own."""
@@ -94,6 +96,7 @@ class CampaignWorld:
             group="sluice",
             open_shard=self._open,
             send=self._send,
+            limit=self.limit,
         )
         self.alive = campaigns
         await campaigns.assign({(t, p) for t in (*PUBLIC, *OWN) for p in range(self.partitions)})
