@@ -28,6 +28,7 @@ EXAMPLES = {
     "{day}": "2024-09-03",
     "{command}": "command-0",
     "{request_id}": "reminder-0000000000000000",
+    "{number}": "%2B919999999999",
     "{fdd_id}": "reminder-0000000000000000.20251103.1000_1200.1.1",
     "{command_id}": "c0",
 }
