@@ -1,10 +1,29 @@
-"""Flows and contact policies in force, of the documents that this worker knows."""
+"""Flows, contact policies and alerts in force, of the documents that this worker knows."""
 
 import json
 
+from agents.campaign_route import home_of
 from config.documents.registry import load_document
-from domain.campaigns.document import ContactPolicy, Flow
+from domain.campaigns.document import CampaignAlert, ContactPolicy, Flow, Flows
 from tables.documents import Documents
+
+Known = Flow | ContactPolicy | CampaignAlert
+
+
+class FlowsOfShard:
+    """`Flows` of one shard: which numbers' contacts it keeps."""
+
+    def __init__(self, flows: Flows, number: int, shards: int) -> None:
+        self._number, self._shards = number, shards
+        self.policies, self.alerts, self._flow = flows.policies, flows.alerts, flows
+
+    def __call__(self, name: str) -> Flow | None:
+        """See `Flows`."""
+        return self._flow(name)
+
+    def keeps(self, number: str) -> bool:
+        """See `Flows`."""
+        return home_of(number, self._shards) == self._number
 
 
 class FlowsInForce:
@@ -12,9 +31,10 @@ class FlowsInForce:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._read: dict[tuple[str, str], tuple[int, Flow | ContactPolicy]] = {}
+        self._read: dict[tuple[str, str], tuple[int, Known]] = {}
         self._posted = (-1, False)
         self._policies: tuple[int, tuple[ContactPolicy, ...]] = (-1, ())
+        self._alerts: tuple[int, tuple[CampaignAlert, ...]] = (-1, ())
 
     def __call__(self, name: str) -> Flow | None:
         """The flow of that name, the newest; None when it was removed or never was."""
@@ -25,12 +45,17 @@ class FlowsInForce:
         """Every contact policy, by name."""
         revision = self._documents.revision
         if self._policies[0] != revision:
-            names = sorted(
-                name for kind, name in self._documents.history if kind == "contact_policy"
-            )
-            found = [self._load("contact_policy", name) for name in names]
+            found = self._all("contact_policy")
             self._policies = (revision, tuple(p for p in found if isinstance(p, ContactPolicy)))
         return self._policies[1]
+
+    def alerts(self) -> tuple[CampaignAlert, ...]:
+        """Every alert about campaigns, by name."""
+        revision = self._documents.revision
+        if self._alerts[0] != revision:
+            found = self._all("alert")
+            self._alerts = (revision, tuple(a for a in found if isinstance(a, CampaignAlert)))
+        return self._alerts[1]
 
     def posted(self) -> bool:
         """Whether the orders of any flow are posted to an endpoint."""
@@ -41,14 +66,22 @@ class FlowsInForce:
             self._posted = (revision, any(f is not None and f.executor == "http" for f in flows))
         return self._posted[1]
 
-    def _load(self, kind: str, name: str) -> Flow | ContactPolicy | None:
+    def keeps(self, number: str) -> bool:
+        """Of no shard in particular, it keeps none: see `FlowsOfShard`."""
+        return False
+
+    def _all(self, wanted: str) -> list[Known | None]:
+        names = sorted(name for kind, name in self._documents.history if kind == wanted)
+        return [self._load(wanted, name) for name in names]
+
+    def _load(self, kind: str, name: str) -> Known | None:
         version = self._documents.latest(kind, name)
         if version is None or version.document is None:
             return None
         known = self._read.get((kind, name))
         if known is None or known[0] != version.version:
             loaded = load_document(json.loads(version.document))
-            if not isinstance(loaded, Flow | ContactPolicy):
+            if not isinstance(loaded, Known):
                 return None
             known = self._read[kind, name] = (version.version, loaded)
         return known[1]

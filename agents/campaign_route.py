@@ -82,6 +82,16 @@ def route(topic: str, partition: int, items: Sequence[Item], shards: int, now_ms
     return sent
 
 
+def key_again(topic: str, body: bytes) -> bytes:
+    """The key under which a record that was refused is put on its topic again. Raises Unreadable
+    when it can't be placed now either."""
+    event = decode_event(topic, body)
+    _shards(event, 1)
+    request_id = _request_of(event)
+    number = event.get("number")
+    return (f"{request_id}/{number}" if isinstance(number, str) else request_id).encode()
+
+
 def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
     kind = event.get("kind")
     if kind in PASSED_OVER:
@@ -90,6 +100,8 @@ def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
         request_id = _request_of(event)
         if not request_id:
             raise Unreadable("unknown_execution", "no execution_id, fdd_id or request_id in it")
+    elif kind == "contact":
+        return (_shard_of_contact(event, shards),)
     elif kind == "command":
         if event.get("command") in OVER_ALL:
             return range(shards)
@@ -102,6 +114,24 @@ def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
     else:
         raise Unreadable("undecodable", f"kind {kind!r}: command, funnel or usage is wanted")
     return (shard_of(flow_of(request_id), shards),)
+
+
+def home_of(number: str, shards: int) -> int:
+    """The shard that keeps the contacts of a number."""
+    return partition_for(number.encode(), shards)
+
+
+def _shard_of_contact(event: dict[str, Any], shards: int) -> int:
+    """An answer goes to the shard of the flow that asked, all else to the home of the number."""
+    if event.get("step") == "answer":
+        request_id = _request_of(event)
+        if not request_id:
+            raise Unreadable("undecodable", "contact: no fdd_id in it")
+        return shard_of(flow_of(request_id), shards)
+    number = event.get("number")
+    if not isinstance(number, str):
+        raise Unreadable("undecodable", f"contact: number {number!r}, text is wanted")
+    return home_of(number, shards)
 
 
 def _request_of(event: dict[str, Any]) -> str:

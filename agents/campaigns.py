@@ -16,11 +16,13 @@ from agents.campaign_route import EVENTS, RESULTS, Sent, route
 from agents.flow_shard import FlowShard
 from agents.frontier import Frontier
 from agents.letters import Letter
+from agents.limits import campaign_run
 from agents.shards import NotOwned, Shards
 from agents.uploads.events import UploadEvents
 from config.names import Names
 from connectors.stores.base import StoreUnavailable
 from connectors.streams.base import Log
+from domain.aggregation.limit import NONE, Limit
 from domain.clock import Clock
 from tables.ledger_book import Output
 from tables.stream import Item
@@ -59,7 +61,11 @@ class Campaigns(Generic[F]):
         open_shard: Callable[[int], Awaitable[FlowShard[F]]],
         send: Callable[[list[Output]], Awaitable[None]],
         uploads: UploadEvents | None = None,
+        limit: Limit = NONE,
     ) -> None:
+        self._limit = limit
+        # of records that go nowhere; begins anew with the worker
+        self._runs: dict[TP, list[int] | None] = {}
         self._uploads = uploads
         self._log, self._names, self._clock = log, names, clock
         self._send = send
@@ -67,7 +73,7 @@ class Campaigns(Generic[F]):
         self.frontier = Frontier(log, group, names.campaigns_in)
         self.holding: dict[int, Held] = {}
         self.routed = 0
-        self._shard_count = 0
+        self.shard_count = 0
 
     @staticmethod
     def topics(roles: Sequence[str], names: Names) -> set[str]:
@@ -81,7 +87,7 @@ class Campaigns(Generic[F]):
 
     async def assign(self, assigned: set[TP]) -> None:
         """These partitions (physical topics) are this worker's from now on, and no others."""
-        self._shard_count = (await self._log.topics())[self._names.campaigns_in]
+        self.shard_count = (await self._log.topics())[self._names.campaigns_in]
         public = {self._names.topic(EVENTS), self._names.topic(RESULTS), self._names.retrigger_in}
         self.frontier.assign({tp for tp in assigned if tp[0] in public})
         mine = {partition for topic, partition in assigned if topic == self._names.campaigns_in}
@@ -109,9 +115,17 @@ class Campaigns(Generic[F]):
         now_ms, left, letters = self._clock.now_ms(), items, list[Letter]()
         if topic == EVENTS and self._uploads is not None:
             left, letters = await self._uploads.passed(partition, items, now_ms)
-        sent = route(topic, partition, left, self._shard_count, now_ms)
-        if letters or sent.letters:
-            await self._send([letter.output() for letter in (*letters, *sent.letters)])
+        sent = route(topic, partition, left, self.shard_count, now_ms)
+        refused = sorted((*letters, *sent.letters), key=lambda letter: letter.offset)
+        if refused or self._runs.get((topic, partition)) is not None:
+            bad = {letter.offset for letter in refused}
+            taken = [item[0] for item in items if item[0] not in bad]
+            known = self._runs.get((topic, partition))
+            self._runs[topic, partition] = campaign_run(
+                self._limit, known, topic, partition, refused, taken
+            )
+        if refused:
+            await self._send([letter.output() for letter in refused])
         await self._append(sent)
         self.routed += len(items)
 

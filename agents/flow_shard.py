@@ -11,8 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
+
 from agents.campaign_parcels import Entry
 from agents.campaign_route import Unreadable, decode_event, letter_of
+from agents.letters import Letter
+from agents.limits import campaign_run
+from domain.aggregation.limit import NONE, Limit
 from domain.errors import Reject
 from tables.ledger import Ledger, Source
 from tables.ledger_book import LedgerBook
@@ -21,6 +26,11 @@ COMMIT_CHANGES = 4_000  # rows of a commit: bounded memory, and few commits for 
 COMMIT_S = 0.05  # how long the rules may keep the loop to themselves
 HOLD_S = 0.25  # how long one call keeps the shard: then others get their turn
 JOBS_S = 0.5  # how long the pages of jobs keep timers waiting: these are promised every second
+
+RUN = b"$refused/"
+"""RUN + topic/partition -> the run of refused records, see `agents/limits.py`"""
+_encode_run = msgspec.msgpack.Encoder().encode
+_decode_run = msgspec.msgpack.Decoder(list[int]).decode
 
 F_contra = TypeVar("F_contra", contravariant=True)
 
@@ -46,12 +56,19 @@ class FlowShard(Generic[F]):
     """
 
     def __init__(
-        self, ledger: Ledger, machine: Machine[F], flows: F, now_ms: Callable[[], int]
+        self,
+        ledger: Ledger,
+        machine: Machine[F],
+        flows: F,
+        now_ms: Callable[[], int],
+        limit: Limit = NONE,
     ) -> None:
         self.ledger = ledger
         self._machine = machine
         self._flows = flows
         self._now_ms = now_ms
+        self._limit = limit
+        self._refusing: set[bytes] | None = None  # rows RUN that there may be
         self.records = 0
         self.timers = 0
         self.refused = 0
@@ -97,15 +114,42 @@ class FlowShard(Generic[F]):
     def _apply(self, work: "_Work", entry: Entry) -> None:
         book, now_ms = work.book, self._now_ms()
         point = book.savepoint()
+        letter = None
         try:
             event = decode_event(entry.topic, entry.body)
             self._machine.apply(book, event, now_ms, self._flows)
         except (Reject, Unreadable) as error:
             book.back_to(point)
-            book.send_bytes(letter_of(entry, error.reason, error.detail, now_ms).output())
+            letter = letter_of(entry, error.reason, error.detail, now_ms)
+            book.send_bytes(letter.output())
             self.refused += 1
+        self._note_run(book, entry, letter)
         self.records += 1
         work.floors[entry.path, entry.topic, entry.partition] = entry.offset
+
+    def _note_run(self, book: LedgerBook, entry: Entry, letter: Letter | None) -> None:
+        """Keeps the run of refusals beside what it is about. Raises TooManyLetters: nothing of what
+        is not committed stays, and who starts again finds the run as it was."""
+        if self._refusing is None:
+            self._refusing = {key for key, _ in book.scan(RUN)}
+        row = RUN + f"{entry.topic}/{entry.partition}".encode()
+        if letter is None and row not in self._refusing:
+            return
+        raw = book.get(row)
+        known = None if raw is None else _decode_run(raw)
+        run = campaign_run(
+            self._limit,
+            known,
+            entry.topic,
+            entry.partition,
+            [] if letter is None else [letter],
+            [entry.offset] if letter is None else [],
+        )
+        if run is not None:
+            self._refusing.add(row)
+            book.put(row, _encode_run(run))
+        elif raw is not None:
+            book.delete(row)
 
     async def tick(self, until_ms: int) -> bool:
         """Does what is due up to that instant, in the order of due times; whether there is more."""

@@ -93,6 +93,28 @@ def _taken(name: str, items: Sequence[Item], refused: Sequence[int], routed: Rou
     )
 
 
+def campaign_run(
+    limit: Limit,
+    known: Sequence[int] | None,
+    topic: str,
+    partition: int,
+    refused: Sequence[Letter],
+    taken: Sequence[int],
+) -> list[int] | None:
+    """The run of a topic about campaigns after these records, `taken` by their offsets in order.
+    Raises TooManyLetters."""
+    if not refused and known is None:
+        return None
+    before = known[0] if known else 0
+    longest, trailing = streaks(before, [letter.offset for letter in refused], taken)
+    run = limit.run(known, len(refused), len(taken), trailing)
+    if refused and (much := limit.exceeded(run, longest)):
+        why = refused[-1]
+        last = f"the last at offset {why.offset} ({why.reason}: {why.detail})"
+        raise TooManyLetters(much, topic, partition, "campaigns", last, None)
+    return run
+
+
 def session_run(
     limit: Limit,
     known: dict[str, list[int]],

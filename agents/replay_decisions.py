@@ -4,6 +4,10 @@ is routed for the first time, by the same code.
 A letter of one aggregator is for that one only. One of none in particular was seen by no
 aggregator: all that take records of its topic get it now, and those that refuse it count it and get
 a letter of their own.
+
+A letter about campaigns is put on its topic again: what is refused there once more has a letter of
+its own then. Commands carry an id and results one of their execution, so a record that a kill sends
+twice is applied once.
 """
 
 from dataclasses import dataclass, field
@@ -11,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from agents.campaign_route import EVENTS, RESULTS, Unreadable, key_again
 from agents.chunks import Chunk
 from agents.documents import Refused, read_message
 from agents.letters import Letter
@@ -21,6 +26,7 @@ from tables.documents import Documents
 from tables.stream import Item
 
 CONFIG = "config"
+CAMPAIGNS = (EVENTS, RESULTS)
 NOWHERE = -1  # no partition is keyed as this: nothing is the deciding shard's own
 ROUTERS = 64  # kept compiled
 
@@ -39,13 +45,14 @@ class Stays:
 @dataclass
 class Decision:
     """`stays` None: the record goes on as `takes` (shard, chunk with this one record) and, for
-    aggregators that had not seen it, `letters`; or as the control message `control` (key, value).
+    aggregators that had not seen it, `letters`; or it is put on a topic `again` (topic, key,
+    value): a control message on `config`, a record about campaigns on its own.
     """
 
     stays: Stays | None = None
     takes: list[tuple[int, Chunk]] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
-    control: tuple[bytes, bytes] | None = None
+    again: tuple[str, bytes, bytes] | None = None
 
 
 class Decider:
@@ -66,6 +73,8 @@ class Decider:
         """What replaying the letter does. Timestamps later than `now_ms` count as now."""
         if letter.reason == "refused_document":
             return _control(letter)
+        if letter.topic in CAMPAIGNS and letter.aggregator is None:
+            return self._about_campaigns(letter)
         router = self._router(letter)
         if isinstance(router, Stays):
             return Decision(router)
@@ -80,6 +89,20 @@ class Decider:
             detail = f"the filter of {letter.aggregator} now in force passes the record over"
             return Decision(Stays(letter.reason, detail, letter.version))
         return Decision(None, takes, routed.letters)
+
+    def _about_campaigns(self, letter: Letter) -> Decision:
+        read_by = [
+            r.name for r in self._documents.aggregators() if r.document.input == letter.topic
+        ]
+        if read_by:
+            detail = f"{read_by[0]} reads {letter.topic} too and would count the record again"
+            return Decision(Stays(letter.reason, detail, None))
+        original = letter.original or b""
+        try:
+            key = key_again(letter.topic, original)
+        except Unreadable as error:
+            return Decision(Stays(error.reason, error.detail, None))
+        return Decision(again=(letter.topic, key, original))
 
     def _router(self, letter: Letter) -> Router | Stays:
         topic, name = letter.topic, letter.aggregator
@@ -113,4 +136,5 @@ def _control(letter: Letter) -> Decision:
     except Refused as refused:
         return Decision(Stays("refused_document", refused.detail, None))
     message: dict[str, Any] = _decode(original)
-    return Decision(control=(f"{kind}/{name}".encode(), to_json({**message, "letter": letter.id})))
+    value = to_json({**message, "letter": letter.id})
+    return Decision(again=(CONFIG, f"{kind}/{name}".encode(), value))

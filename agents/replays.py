@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from agents.aggregate import Folds, ShardProcessor
 from agents.letters import TOPIC, Letter
-from agents.replay_decisions import CONFIG, Decider
+from agents.replay_decisions import Decider
 from agents.replay_messages import Ask, Done, Message, Take, decode, home_of, to_shard
 from domain.aggregation.fold import Fold
 from domain.aggregation.replay import fold_replayed
@@ -93,8 +93,8 @@ class Replays:
             row.outputs = [*row.outputs, to_shard(shard, revision, take)]
         for refused in decision.letters:
             self._new_letter(work, refused)
-        if decision.control is not None:
-            row.outputs = [*row.outputs, [CONFIG, *decision.control]]
+        if decision.again is not None:
+            row.outputs = [*row.outputs, list(decision.again)]
         pending = counted and bool(decision.takes)
         done = decision.stays is None and not pending
         set_state(row, LetterState(attempt, pending, done, offset, ask.command))

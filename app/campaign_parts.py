@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.campaign_flows import FlowsInForce
+from agents.campaign_flows import FlowsInForce, FlowsOfShard
 from agents.campaign_stores import CampaignStores
 from agents.campaigns import Campaigns
 from agents.execute import ORDERS, Executing
@@ -19,6 +19,7 @@ from connectors.executors.http import HttpExecutor
 from connectors.outbound import Outbound
 from connectors.stores.opening import open_documents, open_negatives
 from connectors.streams.base import Log
+from domain.aggregation.limit import Limit
 from domain.campaigns import machine
 from domain.campaigns.document import Flows
 from tables.changelog import Changelog
@@ -53,6 +54,9 @@ class CampaignParts:
         self._means = means
         self.flows = FlowsInForce(means.documents)
         settings = means.settings
+        self._limit = Limit(
+            settings.dead_letter_streak, settings.dead_letter_share, settings.dead_letter_window
+        )
         self.stores = CampaignStores(
             open_documents(settings.documents, settings.data_dir),
             open_negatives(settings.negatives, settings.data_dir),
@@ -66,6 +70,7 @@ class CampaignParts:
             open_shard=self._open,
             send=means.send,
             uploads=self.uploads,
+            limit=self._limit,
         )
         self.orders = PostOrders(HttpExecutor(means.outbound), self.flows, means.clock, means.send)
         self._rules = Executing(machine)
@@ -110,7 +115,8 @@ class CampaignParts:
         except BaseException:
             ledger.close()
             raise
-        return FlowShard(ledger, self._rules, self.flows, means.clock.now_ms)
+        flows = FlowsOfShard(self.flows, number, self.work.shard_count)
+        return FlowShard(ledger, self._rules, flows, means.clock.now_ms, self._limit)
 
     async def take(
         self, topic: str, partition: int, items: list[Any], still: Callable[[], bool]

@@ -5,7 +5,7 @@ Part of `app.backend.Backend`; what is said there of errors, times and cursors h
 masking is the web layer's.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from app.campaign_shapes import (
@@ -73,8 +73,15 @@ class CampaignsBackend(Protocol):
         """Lists of negatives that were uploaded: {"upload_id","at","actor","reason","filename",
         "rows","matched","unknown","invalid","distinct","fdds"}, the newest first."""
 
+    async def campaign_alerts(self) -> Sequence[Json]:
+        """Alerts about campaigns that have started and not ended, the newest first: {"alert",
+        "flow","request_id","day","slot","state","value","mark","since","text"}."""
+
     async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
         """Numbers not to be called in any campaign: {"number","expires","at","actor","reason"}."""
+
+    async def listed_not_to_call(self, number: str) -> Json | None:
+        """The number's row of that list; None when it isn't on it."""
 
     def report(
         self, kind: ReportKind, day: str | None, request_id: str | None
@@ -144,4 +151,10 @@ class CampaignsBackend(Protocol):
         self, number: str, change: Change, dry_run: bool, wait_s: float = 60.0
     ) -> Commanded:
         """Erases a number (E.164) from FDDs, negatives, spooled uploads and reports; counts stay.
-        Needs a reason."""
+        Needs a reason. Raises RefusedAction while an upload is being read. What is `running` goes
+        on in the shards; repeat it to be sure of the stores."""
+
+    async def erase_older(
+        self, days: int, change: Change, dry_run: bool, wait_s: float = 60.0
+    ) -> Commanded:
+        """The same for all numbers of campaigns whose last day is more than `days` days ago."""

@@ -24,6 +24,7 @@ SLOT_FAILURES = "slot-failures"
 CAMPAIGN_AUDIT = "campaign-audit"
 SOURCE_EVENTS = "source-events"
 ROLLUPS = "rollups"
+ALERTS = "alerts"
 
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare
@@ -96,6 +97,7 @@ class Topics:
             self.output_topic(EXECUTIONS, "orders to run a flow, and cancels"),
             self.output_topic(SLOT_FAILURES, "FDDs that their slot has passed by"),
             self.output_topic(CAMPAIGN_AUDIT, "changes of campaigns and their answers"),
+            self.output_topic(ALERTS, "what a person should look at: started, ended"),
             self._own(names.campaigns_in, shards, "campaign records on their flow's partition"),
             self._own(names.retrigger_in, shards, "retriggers on their way to that partition"),
             self.changelog("campaigns", shards, "campaigns, FDDs, negatives, timers, counts"),

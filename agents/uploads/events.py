@@ -3,6 +3,8 @@
 An event that names no flow's content is one from outside: its rows or its file are put where those
 of an HTTP upload are, under the request id that it gives, and its campaign goes the same way from
 there. Taken once: a repeat finds the folder.
+Negatives with a file, or with many rows, are put on the topic once more in parts that a shard takes
+one at a time; a repeat makes the same parts, and the shard carries out each once.
 """
 
 import asyncio
@@ -17,8 +19,9 @@ import msgspec
 from agents.campaign_parcels import DIRECT, Entry
 from agents.campaign_route import EVENTS, letter_of
 from agents.letters import Letter
+from agents.uploads.number_lists import events_of, list_in, numbers_in
 from agents.uploads.uploads import Asked, OtherUpload, Uploads
-from connectors.formats.csv_rows import NotCsv
+from connectors.formats.csv_rows import BadHeader, NotCsv
 from domain.campaigns.described import DescriptionRefused
 from domain.campaigns.keys import flow_of_request
 from domain.errors import Reject
@@ -64,17 +67,20 @@ class UploadEvents:
         self, partition: int, items: Sequence[Item], now_ms: int
     ) -> tuple[list[Item], list[Letter]]:
         """The records of `campaign-events` that are no uploads from outside, and letters of those
-        that can't be; the others are durable here when it returns."""
+        that can't be; the others are durable here, or in parts on the topic, when it returns."""
         left: list[Item] = []
         letters: list[Letter] = []
         for item in items:
             offset, timestamp, key, value, _ = item
             event = upload_in(value or b"")
-            if event is None:
-                left.append(item)
-                continue
+            listed = list_in(value or b"") if event is None else None
             try:
-                await self.take(event, timestamp)
+                if event is not None:
+                    await self.take(event, timestamp)
+                elif listed is not None:
+                    await self.take_list(listed)
+                else:
+                    left.append(item)
             except Reject as error:
                 entry = Entry(DIRECT, EVENTS, partition, offset, timestamp, key, value or b"")
                 letters.append(letter_of(entry, error.reason, error.detail, now_ms))
@@ -114,15 +120,42 @@ class UploadEvents:
         finally:
             await asyncio.to_thread(spool.close)
 
+    async def take_list(self, event: Mapping[str, Any]) -> None:
+        """Returns when a list of negatives is on the topic in parts, which are the same ones for
+        the same list. Raises Reject for one that can't be."""
+        await self._ready.wait()
+        if self._uploads is None:
+            raise LookupError("ready without uploads")
+        request_id, ident, body = event.get("request_id"), event.get("id"), event["body"]
+        if not isinstance(request_id, str) or not isinstance(ident, str) or not ident:
+            raise Reject("bad_event", "negatives have an id and a request_id")
+        rows, file, name = body.get("rows"), body.get("file"), ""
+        if isinstance(rows, list) and file is None:
+            texts = [each if isinstance(each, str) else _cell(each) for each in rows]
+        elif rows is None and isinstance(file, str):
+            path = self._path(file)
+            name = path.name
+            try:
+                texts = await asyncio.to_thread(_numbers, path)
+            except (NotCsv, BadHeader) as error:
+                raise Reject("bad_event", f"body.file {file!r}: {error}") from error
+        else:
+            raise Reject("bad_event", "negatives have either body.rows or body.file")
+        await self._uploads.tell(request_id, events_of(event, texts, name))
+
+    def _path(self, file: str) -> Path:
+        path = (self._folder / file).resolve()
+        if not path.is_relative_to(self._folder) or not path.is_file():
+            expected = f"a file under the data directory {self._folder}"
+            raise Reject("bad_event", f"body.file {file!r}, expected {expected}")
+        return path
+
     def _source(self, body: Mapping[str, Any]) -> tuple[AsyncIterator[bytes], str]:
         rows, file = body.get("rows"), body.get("file")
         if isinstance(rows, list) and file is None:
             return _listed(rows), ""
         if rows is None and isinstance(file, str):
-            path = (self._folder / file).resolve()
-            if not path.is_relative_to(self._folder) or not path.is_file():
-                expected = f"a file under the data directory {self._folder}"
-                raise Reject("bad_event", f"body.file {file!r}, expected {expected}")
+            path = self._path(file)
             return _read(path), path.name
         raise Reject("bad_event", "an upload has either body.rows or body.file")
 
@@ -138,6 +171,11 @@ async def _listed(rows: list[Any]) -> AsyncIterator[bytes]:
     for row in rows:
         writer.writerow([_cell(row.get(name)) for name in columns])
     yield text.getvalue().encode()
+
+
+def _numbers(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        return list(numbers_in(file))
 
 
 def _cell(value: object) -> str:

@@ -217,13 +217,21 @@ class Uploads:
                 await asyncio.shield(asyncio.to_thread(reading.close))
 
     async def _sent(self, meta: Meta, events: Sequence[Mapping[str, Any]]) -> None:
-        """Sends until the stream has it, however long it is away."""
+        await self.tell(meta.request_id, events)
+
+    async def tell(self, request_id: str, events: Sequence[Mapping[str, Any]]) -> None:
+        """Appends events about a request; returns when they are durable, however long the stream
+        is away."""
         while True:
             try:
-                return await self._send(meta.request_id, events)
+                return await self._send(request_id, events)
             except StreamUnavailable as error:
-                logger.warning("upload %s waits for the stream: %s", meta.request_id, error)
+                logger.warning("events of %s wait for the stream: %s", request_id, error)
                 await asyncio.sleep(RETRY_S)
+
+    def reading(self) -> list[str]:
+        """The uploads that are being read here, or wait for it."""
+        return sorted(self._tasks)
 
     async def read_to_end(self, request_id: str) -> None:
         """Returns when an upload is read; at once when it isn't being read here."""

@@ -41,8 +41,12 @@ def add_actions(action: Action) -> None:
     _on_campaign(action, "revoke", "cancel a campaign for good")
     _on_campaign(action, "pause", "stop new orders")
     _on_campaign(action, "resume", "let orders go out again")
-    erased = action("erase", "erase a number for good", _erase)
-    erased.add_argument("--number", metavar="NUMBER")
+    erased = action("erase", "erase a number, or old ones, for good; counts stay", _erase)
+    erased.add_argument("--number", metavar="NUMBER", help="in E.164, like +919876543210")
+    erased.add_argument(
+        "--older-than", metavar="DAYS",
+        help="all numbers of campaigns whose last day was before that, like 90d",
+    )  # fmt: skip
     _common(erased)
 
 
@@ -149,11 +153,13 @@ def _negatives(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _erase(arguments: argparse.Namespace, context: Context) -> int:
-    if not arguments.number:
-        raise UsageError("whose number is to be erased? --number +919876543210")
+    if bool(arguments.number) is bool(arguments.older_than):
+        raise UsageError("what is to be erased? --number +919876543210, or --older-than 90d")
     if not arguments.reason:
         raise UsageError("an erasure needs a reason: --reason TEXT")
     body = {"number": arguments.number}
+    if arguments.older_than:
+        body = {"older_than": arguments.older_than}
     response = _post(arguments, context, "/api/campaigns/erase", body)
     _told(context, response)
     return 0 if response.status == 200 else 1

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown = action("show", "show a campaign with its counts", _show)
     shown.add_argument("id", metavar="ID", help="the request id")
     shown.add_argument("--day", metavar="DAY", help="YYYY-MM-DD (default: today)")
+    action("alerts", "list the alerts that have started and not ended", _alerts)
     campaign_changes.add_actions(action)
     campaign_reports.add_actions(action)
 
@@ -105,6 +106,16 @@ def _preview(done: dict[str, Any]) -> list[str]:
         for one in rejections[:10]
     ]
     return lines
+
+
+def _alerts(arguments: argparse.Namespace, context: Context) -> int:
+    found, out = context.client.get("/api/campaigns/alerts"), context.out
+    if out.json:
+        out.document(found)
+        return 0
+    rows = [[one["since"], one["alert"], one["text"]] for one in found["items"]]
+    out.table(["since", "alert", "what"], rows, "no alerts about campaigns")
+    return 0
 
 
 def _list(arguments: argparse.Namespace, context: Context) -> int:

@@ -11,6 +11,7 @@ from app.web.api.commands import Counts
 from app.web.api.dead_letters import DeadLetterOut
 from app.web.api.sinks import SinkLetterOut
 from app.web.campaign_messages import (
+    CampaignAlertMessage,
     CampaignAudit,
     CampaignCommand,
     CancelOrder,
@@ -22,6 +23,7 @@ from app.web.campaign_messages import (
 from config.names import Names
 from config.topics import (
     AGGREGATES,
+    ALERTS,
     AUDIT,
     CAMPAIGN_AUDIT,
     CAMPAIGN_EVENTS,
@@ -163,6 +165,7 @@ CHANNELS: Sequence[Channel] = (
         "records that sources archived; of those with one key the highest version counts",
         (Record,),
     ),
+    Channel(ALERTS, "send", "alert", "what a person should look at", (CampaignAlertMessage,)),
 )
 
 

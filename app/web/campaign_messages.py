@@ -94,6 +94,23 @@ class SlotFailure(msgspec.Struct):
     retriggered: bool
 
 
+class CampaignAlertMessage(msgspec.Struct):
+    """An alert about campaigns. `value` and `mark` are percent of a slot's FDDs, missed days, or
+    seconds of an executor's silence; `slot` and `day` say which, where it is about one. An
+    executor's ends with its next word, the others a day after they started."""
+
+    alert: str
+    flow: str
+    request_id: str | None
+    day: str | None
+    slot: str | None
+    state: Literal["started", "ended"]
+    value: float
+    mark: float
+    since: str
+    text: str
+
+
 class CampaignAudit(msgspec.Struct):
     """A command and how it was answered."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from config.documents.aggregator import load_aggregator
+from config.documents.alert import load_alert
 from config.documents.base import MISSING, Document, DocumentError, Problem, nearest
 from config.documents.contact_policy import load_contact_policy
 from config.documents.flow import load_flow
@@ -18,6 +19,7 @@ Loader = Callable[[Mapping[str, Any]], Document]
 # kind -> what reads and validates a document of it
 KINDS: dict[str, Loader] = {
     "aggregator": load_aggregator,
+    "alert": load_alert,
     "contact_policy": load_contact_policy,
     "flow": load_flow,
     "metric": load_metric,

@@ -84,11 +84,16 @@ class HttpExecutor:
         self._session: aiohttp.ClientSession | None = None
 
     async def deliver(
-        self, url: str, order: Mapping[str, Any], holds: Callable[[], bool]
+        self,
+        url: str,
+        order: Mapping[str, Any],
+        holds: Callable[[], bool],
+        away: Callable[[], None] = lambda: None,
     ) -> Delivery:
         """Posts an order or a cancel until there is an answer. `holds` is asked before each attempt
         and when it is false, none is made; it knows the product's clock, and looks at `deadline`
-        and `not_after`. Being cancelled at any await is what a kill is: post it again."""
+        and `not_after`. `away` is called when an attempt got no answer that decides, before the
+        wait for the next. Being cancelled at any await is what a kill is: post it again."""
         body = msgspec.json.encode(order)
         headers = {**_CONTENT, "Idempotency-Key": _key(order)}
         tries, asked, why = 0, False, "the order does not hold any more"
@@ -101,6 +106,7 @@ class HttpExecutor:
                 return Refused(None, str(error))
             except _NotNow as error:
                 asked, why = asked or error.asked, str(error)
+                away()
                 await asyncio.sleep(max(pause_s, min(error.wait_s, self._longest_s)))
                 pause_s = min(pause_s * 2, self._longest_s)
                 continue

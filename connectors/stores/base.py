@@ -218,7 +218,12 @@ class Negatives(Protocol):
         repeated, does not bring them back."""
 
     async def erase(self, number: str) -> int:
-        """Takes a number out of every row: `number` and `value` are null, the version stays."""
+        """Takes a number out of every row: `number` and `value` are null, the version stays; how
+        many had it."""
+
+    async def erase_request(self, request_id: str) -> int:
+        """The same for every row of a request, whatever it has: also what is no number may be one
+        with a slip of the pen. In steps, each durable by itself."""
 
     async def check(self) -> None:
         """Whether it answers, now."""

@@ -57,6 +57,11 @@ def _upsert(table: str, columns: Sequence[str]) -> str:
 _NUMBER, _UPLOAD = _upsert("negative_numbers", NUMBERS), _upsert("negative_uploads", UPLOADS)
 
 
+def _has_person(value: str) -> bool:
+    row = msgspec.json.decode(value)
+    return row.get("number") is not None or row.get("value") is not None
+
+
 class MysqlNegatives:
     """See `Negatives`. `url`: mysql://USER:PASSWORD@HOST:PORT/DATABASE; the first call that reaches
     the server makes the tables."""
@@ -156,6 +161,33 @@ class MysqlNegatives:
             return len(rows)
 
         return await self._pool.transaction(work)
+
+    async def erase_request(self, request_id: str) -> int:
+        """See `Negatives`."""
+        count, after = 0, ""
+        while True:
+            rows = await self._rows(
+                "SELECT place, id, value FROM negative_numbers FORCE INDEX (numbers_of_request)"
+                " WHERE request_id = %s AND place > %s ORDER BY place, id LIMIT %s",
+                (request_id, after, CHUNK),
+            )
+            if not rows:
+                return count
+            gone = [
+                (with_erasure(value), ident)
+                for _, ident, value in rows
+                if value is not None and _has_person(value)
+            ]
+
+            async def work(cursor: Any, gone: list[tuple[str, str]] = gone) -> None:
+                await cursor.executemany(
+                    "UPDATE negative_numbers SET number = NULL, value = %s WHERE id = %s", gone
+                )
+
+            if gone:
+                await self._pool.transaction(work)
+            count += len(gone)
+            after = rows[-1][0]
 
     async def check(self) -> None:
         """See `Negatives`."""

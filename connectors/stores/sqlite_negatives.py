@@ -20,6 +20,7 @@ from connectors.stores.negative_rows import (
 from connectors.stores.shapes import newest, page_limit, place_of, upload_span
 from connectors.stores.sqlite_file import SqliteFile
 
+STEP = 1_000  # rows of a transaction
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS negative_numbers (
     id TEXT PRIMARY KEY, version INTEGER NOT NULL, request_id TEXT, place TEXT, upload_id TEXT,
@@ -137,6 +138,26 @@ class SqliteNegatives:
             return len(rows)
 
         return await self._file.write(work)
+
+    async def erase_request(self, request_id: str) -> int:
+        """See `Negatives`."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            rows = connection.execute(
+                "SELECT id, value FROM negative_numbers INDEXED BY numbers_of_request"
+                " WHERE request_id = ? AND json_extract(value, '$.value') IS NOT NULL LIMIT ?",
+                (request_id, STEP),
+            ).fetchall()
+            connection.executemany(
+                "UPDATE negative_numbers SET number = NULL, value = ? WHERE id = ?",
+                [(with_erasure(value), ident) for ident, value in rows],
+            )
+            return len(rows)
+
+        count = 0
+        while found := await self._file.write(work):
+            count += found
+        return count
 
     async def check(self) -> None:
         """See `Negatives`."""

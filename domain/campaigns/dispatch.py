@@ -2,14 +2,15 @@
 
 Checked, in this order, as each FDD comes: revoked, negative, slot, working time, contact policy,
 capacity. What has no channel is not taken up; what is outside of working time stays in the queue.
+What waits for the home of its number (`contacts.py`) is in no queue, and keeps a channel.
 """
 
 from __future__ import annotations
 
 from itertools import zip_longest
 
-from domain.campaigns import days
-from domain.campaigns.contacts import may_contact, note_contact
+from domain.campaigns import alerts, days
+from domain.campaigns.contacts import Answered, give_back, may_contact
 from domain.campaigns.creation import is_negative, is_not_to_be_called
 from domain.campaigns.fdds import (
     enqueue,
@@ -22,6 +23,7 @@ from domain.campaigns.fdds import (
     prefix_of,
     save,
     settle,
+    unqueue,
 )
 from domain.campaigns.keys import Ref, execution_id, key, record_key, ref_in_queue, ref_of_key
 from domain.campaigns.lifecycle import feed_job
@@ -85,7 +87,7 @@ def _at_once(work: Work, campaign: Campaign) -> int | None:
     that no campaign waits for its turn, and nothing is in the queue before it.
     """
     flow, name = work.flow(campaign), campaign.flow.name
-    if campaign.paused or flow.channels - work.channels(name).busy < PLENTY:
+    if campaign.paused or flow.channels - _used(work, name) < PLENTY:
         return None
     start_ms, end_ms, _ = days.working_at(flow, campaign.flow.timezone, work.now_ms)
     if work.now_ms < start_ms:
@@ -105,7 +107,7 @@ def dispatch(work: Work, flow_name: str, limit: int) -> int:
         if campaign is None:
             raise Invariant(request_id, "is in the queue and has no row")
         flow = work.flow(campaign)
-        free = min(limit, flow.channels - channels.busy)
+        free = min(limit, flow.channels - _used(work, flow_name))
         if len(pages) >= free:
             full = True
             break
@@ -124,7 +126,7 @@ def dispatch(work: Work, flow_name: str, limit: int) -> int:
             if item is None:
                 continue
             campaign, most, end_ms, row = item
-            if taken >= limit or channels.busy >= most:
+            if taken >= limit or _used(work, flow_name) >= most:
                 full = True
                 break
             taken += 1
@@ -137,6 +139,34 @@ def dispatch(work: Work, flow_name: str, limit: int) -> int:
     if taken and (taken >= limit or not full):
         work.wake(0, key("w", flow_name))
     return taken
+
+
+def _used(work: Work, flow_name: str) -> int:
+    channels = work.channels(flow_name)
+    return channels.busy + channels.asking
+
+
+def answered(work: Work, answer: Answered) -> None:
+    """The home of a number has said whether an FDD may be ordered: it goes through the checks."""
+    ref = answer.ref
+    campaign, fdd = work.campaign(ref.request_id), load(work, ref)
+    if campaign is None or fdd is None:
+        raise Invariant(ref.id, "the home of its number was asked, and it is not there")
+    work.wake_dispatch(campaign)  # a channel is free again, or taken by this one
+    unpark(work, campaign)
+    if fdd.state not in (CREATED, QUEUED, REATTEMPT) or fdd.number != answer.number:
+        give_back(work, answer)
+        return
+    unqueue(work, campaign, ref, fdd)
+    start_ms, end_ms, _ = days.working_at(work.flow(campaign), campaign.flow.timezone, work.now_ms)
+    another_day = answer.day != days.day_of(campaign.flow.timezone, work.now_ms)
+    waits = work.now_ms < start_ms or (campaign.paused and not campaign.revoked)
+    if waits or (another_day and not campaign.revoked):
+        give_back(work, answer)
+        enqueue(work, campaign, ref, fdd, max(work.now_ms, fdd.due_ms))
+        save(work, campaign, ref, fdd)
+        return
+    _order(work, campaign, ref, fdd, end_ms, answer)
 
 
 def _with_queue(work: Work, flow_name: str, turn: str) -> list[str]:
@@ -175,8 +205,30 @@ def _take(work: Work, campaign: Campaign, row: bytes, working_end_ms: int) -> No
     _order(work, campaign, ref, fdd, working_end_ms)
 
 
-def _order(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, working_end_ms: int) -> None:
-    """The checks in their order, for an FDD that is in no queue now; saves it."""
+def _order(
+    work: Work,
+    campaign: Campaign,
+    ref: Ref,
+    fdd: Fdd,
+    working_end_ms: int,
+    answer: Answered | None = None,
+) -> None:
+    """The checks in their order, for an FDD that is in no queue now; saves it. `answer`: of the
+    home of its number, when that was asked."""
+    _check(work, campaign, ref, fdd, working_end_ms, answer)
+    save(work, campaign, ref, fdd)
+    if answer is not None and fdd.state != LEASED:
+        give_back(work, answer)
+
+
+def _check(
+    work: Work,
+    campaign: Campaign,
+    ref: Ref,
+    fdd: Fdd,
+    working_end_ms: int,
+    answer: Answered | None,
+) -> None:
     held = held_to(fdd, work.window(campaign, ref))
     if campaign.revoked:
         note(work, fdd, "revoked", REVOKED)
@@ -191,12 +243,19 @@ def _order(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, working_end_ms: i
             settle(work, campaign, ref, fdd, "slot_over")
         else:
             out_of_slot(work, campaign, ref, fdd, held[1])
-    elif not may_contact(work, campaign, fdd.number):
+    elif (may := _may(work, campaign, ref, fdd, answer)) is None:
+        return  # it goes on when the home of its number answers
+    elif not may:
         note(work, fdd, "contact_policy", f"{FAILED} CONTACT_POLICY")
         move(work, campaign, ref, fdd, FAILED, "CONTACT_POLICY")
     else:
         _lease(work, campaign, ref, fdd, held[1] if held else working_end_ms)
-    save(work, campaign, ref, fdd)
+
+
+def _may(
+    work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, answer: Answered | None
+) -> bool | None:
+    return may_contact(work, campaign, ref, fdd) if answer is None else answer.yes
 
 
 def _lease(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, not_after_ms: int) -> None:
@@ -210,7 +269,7 @@ def _lease(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, not_after_ms: int
     note(work, fdd, "lease", "pass", (attempt, fdd.deadline_ms, not_after_ms))
     move(work, campaign, ref, fdd, LEASED)
     work.wake(fdd.deadline_ms, ref.key)
-    note_contact(work, campaign, fdd.number)
+    alerts.ordered(work, campaign.flow.name)
     raw = work.book.get(record_key(ref.request_id, ref.record_no))
     fdd_id = ref.id
     order = {

@@ -1,12 +1,12 @@
-"""What documents of kind `flow` and `contact_policy` say once they were read and found possible.
+"""What documents of kind `flow`, `contact_policy` and `alert` say, once read and found possible.
 
-`config/documents/flow.py` and `contact_policy.py` build these from YAML or JSON; nothing here
+`config/documents/flow.py` and its neighbours build these from YAML or JSON; nothing here
 checks anything. Times of the day are minutes since midnight, durations milliseconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -78,6 +78,23 @@ class ContactPolicy(msgspec.Struct, frozen=True, kw_only=True):
         return "*" in self.flows or flow in self.flows
 
 
+class CampaignAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert document about campaigns; of the three conditions exactly one is there.
+
+    over_percent: of a slot's FDDs, failed when it ends. to, sms, webhook: who is told.
+    """
+
+    kind: ClassVar[str] = "alert"
+
+    name: str
+    over_percent: float | None = None
+    creation_missed: bool = False
+    silent_ms: int | None = None
+    to: tuple[str, ...] = ()
+    sms: tuple[str, ...] = ()
+    webhook: str | None = None
+
+
 class Flows(Protocol):
     """The documents in force."""
 
@@ -87,19 +104,37 @@ class Flows(Protocol):
     def policies(self) -> tuple[ContactPolicy, ...]:
         """Every contact policy."""
 
+    def alerts(self) -> tuple[CampaignAlert, ...]:
+        """Every alert about campaigns."""
+
+    def keeps(self, number: str) -> bool:
+        """Whether the contacts of the number are kept by the shard that asks."""
+
 
 class FlowsOf:
     """`Flows` of some documents, for the test kit and for what has them at hand."""
 
-    def __init__(self, *documents: Flow | ContactPolicy) -> None:
+    def __init__(
+        self,
+        *documents: Flow | ContactPolicy | CampaignAlert,
+        home: Callable[[str], bool] | None = None,
+    ) -> None:
         self.flows = {each.name: each for each in documents if isinstance(each, Flow)}
         self.contact_policies = tuple(d for d in documents if isinstance(d, ContactPolicy))
+        self.home = home
+        self.campaign_alerts = tuple(d for d in documents if isinstance(d, CampaignAlert))
 
     def __call__(self, name: str) -> Flow | None:
         return self.flows.get(name)
 
     def policies(self) -> tuple[ContactPolicy, ...]:
         return self.contact_policies
+
+    def keeps(self, number: str) -> bool:
+        return self.home is None or self.home(number)
+
+    def alerts(self) -> tuple[CampaignAlert, ...]:
+        return self.campaign_alerts
 
 
 def flow_json(flow: Flow) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from domain.campaigns.alerts import slot_ended
 from domain.campaigns.fdds import held_to, out_of_slot, save, settle
 from domain.campaigns.keys import Ref
 from domain.campaigns.lifecycle import feed_job
@@ -32,11 +33,14 @@ def end_of_slot(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None
         counts = work.counts(campaign.request_id, job.day, job.slot)
         if not any(counts.states.get(s) for s in (CREATED, QUEUED, LEASED, REATTEMPT)):
             work.book.delete(job_id)
+            slot_ended(work, campaign, window)
             return
     held = job.args.get("held")
     visit = partial(_end, held=None if held is None else (held[0], held[1]))
     if walk(work, campaign, job, visit):
         work.book.delete(job_id)
+        if window is not None and held is None:
+            slot_ended(work, campaign, window)
     else:
         work.put_job(job_id, job)
 

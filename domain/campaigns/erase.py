@@ -59,10 +59,14 @@ def old_requests(work: Work, before_day: str) -> list[Campaign]:
     """Campaigns that were over before the day (`YYYYMMDD`) and still have numbers."""
     found = []
     for campaign in live_campaigns(work):
-        last = max([campaign.last_day, *(each.day for each in campaign.days)])
-        if last < before_day and not campaign.erased:
+        if over_before(campaign, before_day) and not campaign.erased:
             found.append(campaign)
     return found
+
+
+def over_before(campaign: Campaign, before_day: str) -> bool:
+    """Whether the campaign's last day was before that day."""
+    return max([campaign.last_day, *(each.day for each in campaign.days)]) < before_day
 
 
 def erase_old(work: Work, before_day: str, dry_run: bool) -> int | Job:

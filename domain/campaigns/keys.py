@@ -6,7 +6,9 @@ Request, flow and slot hold no `/` and no `.`, so every id leads back to its row
     u/<request>/<upload>  f/<request>/<day>/<slot>/<revision>/<record>  z/<request>/<day>/<slot>
     q/<flow>/<request>/<due>/<fdd>  h/<flow>  e/<flow>  w/<flow> (a wake only)  l/<request>
     o/<day>/<request> (uploaded, or with FDDs on that day)
-    d/<number>  p/<number>/<day>  j/<job>  k/<command>  s/<day>  y/<request>/<revision>/<record>
+    a/<alert>/<about what>  i/<flow> (a wake only)  d/<number>  p/<number>/<day>
+    g/<as f> (what was asked of a number's home)  j/<job>  k/<command>  s/<day>
+    y/<request>/<revision>/<record>
 
 What is woken for the same time goes by key: `w`, which orders from the queue, comes after the jobs
 that fill it, so that campaigns that begin together get their turns.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.campaigns import days
+from domain.campaigns import alerts, days
 from domain.campaigns.keys import key
 from domain.campaigns.rows import NO_SLOT, Campaign, Day, Job, Window
 from domain.campaigns.work import Work
@@ -37,6 +37,7 @@ def start_days(work: Work, campaign: Campaign) -> None:
             begin_day(work, campaign, day, work.now_ms)
         elif days.works_on(work.flow(campaign), day):
             campaign.days.append(Day(day, "missed", 0))
+            alerts.day_missed(work, campaign, day)
         else:
             campaign.days.append(Day(day, "not_working", 0))
     if campaign.next_day <= campaign.last_day and not campaign.revoked:

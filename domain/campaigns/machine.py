@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain.campaigns import commands, contacts, creation, ends
+from domain.campaigns import alerts, commands, contacts, creation, ends
 from domain.campaigns import dispatch as queue
 from domain.campaigns.book import Book
 from domain.campaigns.check import check, recount
@@ -39,13 +39,17 @@ _PAGES = {
 
 
 def apply(book: Book, event: Mapping[str, Any], now_ms: int, flows: Flows) -> None:
-    """Applies one event: `kind: command` or `kind: result`. Raises Reject."""
+    """Applies one event: of kind `command`, `result` or `contact`. Raises Reject."""
     work = Work(book, now_ms, flows)
     kind = event.get("kind")
     if kind == "command":
         commands.command(work, event)
     elif kind == "result":
         result(work, event)
+    elif kind == contacts.KIND:
+        answer = contacts.told(work, event)
+        if answer is not None:
+            queue.answered(work, answer)
     else:
         raise Reject("bad_event", f"kind {kind!r}, expected command or result")
     work.close()
@@ -71,6 +75,10 @@ def due(book: Book, key: bytes, now_ms: int, flows: Flows) -> None:
         campaign = work.campaign(rest.decode())
         if campaign is not None and campaign.slots:
             start_days(work, campaign)
+    elif letter == b"a":
+        alerts.look(work, key)
+    elif letter == b"i":
+        alerts.listen(work, rest.decode())
     elif letter == b"p":
         contacts.forget(work, key)
     elif letter == b"k":

@@ -246,12 +246,14 @@ def withdraw(work: Work, campaign: Campaign, number: str) -> bool:
 def do_not_call(
     work: Work, body: Mapping[str, Any], about: Upload, dry_run: bool
 ) -> dict[str, Any]:
-    """One part of a file for the do-not-call list, on every shard."""
+    """One part of a file for the do-not-call list, on every shard. `hits`: the rows of the part
+    that this shard knows, as a hexadecimal number with bit n for row n; another may know others."""
     figures = about.figures
     live = live_campaigns(work)
     where = {each.request_id: places(work, each) for each in live}
     seen: set[str] = set()
-    for text in body.get("rows") or []:
+    hits = 0
+    for row_no, text in enumerate(body.get("rows") or []):
         number = normalised(str(text).strip(), body.get("country"))
         if number is None:
             _count(figures, "invalid")
@@ -264,22 +266,25 @@ def do_not_call(
                 spots = where[campaign.request_id]
                 strike(work, campaign, number, records, spots, figures, dry_run)
         _count(figures, "matched" if matched else "unknown")
+        hits |= matched << row_no
         if number not in seen:
             figures.distinct += 1
             seen.add(number)
         if not dry_run:
-            _list_number(work, number, about.upload_id, body.get("expires_ms"))
-    return upload_json(about)
+            _list_number(work, number, about, body.get("expires_ms"))
+    return {**upload_json(about), "hits": f"{hits:x}"}
 
 
-def _list_number(work: Work, number: str, upload_id: str, expires_ms: int | None) -> None:
+def _list_number(work: Work, number: str, about: Upload, expires_ms: int | None) -> None:
+    upload_id = about.upload_id
     row_key = key("d", number)
     found = read(work.book, row_key, Negative)
     if found is None:
         work.add_do_not_call(1)
     uploads = [] if found is None else [each for each in found.uploads if each != upload_id]
     at_ms = work.now_ms if found is None else found.at_ms
-    row = Negative(True, at_ms, [*uploads[-9:], upload_id], expires_ms)
+    listed = [*uploads[-9:], upload_id]
+    row = Negative(True, at_ms, listed, expires_ms, about.actor, about.reason)
     work.book.put(row_key, encode(row))
 
 

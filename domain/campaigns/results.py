@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.aggregation.instants import parse_instant
-from domain.campaigns import days
+from domain.campaigns import alerts, days
 from domain.campaigns.creation import is_negative, is_not_to_be_called
 from domain.campaigns.fdds import (
     UNKNOWN,
@@ -63,7 +63,7 @@ def result(work: Work, event: Mapping[str, Any]) -> None:
         detail = f"execution_id {ident!r} was never ordered, expected one of topic executions"
         raise Reject("unknown_execution", detail)
     at_ms = _at(event, "at", work.now_ms)
-    work.executions(campaign.flow.name).heard_ms = work.now_ms
+    alerts.heard(work, campaign.flow.name)
     if event.get("event") == "started":
         _started(work, campaign, ref, fdd, attempt, at_ms)
     elif event.get("event") == "finished":

@@ -172,6 +172,7 @@ class Channels(msgspec.Struct, array_like=True):
 
     busy: int = 0
     turn: str = ""
+    asking: int = 0  # channels kept for FDDs of which a number's home is asked
 
 
 class Executions(msgspec.Struct, array_like=True):
@@ -184,6 +185,9 @@ class Executions(msgspec.Struct, array_like=True):
     sum_ms: int = 0
     at: int = 0
     heard_ms: int = 0
+    asked_ms: int = 0  # the first order since something was heard; 0: none
+    armed_ms: int = 0  # when the silence is looked at next; 0: not planned
+    silent: bool = False  # an alert on its silence has started
 
 
 class Negative(msgspec.Struct, array_like=True):
@@ -193,6 +197,8 @@ class Negative(msgspec.Struct, array_like=True):
     at_ms: int
     uploads: list[str] = []
     expires_ms: int | None = None
+    actor: str = ""  # who had it listed last, and why: of the do-not-call list
+    reason: str = ""
 
 
 class Upload(msgspec.Struct, array_like=True):
@@ -220,6 +226,35 @@ class Job(msgspec.Struct, array_like=True):
     args: dict[str, Any] = {}
     touched: int = 0
     by: dict[str, int] = {}
+
+
+class Asked(msgspec.Struct, array_like=True):
+    """What an FDD asked of its number's home. question: the last one's number.
+
+    day: of the one that is under way; empty when none is.
+    """
+
+    question: int = 0
+    day: str = ""
+
+
+class Raised(msgspec.Struct, array_like=True):
+    """An alert that has started. value: in percent, days or seconds, as `mark` is.
+
+    until_ms: when it ends by itself; a `silent` one ends when the executor speaks.
+    """
+
+    alert: str
+    flow: str
+    request_id: str | None
+    day: str | None
+    slot: str | None
+    since_ms: int
+    value: float
+    mark: float
+    text: str
+    until_ms: int
+    silent: bool = False
 
 
 class Command(msgspec.Struct, array_like=True):

@@ -49,6 +49,7 @@ def campaign_json(
         "request_id": request_id,
         "name": campaign.name,
         "flow": campaign.flow.name,
+        "timezone": campaign.flow.timezone,
         "status": status(campaign, pending, now_ms),
         "flags": {
             "processing": campaign.processed_ms is None or creating,

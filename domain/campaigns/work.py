@@ -213,8 +213,9 @@ class Work:
         for day, tabs in self._tabs.items():
             put(key("s", day), encode(tabs))
         for flow, channels in self._channels.items():
-            if channels.busy < 0:
-                raise Invariant(flow, f"{channels.busy} channels are busy")
+            if channels.busy < 0 or channels.asking < 0:
+                used = f"{channels.busy} channels are busy and {channels.asking} kept"
+                raise Invariant(flow, used)
             put(key("h", flow), encode(channels))
         for flow, executions in self._executions.items():
             put(key("e", flow), encode(executions))

@@ -8,11 +8,13 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from agents.campaign_flows import FlowsOfShard
 from agents.campaigns import Campaigns
 from agents.flow_shard import FlowShard
 from connectors.stores.base import StoreUnavailable
 from connectors.streams.memory import Killed, MemoryLog
 from connectors.streams.murmur2 import partition_for
+from domain.aggregation.limit import NONE, Limit
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.ledger import Ledger
@@ -32,10 +34,12 @@ class CampaignWorld:
 
     machine: Any = field(default_factory=Toy)
     flows: Any = None
+    apart: bool = False  # the contacts of numbers are spread over the shards
     partitions: int = 2
     clock: FixedClock = field(default_factory=lambda: FixedClock(START_MS))
     disks: dict[int, Disk] = field(default_factory=dict)
     kill_on: int | None = None
+    limit: Limit = NONE
     passes: int = 0
     away: bool = False
     stored: dict[tuple[str, str], tuple[int, bytes | None]] = field(default_factory=dict)
@@ -80,7 +84,8 @@ class CampaignWorld:
         disk = self.disks.setdefault(number, Disk())
         ledger = Ledger(number, disk, changelog, self._send, self._deliver, on_step=self._step)
         await ledger.open()
-        return FlowShard(ledger, self.machine, self.flows, self.clock.now_ms)
+        flows = FlowsOfShard(self.flows, number, self.partitions) if self.apart else self.flows
+        return FlowShard(ledger, self.machine, flows, self.clock.now_ms, self.limit)
 
     async def worker(self) -> Campaigns[Any]:
         """A worker of all roles with all partitions; each is a loop's own."""
@@ -91,6 +96,7 @@ class CampaignWorld:
             group="sluice",
             open_shard=self._open,
             send=self._send,
+            limit=self.limit,
         )
         self.alive = campaigns
         await campaigns.assign({(t, p) for t in (*PUBLIC, *OWN) for p in range(self.partitions)})

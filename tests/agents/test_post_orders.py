@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -9,8 +10,10 @@ from aiohttp import web
 from agents.post_orders import PostOrders
 from connectors.executors.http import HttpExecutor
 from connectors.outbound import Outbound
+from domain.aggregation.instants import print_instant
 from domain.campaigns.document import FlowsOf
 from domain.clock import FixedClock
+from scripts.house.processes import free_ports
 from tables.ledger_book import Output
 from tests.agents.world import START_MS
 from tests.domain.campaigns.kit import flow
@@ -75,3 +78,109 @@ def test_an_order_that_is_refused_has_failed_and_started_nothing() -> None:
     assert (topic, key) == ("execution-results", f"{REQUEST}/+1".encode())
     assert (told["event"], told["outcome"], told["reason"]) == ("finished", "FAILED", "REFUSED")
     assert told["started_at"] is None
+
+
+class Endpoint:
+    """An endpoint that counts what it took, and one beside it that nobody listens on."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, str]] = []
+        self.sent: list[dict[str, Any]] = []
+        self.clock = FixedClock(START_MS)
+        self.dead_port = free_ports(1)[0]
+
+    async def run(self, story: Callable[[PostOrders], Awaitable[None]]) -> None:
+        runner = await self.listen(0)
+        site = next(iter(runner.sites))
+        flows = FlowsOf(
+            flow(name="posted", executor="http", url=f"{site.name}/run"),
+            flow(name="gone", executor="http", url=f"http://127.0.0.1:{self.dead_port}/run"),
+        )
+        executor = HttpExecutor(Outbound(loopback=True), first_s=0.01, longest_s=0.02)
+        posting = PostOrders(executor, flows, self.clock, self.send)
+        try:
+            await story(posting)
+        finally:
+            await posting.close()
+            await runner.cleanup()
+
+    async def listen(self, port: int) -> web.AppRunner:
+        app = web.Application()
+        app.router.add_post("/run", self.take)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        return runner
+
+    async def take(self, request: web.Request) -> web.Response:
+        told = await request.json()
+        self.got.append((told["event"], told["request_id"].partition("-")[0]))
+        return web.Response(status=202)
+
+    async def send(self, outputs: list[Output]) -> None:
+        self.sent += [json.loads(value) for _, _, value in outputs]
+
+
+GONE = "gone-0011223344556677"
+
+
+def test_a_dead_endpoint_holds_up_no_order_of_another() -> None:
+    endpoint = Endpoint()
+
+    async def story(posting: PostOrders) -> None:
+        await asyncio.wait_for(posting.take([order(1, request=GONE), order(2)]), 5)
+        await asyncio.wait_for(posting.take([order(3), order(1, "cancel", GONE)]), 5)
+        assert endpoint.got == [("execute", "posted")] * 2
+        assert posting.waiting() == 1
+
+    asyncio.run(endpoint.run(story))
+    assert endpoint.sent == []
+
+
+def test_what_waits_is_posted_in_its_order_when_the_endpoint_is_back() -> None:
+    endpoint = Endpoint()
+
+    async def story(posting: PostOrders) -> None:
+        await posting.take([order(1, request=GONE)])
+        await posting.take([order(1, "cancel", GONE)])
+        runner = await endpoint.listen(endpoint.dead_port)
+        while posting.waiting():
+            await asyncio.sleep(0)
+        await runner.cleanup()
+        assert endpoint.got == [("execute", "gone"), ("cancel", "gone")]
+
+    asyncio.run(endpoint.run(story))
+
+
+def test_an_order_that_never_reached_its_endpoint_says_so_before_it_lapses() -> None:
+    endpoint = Endpoint()
+
+    async def story(posting: PostOrders) -> None:
+        item = order(1, request=GONE)
+        told = {**json.loads(item[3]), "deadline": print_instant(START_MS + 120_000)}
+        await posting.take([(1, START_MS, item[2], json.dumps(told).encode(), ())])
+        endpoint.clock.advance(117_999)
+        assert endpoint.sent == [] and posting.waiting() == 1
+        endpoint.clock.advance(1)
+        while posting.waiting():
+            await asyncio.sleep(0)
+
+    asyncio.run(endpoint.run(story))
+    (told,) = endpoint.sent
+    assert (told["outcome"], told["reason"], told["started_at"]) == ("FAILED", "UNREACHABLE", None)
+
+
+def test_a_cancel_is_given_up_with_the_lease() -> None:
+    endpoint = Endpoint()
+
+    async def story(posting: PostOrders) -> None:
+        number, _, *rest = order(1, "cancel", GONE)
+        told = json.loads(rest[1])
+        del told["deadline"]
+        await posting.take([(number, START_MS, rest[0], json.dumps(told).encode(), ())])
+        endpoint.clock.advance(120_000)
+        while posting.waiting():
+            await asyncio.sleep(0)
+
+    asyncio.run(endpoint.run(story))
+    assert endpoint.sent == []

@@ -240,3 +240,50 @@ def test_a_letter_is_forgotten_in_time_and_the_totals_stay(lost: bool) -> None:
     assert sum(key[:1] == b"s" for disk in world.disks.values() for key in disk._rows) == 1
     flush_all(world)
     assert counts(world) == {**before, "in": before.get("in", 0) + 1, "flushed": 2}
+
+
+def refused(topic: str, event: Any, reason: str = "unknown_request") -> Letter:
+    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    return Letter(topic, 1, 7, None, reason, "not then", body, None, START_MS)
+
+
+def with_campaigns(document: dict[str, Any] = STRICT) -> World:
+    world = World()
+    world.log.counts |= dict.fromkeys(("campaign-events", "execution-results"), world.partitions)
+    world.run(world.apply(document))
+    world.settle()
+    return world
+
+
+PAUSE = {"kind": "command", "id": "p", "command": "pause", "request_id": "f-0011223344556677"}
+DONE = {"event": "started", "execution_id": "f-00.20251103.-.1.2.1", "number": "+1"}
+
+
+@pytest.mark.parametrize(
+    ("topic", "event"), [("campaign-events", PAUSE), ("execution-results", DONE)]
+)
+def test_a_record_about_campaigns_is_put_on_its_topic_once_again(topic: str, event: Any) -> None:
+    world = with_campaigns()
+    letter = refused(topic, event)
+    replay(world, "c1", [letter])
+    replay(world, "c2", [letter])
+    assert world.outputs(topic) == [event]
+    (told,) = letters(world).values()
+    assert told.replayed
+
+
+def test_a_record_about_campaigns_that_goes_nowhere_stays() -> None:
+    world = with_campaigns()
+    letter = refused("campaign-events", b"{", "undecodable")
+    replay(world, "c1", [letter])
+    (told,) = letters(world).values()
+    assert (told.replayed, told.tried) == (False, 1)
+    assert world.outputs("campaign-events") == []
+
+
+def test_a_record_that_an_aggregator_reads_too_is_not_put_there_again() -> None:
+    world = with_campaigns(aggregator(input="campaign-events"))
+    replay(world, "c1", [refused("campaign-events", PAUSE)])
+    (told,) = letters(world).values()
+    assert not told.replayed
+    assert "acc reads campaign-events too" in told.letter.detail

@@ -16,6 +16,8 @@ LISTS = (
     "/sessions",
     "/campaigns",
     "/campaigns/upload",
+    "/do-not-call",
+    "/erase",
     "/fdds",
     "/configuration",
     "/configuration/apply",

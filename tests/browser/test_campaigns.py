@@ -203,3 +203,42 @@ def test_slots_are_in_the_flows_zone_and_other_times_in_the_viewers(
     page = open_page(consoles("little").url + f"/fdds/{made.fdd_id(0, 2)}")
     expect(page.locator("h1")).to_contain_text("10:00–12:00 Asia/Kolkata")
     expect(page.locator("dd time").first).to_have_text("2025-11-03 05:30:00 UTC+1")
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_numbers_are_listed_and_taken_off_the_do_not_call_list(
+    console: Console, open_page: Open, people: Path, width: int
+) -> None:
+    page = open_page(console.url + "/campaigns", width)
+    page.get_by_role("link", name="Do not call").click()
+    page.locator("input[type=file]").set_input_files(people)
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.locator(".answer")).to_contain_text("will become negative")
+    assert looks.violations(page) == []
+    assert looks.beyond(page) <= 0
+    page.locator("#reason").fill("asked not to be called")
+    page.get_by_role("button", name="List 2 numbers").click()
+    expect(page.locator(".answer")).to_contain_text("Listed")
+    expect(page.locator("table.rows")).to_contain_text("asked not to be called")
+    assert looks.violations(page) == []
+    assert looks.beyond(page) <= 0
+    page.get_by_text("Take a number off").click()
+    page.get_by_role("textbox", name="Number").fill("+919800000001")
+    page.locator("#remove-reason").fill("a mistake")
+    page.get_by_role("button", name="Take 1 number off").click()
+    expect(page.locator(".answer")).to_contain_text("Taken off")
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_a_person_is_erased_with_a_reason(console: Console, open_page: Open, width: int) -> None:
+    page = open_page(console.url + "/campaigns", width)
+    page.get_by_role("link", name="Erase").click()
+    page.get_by_label("Number").fill("+919800000001")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.locator(".answer")).to_contain_text("will be erased")
+    assert looks.violations(page) == []
+    assert looks.beyond(page) <= 0
+    page.locator("#reason").fill("asked us to")
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page.locator(".answer")).to_contain_text("Erased for good")
+    assert [body for _, _, body, _ in console.backend.changes] == [{"number": "+919800000001"}]

@@ -3,13 +3,14 @@
 import asyncio
 import itertools
 import random
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.stores.base import BadPlace, BadValue, Negatives, StoreUnavailable, Write
+from connectors.stores.base import BadPlace, BadValue, Negatives, StoreUnavailable, Value, Write
 from tests.contracts.stores import (
     NegativeStore,
     all_pages,
@@ -209,6 +210,37 @@ def test_an_erased_number_is_gone_and_stays_so(negatives: NegativeStore) -> None
         assert second == rows[2].value
 
     negatives.run(story)
+
+
+def test_the_people_of_a_request_are_erased_and_those_of_others_are_not(
+    negatives: NegativeStore,
+) -> None:
+    r, other = request(), request()
+    rows = [row(r, "u1", n) for n in range(1, 1_204)]
+    bad = row(r, "u2", 1, number=None, value="98-76 abc")
+
+    async def story(store: Negatives) -> None:
+        await store.write([*rows, bad, upload(r, "u1"), row(other, "u3", 1)])
+        assert await store.erase_request(r) == 1_204
+        assert await store.erase_request(r) == 0
+        await store.write(rows)
+        found = [each async for each in _all(store, r)]
+        assert {(each["number"], each["value"]) for each in found} == {(None, None)}
+        assert len(found) == 1_204
+        assert (await store.numbers(other)).items[0]["number"] is not None
+
+    negatives.run(story)
+
+
+async def _all(store: Negatives, request_id: str) -> AsyncIterator[Value]:
+    cursor: str | None = None
+    while True:
+        page = await store.numbers(request_id, cursor=cursor)
+        for item in page.items:
+            yield item
+        cursor = page.next
+        if cursor is None:
+            return
 
 
 def test_what_is_too_long_or_not_of_this_store_is_refused(negatives: NegativeStore) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 from domain.aggregation.instants import print_instant
 from domain.campaigns import views
+from domain.campaigns.alerts import alerts_json
 from domain.campaigns.book import Book
 from domain.campaigns.commands import command_json
 from domain.campaigns.days import day_of, parse_day
 from domain.campaigns.document import Flows
+from domain.campaigns.erase import over_before
 from domain.campaigns.keys import key, record_key, ref_of_key
 from domain.campaigns.negatives import upload_json
 from domain.campaigns.numbers import normalised
@@ -98,6 +100,18 @@ def ids(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
     return found
 
 
+def over(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
+    """Ids of the campaigns whose last day was before `day`, erased or not."""
+    found, after = [], b""
+    while rows := book.scan(b"c/", after, PAGE):
+        for _, raw in rows:
+            one = decode(Campaign, raw)
+            if over_before(one, asked["day"]):
+                found.append(one.request_id)
+        after = rows[-1][0]
+    return found
+
+
 def fdd(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
     """`GET /api/fdds/{id}`."""
     return views.fdd_json(book, asked["fdd_id"])
@@ -152,10 +166,15 @@ def do_not_call(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows)
     else:
         rows = [(k, decode(Negative, raw)) for k, raw in book.scan(prefix, after, asked["limit"])]
     return [
-        [k[len(prefix) :].decode(), row.at_ms, row.expires_ms, row.uploads]
+        [k[len(prefix) :].decode(), row.at_ms, row.expires_ms, row.actor, row.reason]
         for k, row in rows
         if row.expires_ms is None or now_ms < row.expires_ms
     ]
+
+
+def alerts(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
+    """Alerts that have started and not ended, as on the topic."""
+    return alerts_json(book)
 
 
 def mean_seconds(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
@@ -204,15 +223,16 @@ def _day(text: str | None) -> str | None:
 
 def shown_not_to_call(row: list[Any]) -> dict[str, Any]:
     """A number of the do-not-call list as it is printed."""
-    number, at_ms, expires_ms, _ = row
+    number, at_ms, expires_ms, actor, reason = row
     expires = None if expires_ms is None else print_instant(expires_ms)
-    return {"number": number, "expires": expires, "at": print_instant(at_ms)}
+    at = print_instant(at_ms)
+    return {"number": number, "expires": expires, "at": at, "actor": actor, "reason": reason}
 
 
 ASKS: Mapping[str, Ask] = {
     one.__name__: one
     for one in (
-        campaign, listed, about, ids, fdd, why, command, negative_files, is_negative, do_not_call,
-        mean_seconds, records, figures, fdds_kept,
+        campaign, listed, about, ids, over, fdd, why, command, negative_files, is_negative,
+        do_not_call, alerts, mean_seconds, records, figures, fdds_kept,
     )
 }  # fmt: skip

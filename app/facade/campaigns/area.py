@@ -1,6 +1,6 @@
 """Campaigns, as the facade offers them: each method goes to the part that knows."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from app.backend import Unavailable
 from app.campaign_shapes import (
@@ -50,7 +50,9 @@ class Inside:
         self.reports = Reports(campaigns, self.asking, parts.clock.now_ms)
         self.leftovers = Leftovers(campaigns, self.asking)
         self.recount = Recount(campaigns, self.asking, self.commands)
-        self.erasures = Erasures(campaigns, self.commands, self.files.uploads, peers)
+        self.erasures = Erasures(
+            campaigns, self.asking, self.commands, self.files.uploads, peers, parts.clock
+        )
         self.questions: Mapping[str, Question] = {
             QUESTION: self.asking.answer,
             **self.files.questions,
@@ -108,8 +110,14 @@ class CampaignsArea:
     ) -> Page[Json] | None:
         return await self._in.reads.negative_files(request_id, limit, cursor)
 
+    async def campaign_alerts(self) -> Sequence[Json]:
+        return await self._in.reads.alerts()
+
     async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
         return await self._in.reads.do_not_call(limit, cursor)
+
+    async def listed_not_to_call(self, number: str) -> Json | None:
+        return await self._in.reads.not_to_call(number)
 
     def report(
         self, kind: ReportKind, day: str | None, request_id: str | None
@@ -165,3 +173,8 @@ class CampaignsArea:
         self, number: str, change: Change, dry_run: bool, wait_s: float = 60.0
     ) -> Commanded:
         return await self._in.erasures.erase(number, change, dry_run, wait_s)
+
+    async def erase_older(
+        self, days: int, change: Change, dry_run: bool, wait_s: float = 60.0
+    ) -> Commanded:
+        return await self._in.erasures.erase_older(days, change, dry_run, wait_s)

@@ -6,7 +6,9 @@ answered as the first was: the shard carries out an id once, and keeps the answe
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from hashlib import blake2b
+from operator import or_
 from typing import Any
 from uuid import uuid4
 
@@ -161,10 +163,11 @@ def merged(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             whole["by"] = added(whole["by"], result["by"])
         if "fdds" in whole and "fdds" in result:
             whole["fdds"] = added(whole["fdds"], result["fdds"])
-        if "matched" in whole and "matched" in result:
-            # a number may be matched by several: at least as many as the shard that knows most
-            whole["matched"] = max(whole["matched"], result["matched"])
-            whole["unknown"] = whole["rows"] - whole["invalid"] - whole["matched"]
+    hits = [int(whole.pop("hits"), 16)] if "hits" in whole else []
+    if hits:  # a number may be matched by several shards: it counts once
+        hits += [int(result["hits"], 16) for result in results[1:]]
+        whole["matched"] = reduce(or_, hits).bit_count()
+        whole["unknown"] = whole["rows"] - whole["invalid"] - whole["matched"]
     return whole
 
 

@@ -5,28 +5,20 @@ known and nothing of a list that can't be read is taken; then it goes to the sha
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from agents.uploads.folder import Spool
+from agents.uploads.number_lists import numbers_in, parts_of
 from agents.uploads.uploads import Uploads
 from app.campaign_shapes import Commanded, Mistake, Numbers, RefusedFile, RefusedUpload
 from app.facade.campaigns.asking import Asking
 from app.facade.campaigns.commands import Commands, added, ids_of, merged, outcome
 from app.shapes import Change
-from connectors.formats.csv_rows import (
-    BadHeader,
-    NotCsv,
-    check_head,
-    header,
-    rows,
-    unpacked,
-)
+from connectors.formats.csv_rows import BadHeader, NotCsv
 from domain.campaigns.keys import flow_of_request
 from domain.campaigns.numbers import normalised
 
-COLUMN = "number"
-PART_ROWS = 2_000
 SHOWN = (
     "command_id", "dry_run", "upload_id", "rows", "matched", "unknown", "invalid", "distinct",
     "fdds",
@@ -112,41 +104,21 @@ class NumberLists:
         spool = await self._uploads.spool(numbers.body)
         try:
             await asyncio.to_thread(spool.sync)
-            texts = await asyncio.to_thread(lambda: list(texts_of(spool)))
+            texts = await asyncio.to_thread(texts_of, spool)
         finally:
             await asyncio.to_thread(spool.close)
-        starts = range(0, max(len(texts), 1), PART_ROWS)
-        return [
-            {
-                "rows": texts[first : first + PART_ROWS],
-                "first": first + 1,
-                "filename": numbers.filename,
-                "more": first != starts[-1],
-            }
-            for first in starts
-        ]
+        return parts_of(texts, numbers.filename)
 
 
-def texts_of(spool: Spool) -> Iterator[str]:
-    """The texts of the column `number`, "" for rows that can't be read. Raises RefusedFile,
-    RefusedUpload."""
+def texts_of(spool: Spool) -> list[str]:
+    """The texts of the column `number`. Raises RefusedFile, RefusedUpload."""
     with spool.open() as file:
-        content = unpacked(file)
         try:
-            check_head(content)
-            content.seek(0)
-            columns, at = header(content)
+            return list(numbers_in(file))
         except NotCsv as error:
             raise RefusedFile(error.detail) from error
         except BadHeader as error:
             raise RefusedUpload([Mistake("body", error.value, error.expected)]) from error
-        if COLUMN not in columns:
-            expected = "a CSV with the header number"
-            raise RefusedUpload([Mistake("body", ",".join(columns), expected)])
-        place = columns.index(COLUMN)
-        content.seek(at)
-        for row in rows(content, at, len(columns)):
-            yield row.cells[place] if row.fault is None else ""
 
 
 def summed(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

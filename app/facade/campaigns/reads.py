@@ -110,6 +110,11 @@ class Reads:
         more = start + limit < len(found)
         return Page(piece, cursor_of(piece[-1]["upload_id"]) if more else None)
 
+    async def alerts(self) -> list[Json]:
+        told = await self._asking.all("alerts")
+        found = [one for shard in told.values() for one in shard]
+        return sorted(found, key=lambda one: (one["since"], one["alert"]), reverse=True)
+
     async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
         # every shard has all of the list
         found = await self._asking.of_flow(
@@ -117,6 +122,13 @@ class Reads:
         )
         items = [shown_not_to_call(row) for row in found[:limit]]
         return Page(items, cursor_of(items[-1]["number"]) if len(found) > limit else None)
+
+    async def not_to_call(self, number: str) -> Json | None:
+        wanted = normalised(number, None)
+        if wanted is None:
+            return None
+        found = await self._asking.of_flow("do_not_call", "", limit=1, after=None, number=wanted)
+        return shown_not_to_call(found[0]) if found else None
 
 
 def states_of(status: str | None) -> tuple[str, ...] | None:

@@ -1,5 +1,7 @@
 """Changes of campaigns over HTTP: retrigger, reschedule, revoke, pause, resume, and commands."""
 
+import re
+
 from aiohttp import web
 
 from app.campaign_shapes import Action, Commanded
@@ -15,6 +17,7 @@ from app.web.routes import IDEMPOTENCY_KEY, JSON, Answer, Handler, Param, Route,
 from app.web.wire import answer
 
 WAIT_S = 10.0
+_DAYS = re.compile(r"([0-9]{1,6})d", re.ASCII)
 COMMANDS = "/api/campaigns/commands/"
 
 
@@ -88,21 +91,27 @@ async def recount(request: web.Request) -> web.StreamResponse:
 
 
 async def erase(request: web.Request) -> web.StreamResponse:
-    """Erases a number for good."""
+    """Erases a number, or all numbers of campaigns that were over long ago."""
     body = await read(request)
     reason, dry_run = why_of(request, body)
-    number = body.pop("number", None)
+    number, older = body.pop("number", None), body.pop("older_than", None)
     if body:
         name = min(body)
-        raise wrong(name, body[name], "only number, reason and dry_run")
-    if not isinstance(number, str) or not number:
-        raise wrong("number", number, "a phone number in E.164")
+        raise wrong(name, body[name], "only number or older_than, reason and dry_run")
+    if older is not None and number is not None:
+        raise wrong("older_than", older, "either number or older_than")
+    if older is None and (not isinstance(number, str) or not number):
+        raise wrong("number", number, "a phone number in E.164, or older_than like 90d")
     if not reason.strip():
         raise wrong("reason", reason, "why the number is erased")
     change = Change(actor_of(request), reason, params.idempotency_key(request))
-    return commanded(
-        await request.app[BACKEND].erase_number(number, change, dry_run, wait_of(request))
-    )
+    backend, wait_s = request.app[BACKEND], wait_of(request)
+    if older is None:
+        return commanded(await backend.erase_number(number, change, dry_run, wait_s))
+    match = _DAYS.fullmatch(older) if isinstance(older, str) else None
+    if match is None:
+        raise wrong("older_than", older, "a number of days like 90d")
+    return commanded(await backend.erase_older(int(match[1]), change, dry_run, wait_s))
 
 
 _SUMMARIES: dict[Action, tuple[str, str]] = {
@@ -165,12 +174,15 @@ ROUTES = (
         "POST",
         "/api/campaigns/erase",
         erase,
-        "Erases a number for good; counts stay",
+        "Erases a number, or those of campaigns over long ago, for good; counts stay",
         "Campaigns",
         {200: Answer("gone, or what would be", outs.CampaignChangedOut), 202: ACCEPTED},
         (_WAIT, IDEMPOTENCY_KEY),
-        {JSON: "`number`, `reason`, `dry_run`"},
-        {422: "the body is not accepted; errors[] says where"},
+        {JSON: "`number`, or `older_than`: days since the last day, `90d`; `reason`; `dry_run`"},
+        {
+            409: "a file is being read that may bring a number back",
+            422: "the body is not accepted; errors[] says where",
+        },
     ),
     *map(_route, MEMBERS),
 )

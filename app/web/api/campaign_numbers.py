@@ -17,6 +17,7 @@ from app.web.problems import ProblemError, bad_parameter, not_found
 from app.web.routes import CURSOR, IDEMPOTENCY_KEY, LIMIT, REASON, Answer, Param, Route, in_path
 from app.web.wire import answer
 from domain.aggregation.instants import parse_instant
+from domain.campaigns.days import parse_day
 
 FILENAME_MAX = 255
 PIECE_BYTES = 256 * 1024
@@ -71,6 +72,15 @@ async def list_do_not_call(request: web.Request) -> web.StreamResponse:
     return answer({"items": page.items, "next": page.next})
 
 
+async def get_not_to_call(request: web.Request) -> web.StreamResponse:
+    """A number of the list."""
+    number = number_text(request.match_info["number"])
+    found = await request.app[BACKEND].listed_not_to_call(number)
+    if found is None:
+        raise not_found(f"number {number} among those not to be called")
+    return answer(found)
+
+
 async def withdraw_do_not_call(request: web.Request) -> web.StreamResponse:
     """Takes a number off the list."""
     number = number_text(request.match_info["number"])
@@ -103,10 +113,17 @@ def numbers_of(request: web.Request) -> Numbers:
     if len(filename) > FILENAME_MAX:
         raise bad_parameter("filename", filename, f"at most {FILENAME_MAX} characters")
     expires = request.query.get("expires")
-    expires_ms = parse_instant(expires) if expires else None
+    expires_ms = expiry_of(expires) if expires else None
     if expires and expires_ms is None:
-        raise bad_parameter("expires", expires, "an instant like 2026-01-31T00:00:00Z")
+        expected = "a date, or an instant like 2026-01-31T00:00:00Z"
+        raise bad_parameter("expires", expires, expected)
     return Numbers(filename, _pieces(request), expires_ms)
+
+
+def expiry_of(text: str) -> int | None:
+    """Epoch ms from which a number may be called again: an instant, or a date's first (UTC)."""
+    day = parse_day(text)
+    return parse_instant(text) if day is None else parse_instant(f"{text}T00:00:00Z")
 
 
 async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
@@ -180,6 +197,16 @@ ROUTES = (
         "Campaigns",
         {200: Answer("numbers in order", outs.DoNotCallOut)},
         (CURSOR, LIMIT),
+    ),
+    Route(
+        "GET",
+        "/api/do-not-call/{number}",
+        get_not_to_call,
+        "Shows a number that is not to be called",
+        "Campaigns",
+        {200: Answer("who had it listed last, when and why", outs.NotToCall)},
+        (_NUMBER,),
+        problems={404: "the number is not on the list"},
     ),
     Route(
         "DELETE",

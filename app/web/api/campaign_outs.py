@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from app.web.campaign_messages import CampaignAlertMessage
+
 
 class NegativeCounts(msgspec.Struct):
     """Negative rows uploaded, those of a number of the file, different numbers, unreadable ones."""
@@ -48,11 +50,23 @@ class CampaignCounts(msgspec.Struct):
     not_created: NotCreated
 
 
+class SlotFigures(msgspec.Struct):
+    """Of the counts those that a slot has: they add up to the day's."""
+
+    attempted: int
+    reached: int
+    pending: int
+    created: int
+    yet_to_process: int
+    outcome: OutcomeCounts
+    not_created: NotCreated
+
+
 class SlotCounts(msgspec.Struct):
     """The counts of one slot of the day."""
 
     slot: str | None
-    counts: CampaignCounts
+    counts: SlotFigures
 
 
 class DayState(msgspec.Struct):
@@ -77,6 +91,7 @@ class CampaignOut(msgspec.Struct):
     request_id: str
     name: str
     flow: str
+    timezone: str
     status: str
     flags: dict[str, bool]
     allowed_actions: list[str]
@@ -95,6 +110,12 @@ class Tabs(msgspec.Struct):
     attempted: int
     negative: int
     pending: int
+
+
+class CampaignAlertsOut(msgspec.Struct):
+    """Alerts about campaigns that have started and not ended, the newest first."""
+
+    items: list[CampaignAlertMessage]
 
 
 class CampaignsOut(msgspec.Struct):

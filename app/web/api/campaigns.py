@@ -47,6 +47,11 @@ async def get_campaign(request: web.Request) -> web.StreamResponse:
     return answer(found)
 
 
+async def list_alerts(request: web.Request) -> web.StreamResponse:
+    """Alerts about campaigns."""
+    return answer({"items": await request.app[BACKEND].campaign_alerts()})
+
+
 async def list_fdds(request: web.Request) -> web.StreamResponse:
     """FDDs of a campaign."""
     request_id = request.match_info["request_id"]
@@ -168,6 +173,14 @@ ROUTES = (
             CURSOR,
             LIMIT,
         ),
+    ),
+    Route(
+        "GET",
+        "/api/campaigns/alerts",
+        list_alerts,
+        "Lists the alerts about campaigns that have started and not ended",
+        "Campaigns",
+        {200: Answer("alerts, the newest first", outs.CampaignAlertsOut)},
     ),
     Route(
         "GET",

@@ -10,11 +10,19 @@ from aiohttp import web
 from app.web import campaign_words
 from app.web.campaign_deeds import ACTIONS
 from app.web.context import BACKEND, CLOCK
-from app.web.pages import act_on_campaign, add_negatives, fdds, one_campaign, upload_campaign
+from app.web.pages import (
+    act_on_campaign,
+    add_negatives,
+    do_not_call,
+    erase_numbers,
+    fdds,
+    one_campaign,
+    upload_campaign,
+)
 from app.web.pages.campaign_links import campaign_link, day_of
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
-from domain.aggregation.instants import print_instant
+from domain.aggregation.instants import parse_instant, print_instant
 
 ROWS = 50
 
@@ -31,6 +39,9 @@ async def build_list(request: web.Request) -> Context:
     where = {name: text for name, text in (("day", day), ("q", q), ("status", status)) if text}
     today = print_instant(request.app[CLOCK].now_ms())[:10]
     return {
+        "alerts": await backend.campaign_alerts(),
+        "now_ms": request.app[CLOCK].now_ms(),
+        "instant": parse_instant,
         "tabs": found.tabs,
         "rows": [_row(item, day) for item in found.items],
         "day": day,
@@ -84,6 +95,16 @@ async def post_negatives(request: web.Request) -> web.StreamResponse:
     return await add_negatives.post(request, PAGE)
 
 
+async def post_do_not_call(request: web.Request) -> web.StreamResponse:
+    """Looks through a file for the do-not-call list, takes it, or takes a number off."""
+    return await do_not_call.post(request, PAGE)
+
+
+async def post_erase(request: web.Request) -> web.StreamResponse:
+    """Says what would be erased, or erases it."""
+    return await erase_numbers.post(request, PAGE)
+
+
 async def post_upload(request: web.Request) -> web.StreamResponse:
     """Looks through a file, or uploads it."""
     return await upload_campaign.post(request, PAGE)
@@ -93,8 +114,10 @@ PAGE = Page(
     "Campaigns",
     "c",
     (
-        View("/campaigns", "campaigns.html", build_list, ("answer", "figures", "rows")),
+        View("/campaigns", "campaigns.html", build_list, ("answer", "alerts", "figures", "rows")),
         View("/campaigns/upload", "upload.html", upload_campaign.build),
+        View("/do-not-call", "do_not_call.html", do_not_call.build),
+        View("/erase", "erase.html", erase_numbers.build),
         View("/fdds", "fdds_of.html", fdds.build_found),
         View("/fdds/{id}", "fdd.html", fdds.build_one, ("answer", "fdd", "why")),
         View(
@@ -116,9 +139,11 @@ PAGE = Page(
              "campaign_act.html", act_on_campaign.build),
     ),
     actions=(
+        ("/erase", post_erase),
         (f"/campaigns/{{id}}/{{action:{'|'.join(ACTIONS)}}}", post_action),
     ),
     uploads=(
+        ("/do-not-call", post_do_not_call),
         ("/campaigns/upload", post_upload),
         ("/campaigns/{id}/negatives", post_negatives),
     ),

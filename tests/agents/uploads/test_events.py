@@ -97,3 +97,45 @@ def test_an_upload_that_can_not_be_is_a_dead_letter(
 )
 def test_what_is_no_upload_from_outside_is_left(text: bytes) -> None:
     assert upload_in(text) is None
+
+
+def negatives(body: Any, **more: Any) -> dict[str, Any]:
+    return {**event(body), "command": "negatives", "id": "n1", "actor": "ann", **more}
+
+
+def test_a_file_of_negatives_comes_in_parts_that_are_the_same_each_time(tmp_path: Path) -> None:
+    home = Home(tmp_path / "uploads")
+    (tmp_path / "stop.csv").write_text("name,number\n" + "".join(f"x,{n}\n" for n in range(4_001)))
+    for _ in range(2):
+        assert passed(home, negatives({"file": "stop.csv"}, reason="r")) == ([], [])
+    first, second = home.stream.events[:3], home.stream.events[3:]
+    assert first == second
+    assert [each["id"] for each in first] == ["n1-0", "n1-1", "n1"]
+    assert {each["body"]["upload_id"] for each in first} == {"n1"}
+    assert {each["body"]["filename"] for each in first} == {"stop.csv"}
+    assert [each["body"]["more"] for each in first] == [True, True, False]
+    assert [text for each in first for text in each["body"]["rows"]] == [
+        str(n) for n in range(4_001)
+    ]
+    assert [each["body"]["first"] for each in first] == [1, 2_001, 4_001]
+    assert all(each["actor"] == "ann" and each["reason"] == "r" for each in first)
+
+
+def test_many_rows_of_negatives_are_taken_apart_and_few_go_on_as_they_are(tmp_path: Path) -> None:
+    home = Home(tmp_path / "uploads")
+    many = negatives({"rows": [f"+91980000{n:04}-------------------" for n in range(2_500)]})
+    left, letters = passed(home, many, negatives({"rows": ["+1"]}))
+    assert ([item[0] for item in left], letters) == ([1], [])
+    assert [len(each["body"]["rows"]) for each in home.stream.events] == [2_000, 500]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"file": "../x.csv"}, {"file": "no.csv"}, {"file": "stop.csv"}, {"file": "a", "rows": []}],
+)
+def test_negatives_that_can_not_be_read_are_a_dead_letter(tmp_path: Path, body: Any) -> None:
+    home = Home(tmp_path / "uploads")
+    (tmp_path / "stop.csv").write_text("phone\n1\n")
+    left, (letter,) = passed(home, negatives(body))
+    assert (left, letter.reason) == ([], "bad_event")
+    assert home.stream.events == []

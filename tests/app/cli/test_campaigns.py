@@ -209,6 +209,15 @@ def test_an_erasure_needs_a_number_and_a_reason(backend: FakeBackend) -> None:
     ran = run(backend, "erase", "--number", "+1", "--reason", "r")
     assert ran.code == 0
     assert backend.asked[0][1][0] == "+1"
+    assert run(backend, "erase", "--number", "+1", "--older-than", "9d", "--reason", "r").code == 2
+    assert run(backend, "erase", "--older-than", "90d", "--reason", "r").code == 0
+    assert backend.asked[-1][1][0] == 90
+
+
+def test_alerts_are_listed(backend: FakeBackend) -> None:
+    assert "no alerts" in run(backend, "alerts").out
+    backend.alerts.append({"since": "2025-11-03T06:30:00Z", "alert": "bad-slot", "text": "Slot 10"})
+    assert "bad-slot" in run(backend, "alerts").out
 
 
 def test_fdds_are_shown_found_and_explained(backend: FakeBackend) -> None:

@@ -17,7 +17,7 @@ from app.campaign_shapes import Numbers, Upload
 from app.facade.campaigns.sources import OpenShard, Sources
 from app.facade.facade import Facade
 from app.shapes import Change
-from connectors.stores.base import Documents, Write
+from connectors.stores.base import Documents, Negatives, Write
 from connectors.stores.sqlite_documents import SqliteDocuments
 from connectors.stores.sqlite_negatives import SqliteNegatives
 from domain.campaigns import machine
@@ -41,7 +41,7 @@ class Calling:
         self.books = {number: MemoryBook() for number in range(shards)}
         self.refused: list[Reject] = []
         self.documents: Documents = SqliteDocuments(folder / "documents.sqlite")
-        self.negatives = SqliteNegatives(folder / "negatives.sqlite")
+        self.negatives: Negatives = SqliteNegatives(folder / "negatives.sqlite")
         self._read: dict[int, int] = {}
         self.sequence = 0
 

@@ -242,6 +242,14 @@ def test_numbers_not_to_be_called_are_kept_for_all_flows(tmp_path: Path) -> None
         second = await facade.do_not_call(1, first.next)
         assert [one["number"] for one in (*first.items, *second.items)] == [number(1), number(50)]
         assert second.next is None
+        one = await facade.listed_not_to_call(number(50))
+        assert one is not None
+        assert (one["actor"], one["reason"]) == (ME.actor, ME.reason)
+        await upload(facade, table([number(51), "a"], [number(52), "b"]), flow="greeting")
+        listed = numbers(number(2), number(51), number(52), number(53), "x")
+        told = await facade.add_do_not_call(listed, ME, True)
+        figures = [(told.result or {})[name] for name in ("rows", "matched", "unknown", "invalid")]
+        assert figures == [5, 3, 1, 1]  # the shards know different ones of them
         gone = await facade.withdraw_do_not_call(number(1), ME)
         assert gone is not None
         assert await facade.withdraw_do_not_call(number(1), ME) is None

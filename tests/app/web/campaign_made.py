@@ -37,7 +37,8 @@ def campaign(i: int, day: str = DAY) -> dict[str, Any]:
     status = STATUSES[i % len(STATUSES)]
     actions = ["negatives", "pause", "reschedule", "retrigger", "revoke"]
     return {
-        "request_id": request_id(i), "name": f"dues {i}", "flow": "reminder", "status": status,
+        "request_id": request_id(i), "name": f"dues {i}", "flow": "reminder",
+        "timezone": "Asia/Kolkata", "status": status,
         "flags": {"processing": False, "running": i == 0, "paused": False, "retriggered": False},
         "allowed_actions": [] if status == "Cancelled" else actions,
         "scheduled_timestamp": list(SLOTS),

@@ -52,6 +52,7 @@ class CampaignsShown(FakeBackend):
         self.given: list[tuple[dict[str, Any], str, str, Change]] = []
         self.refused: RefusedAction | None = None
         self.store_failing: Exception | None = None
+        self.refusing_erasure: RefusedAction | None = None
         self.prompt_campaigns = True
         # index -> members of the campaign's JSON that a test or a change put there
         self.altered: dict[int, dict[str, Any]] = {}
@@ -179,9 +180,6 @@ class CampaignsShown(FakeBackend):
                "fdds": {"negative": rows, "already_started": 0}}  # fmt: skip
         return Page([one] if rows else [])
 
-    async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
-        return Page([])
-
     async def report(
         self, kind: ReportKind, day: str | None, request_id: str | None
     ) -> AsyncIterator[Json]:
@@ -270,12 +268,28 @@ class CampaignsShown(FakeBackend):
     async def add_do_not_call(
         self, numbers: Numbers, change: Change, dry_run: bool, wait_s: float = 10.0
     ) -> Commanded:
-        return self._done("", "do_not_call", {}, change, dry_run, {})
+        texts = (await text_of(numbers.body)).split()[1:]
+        told: dict[str, Any] = {
+            "rows": len(texts),
+            "matched": 1,
+            "unknown": len(texts) - 1,
+            "invalid": 0,
+        }
+        told |= {"distinct": len(texts), "fdds": {"negative": 2, "already_started": 1}}
+        if not dry_run:
+            for text in texts:
+                self.not_to_call[text] = {
+                    "number": text, "expires": None, "at": "2025-11-03T04:00:00.000Z",
+                    "actor": change.actor, "reason": change.reason,
+                }  # fmt: skip
+        return self._done("", "do_not_call", {}, change, dry_run, told)
 
     async def withdraw_do_not_call(
         self, number: str, change: Change, wait_s: float = 10.0
     ) -> Commanded | None:
-        return None
+        if self.not_to_call.pop(number, None) is None:
+            return None
+        return self._done("", "call_again", {"number": number}, change, False, {"touched": 1})
 
     async def campaign_command(self, command_id: str, wait_s: float = 0.0) -> Commanded | None:
         return self.answers.get(command_id)
@@ -283,10 +297,19 @@ class CampaignsShown(FakeBackend):
     async def recount(self, request_id: str | None, repair: bool, change: Change) -> Recounted:
         return Recounted(CAMPAIGNS[self.size][0])
 
-    async def erase_numbers(
-        self, where: Mapping[str, str], change: Change, dry_run: bool, wait_s: float = 60.0
+    async def erase_number(
+        self, number: str, change: Change, dry_run: bool, wait_s: float = 60.0
     ) -> Commanded:
-        return self._done("", "erase", dict(where), change, dry_run, {"touched": 0, "by": {}})
+        told = {"touched": 4, "by": {"records_and_fdds": 3, "negatives": 1}}
+        return self._done("", "erase", {"number": number}, change, dry_run, told)
+
+    async def erase_older(
+        self, days: int, change: Change, dry_run: bool, wait_s: float = 60.0
+    ) -> Commanded:
+        if self.refusing_erasure is not None:
+            raise self.refusing_erasure
+        told = {"touched": 0, "by": {}}
+        return self._done("", "erase", {"days": days}, change, dry_run, told)
 
     def _store(self) -> None:
         if self.store_failing is not None:

@@ -23,6 +23,7 @@ from app.campaign_shapes import (
 from app.shapes import Change, Page
 from tests.app.web import campaign_made as made
 
+ALWAYS = "+919999999999"  # not to be called, though no list has it
 CAMPAIGNS = {"none": 0, "little": 3, "big": 1_200}
 FDDS = {"none": 0, "little": 12, "big": 30_000}
 
@@ -42,6 +43,7 @@ class FakeCampaigns:
         self.uploads: dict[str, tuple[bytes, Uploaded]] = {}
         result = {"command_id": "c0", "dry_run": False, "touched": 1, "by": {}}
         self.campaign_commands = {"c0": Commanded("c0", "done", result)}
+        self.alerts: list[dict[str, Any]] = []
         self.listed_negatives: list[dict[str, Any]] = []
         self.not_to_call: dict[str, dict[str, Any]] = {}
         self.differing: Sequence[Difference] = ()
@@ -85,6 +87,9 @@ class FakeCampaigns:
         if where.get("day", made.DAY) != made.DAY:
             found = []
         return _page(found, limit, cursor)
+
+    async def campaign_alerts(self) -> Sequence[Json]:
+        return self.alerts
 
     async def fdd(self, fdd_id: str) -> Json | None:
         parts = fdd_id.split(".")
@@ -131,6 +136,11 @@ class FakeCampaigns:
         return _page(
             [self.not_to_call[number] for number in sorted(self.not_to_call)], limit, cursor
         )
+
+    async def listed_not_to_call(self, number: str) -> Json | None:
+        known = {"number": ALWAYS, "expires": None, "at": "2025-11-03T04:00:00.000Z",
+                 "actor": "ada", "reason": "r"}  # fmt: skip
+        return known if number == ALWAYS else self.not_to_call.get(number)
 
     async def report(
         self, kind: ReportKind, day: str | None, request_id: str | None
@@ -256,6 +266,12 @@ class FakeCampaigns:
         self.asked.append(("recount", (request_id, repair)))
         repaired = len(self.differing) if repair else 0
         return Recounted(CAMPAIGNS[self.size], self.differing, repaired)
+
+    async def erase_older(
+        self, days: int, change: Change, dry_run: bool, wait_s: float = 60.0
+    ) -> Commanded:
+        self.asked.append(("erase", (days, change, dry_run)))
+        return self._commanded({"touched": 3, "by": {"documents": 3}}, dry_run, wait_s)
 
     async def erase_number(
         self, number: str, change: Change, dry_run: bool, wait_s: float = 60.0

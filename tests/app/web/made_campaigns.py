@@ -95,6 +95,7 @@ def campaign(i: int, rows: int, day: str | None, changed: dict[str, Any]) -> dic
         "request_id": request_id(i),
         "name": f"{NAMES[i % 4]}{f' {i // 4 + 1}' if i > 3 else ''}",
         "flow": "reminder",
+        "timezone": "Asia/Kolkata",
         "status": status,
         "flags": {"processing": i % 4 == 1, "running": i % 4 == 0, "paused": False,
                   "retriggered": i % 4 == 2},

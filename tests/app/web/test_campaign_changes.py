@@ -190,10 +190,13 @@ def test_numbers_are_erased_with_a_reason_only() -> None:
     backend = FakeBackend()
     path = "/api/campaigns/erase"
     why = {"reason": "r"}
-    for body in ({"number": "+1"}, why, {"older_than": "1d", **why},
+    for body in ({"number": "+1"}, why, {"older_than": "soon", **why},
+                 {"older_than": "1d"}, {"older_than": "1d", "number": "+1", **why},
                  {"number": 1, **why}, {"number": "+1", "all": True, **why}):  # fmt: skip
         assert send(path, backend, json=body)[0] == 422
     assert backend.asked == []
     status, done, _ = send(path, backend, json={"number": "+1", "reason": "r"})
     assert (status, done["touched"]) == (200, 4)
     assert backend.asked[0][1][0] == "+1"
+    status, _, _ = send(path, backend, json={"older_than": "90d", "reason": "r"})
+    assert (status, backend.asked[1][1][0]) == (200, 90)

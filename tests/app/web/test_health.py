@@ -28,6 +28,7 @@ EXAMPLES = {
     "{day}": "2024-09-03",
     "{command}": "command-0",
     "{request_id}": "reminder-0000000000000000",
+    "{number}": "%2B919999999999",
     "{fdd_id}": "reminder-0000000000000000.20251103.1000_1200.1.1",
     "{command_id}": "c0",
 }
@@ -115,7 +116,7 @@ def test_topics_are_described_with_their_keys() -> None:
     campaigns = {"campaign-events", "execution-results", "executions", "slot-failures"}
     assert (
         set(channels)
-        == {"config", "usage", "campaign-audit", "source-events"} | outputs | campaigns
+        == {"config", "usage", "campaign-audit", "source-events", "alerts"} | outputs | campaigns
     )
     assert "key: kind/name" in channels["config"]["description"]
 

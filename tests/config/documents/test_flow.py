@@ -7,7 +7,7 @@ import pytest
 from config.documents.base import DocumentError
 from config.documents.reading import parse_documents
 from config.documents.registry import load_document
-from domain.campaigns.document import ContactPolicy, Flow, flow_json, flow_of
+from domain.campaigns.document import CampaignAlert, ContactPolicy, Flow, flow_json, flow_of
 
 TEXT = """
 kind: flow
@@ -90,3 +90,16 @@ def test_a_contact_policy_covers_flows() -> None:
     assert (found.per_day, found.covers("reminder")) == (2, True)
     with pytest.raises(DocumentError, match=r"per_number\.per_day: 0 is not accepted"):
         load_document({**data, "per_number": {"per_day": 0}})
+
+
+def test_an_alert_about_campaigns_has_one_condition() -> None:
+    data = {"kind": "alert", "name": "silence", "executor_silent": "10m", "to": ["a@example.com"]}
+    found = load_document(data)
+    assert isinstance(found, CampaignAlert)
+    assert (found.silent_ms, found.to) == (600_000, ("a@example.com",))
+    found = load_document({"kind": "alert", "name": "b", "campaign_failures": {"over_percent": 20}})
+    assert isinstance(found, CampaignAlert) and found.over_percent == 20
+    with pytest.raises(DocumentError, match="exactly one of campaign_failures"):
+        load_document({**data, "creation_missed": True})
+    with pytest.raises(DocumentError, match="exactly one of campaign_failures"):
+        load_document({"kind": "alert", "name": "nothing"})

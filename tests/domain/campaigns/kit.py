@@ -11,6 +11,7 @@ from domain.campaigns import machine
 from domain.campaigns.book import MemoryBook
 from domain.campaigns.check import slots_of, total
 from domain.campaigns.document import (
+    CampaignAlert,
     ContactPolicy,
     Flow,
     FlowsOf,
@@ -53,7 +54,9 @@ def number(index: int) -> str:
 class Shard:
     """The rules, a book, and time that is moved by hand."""
 
-    def __init__(self, *documents: Flow | ContactPolicy, now: str = "2025-11-03 08:00") -> None:
+    def __init__(
+        self, *documents: Flow | ContactPolicy | CampaignAlert, now: str = "2025-11-03 08:00"
+    ) -> None:
         self.documents = documents or (flow(),)
         self.flows = FlowsOf(*self.documents)
         self.book = MemoryBook()
@@ -65,7 +68,7 @@ class Shard:
     def flow(self) -> Flow:
         return next(each for each in self.documents if isinstance(each, Flow))
 
-    def change(self, *documents: Flow | ContactPolicy) -> None:
+    def change(self, *documents: Flow | ContactPolicy | CampaignAlert) -> None:
         self.documents = documents
         self.flows = FlowsOf(*documents)
 
