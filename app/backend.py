@@ -17,6 +17,7 @@ from app.campaigns_backend import CampaignsBackend
 from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
+from app.impressions_backend import ImpressionsBackend
 from app.metrics_backend import MetricsBackend
 from app.shapes import (
     Appended,
@@ -101,7 +102,7 @@ class RetractionRefused(SluiceError):
         super().__init__(detail)
 
 
-class Backend(CampaignsBackend, MetricsBackend, SourcesBackend, Protocol):
+class Backend(CampaignsBackend, ImpressionsBackend, MetricsBackend, SourcesBackend, Protocol):
     """The running system. All methods are safe to call concurrently and never block the loop."""
 
     # Health

@@ -8,26 +8,18 @@ from config.clock import Clock
 from config.names import Names
 from config.settings import Settings
 from connectors.archive.archive import Archive
-from connectors.files.opening import open_files
+from connectors.files.opening import open_files, s3_access
 from connectors.outbound import Outbound
 from connectors.streams.base import Log
-from domain.errors import UsageError
 from tables.documents import Documents
 
 JITTER_S = 3.0  # sources that are due at one time don't all begin in one moment
 
 
 def open_archive(settings: Settings) -> Archive:
-    """The archive that the settings name. Raises UsageError for a place that files can't be in."""
+    """The archive that the settings name."""
     address = settings.archive or str(settings.data_dir / "archive")
-    files = open_files(address)
-    scheme = address.partition("://")[0] + "://"
-    if "://" in address and not files.where.startswith(scheme):
-        raise UsageError(
-            f"SLUICE_ARCHIVE is {address}: the archive can't be kept there",
-            "name a folder; several workers need one that they share",
-        )
-    return Archive(files)
+    return Archive(open_files(address, s3_access(settings)))
 
 
 def make_collector(

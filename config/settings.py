@@ -53,6 +53,14 @@ class Settings:
     tables_root: str = _setting(
         "", readers.folder_or_s3, "folder or s3://bucket/prefix; empty: in the data directory"
     )
+    s3_endpoint: str = _setting(
+        "", readers.url("http", "https"), "S3 server of s3:// addresses; empty: that of AWS"
+    )
+    s3_region: str = _setting("", readers.name, "its region; empty: as AWS's tools find it")
+    s3_access_key: str = _setting(
+        "", readers.text, "key for S3; empty: as AWS's tools find one (environment, role)"
+    )
+    s3_secret_key: str = _setting("", readers.text, "secret of that key", secret=True)
     web_host: str = _setting("127.0.0.1", readers.host, "address the console listens on")
     web_port: int = _setting(
         6066, readers.whole(0, 65_535), "port of the console; 0 takes a free one and prints it"
@@ -315,6 +323,11 @@ def _together(settings: Settings, origins: Mapping[str, str]) -> Iterable[Settin
                 why = f"a value: {SETTINGS['kafka_security_protocol'].env} is "
                 expected = why + settings.kafka_security_protocol
                 yield SettingProblem(name, origins[name], "", expected)
+    if bool(settings.s3_access_key) != bool(settings.s3_secret_key):
+        missing = "s3_secret_key" if settings.s3_access_key else "s3_access_key"
+        other = "s3_access_key" if settings.s3_access_key else "s3_secret_key"
+        expected = f"a value: {SETTINGS[other].env} is set"
+        yield SettingProblem(missing, origins[missing], "", expected)
     if settings.commit_interval_s >= settings.session_timeout_s:
         expected = f"less than session_timeout_s, which is {settings.session_timeout_s:g}"
         value = f"{settings.commit_interval_s:g}"

@@ -13,6 +13,8 @@ from tests.servers import (
     own_kafka,
     own_mongo,
     own_mysql,
+    own_s3,
+    s3_url,
     unique,
 )
 
@@ -25,6 +27,8 @@ __all__ = [
     "own_kafka",
     "own_mongo",
     "own_mysql",
+    "own_s3",
+    "s3_url",
     "unique",
 ]
 

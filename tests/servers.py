@@ -16,6 +16,7 @@ from scripts.house.mongo import Mongo
 from scripts.house.mysql import MySql
 from scripts.house.packages import NotInstalled
 from scripts.house.processes import NotUp, free_ports
+from scripts.house.s3 import S3
 
 
 def absent(what: str) -> None:
@@ -82,6 +83,25 @@ def own_mysql(tmp_path: Path) -> Iterator[MySql]:
         server.start()
     except (NotUp, NotInstalled) as error:
         absent(f"no mysql: {error}")
+    yield server
+    server.stop(hard=True)
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> str:
+    """http://KEY:SECRET@HOST:PORT/BUCKET of the server for tests; others use it too: take `unique`
+    prefixes in the bucket."""
+    return _running("s3")
+
+
+@pytest.fixture
+def own_s3(tmp_path: Path) -> Iterator[S3]:
+    """A server for this test alone, running; it may be stopped, killed and started again."""
+    server = S3(tmp_path / "s3")
+    try:
+        server.start()
+    except (NotUp, NotInstalled) as error:
+        absent(f"no s3: {error}")
     yield server
     server.stop(hard=True)
 

@@ -17,7 +17,7 @@ from agents.impressions.sums import Sums
 from connectors.files.base import Files, Missing
 from domain.errors import Invariant, UsageError
 from domain.impressions.figures import Figures
-from domain.impressions.layout import TABLES
+from domain.impressions.layout import PARTITIONED, TABLES
 from domain.impressions.manifest import FileEntry, Manifest, entry, totals
 from domain.impressions.rows import read_number, split
 
@@ -96,6 +96,12 @@ def loads_json(manifest: Manifest, steps: list[dict[str, object]]) -> list[dict[
             names = ("load", "file", "state", "rows", "started", "finished", "problem")
             found.append({name: step[name] for name in names})
     return sorted(found, key=lambda one: str(one["started"]))
+
+
+def loads(store: Store) -> list[dict[str, object]]:
+    """Every load of FACT_PARTITIONED, newest last; none when there is no table yet."""
+    manifest, _ = store.manifest(PARTITIONED)
+    return loads_json(manifest, _steps(store, PARTITIONED))
 
 
 def existing(store: Store) -> list[str]:

@@ -11,6 +11,7 @@ from app.cli.command import Context
 from app.cli.impressions_loads import source_at, watched
 from app.cli.progress import Bar
 from app.impressions import tables_of
+from config.settings import Settings
 from domain.aggregation.instants import print_instant
 from domain.errors import UsageError
 from domain.impressions.dimension import History
@@ -43,7 +44,7 @@ def _dry_run(arguments: argparse.Namespace, context: Context, store: Store) -> i
     if arguments.dimension is None:
         history = needed(store)
     else:
-        given, _, _ = read_source(_source(arguments.dimension))
+        given, _, _ = read_source(_source(arguments.dimension, context.settings))
         history = newest(store).applied(given, print_instant(context.clock.now_ms()))
     planned = planned_update(store, history)
     if context.out.json:
@@ -58,11 +59,11 @@ def _history(arguments: argparse.Namespace, context: Context) -> History:
     files = tables_of(context.settings)
     if arguments.dimension is None:
         return needed(Store(files))
-    return take_dimension(files, context.clock, _source(arguments.dimension))
+    return take_dimension(files, context.clock, _source(arguments.dimension, context.settings))
 
 
-def _source(address: str) -> Source:
-    source = source_at(address)
+def _source(address: str, settings: Settings) -> Source:
+    source = source_at(address, settings)
     if source.files.stat(source.name) is None:
         raise UsageError(f"{source.address} is not there; expected a dimension file")
     return source

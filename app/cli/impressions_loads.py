@@ -13,7 +13,8 @@ from agents.impressions.store import Store
 from app.cli.command import Context
 from app.cli.progress import Bar
 from app.impressions import tables_of
-from connectors.files.opening import open_file
+from config.settings import Settings
+from connectors.files.opening import open_file, s3_access
 from domain.errors import UsageError
 from domain.impressions.layout import PARTITIONED
 from domain.impressions.rows import read_date
@@ -21,9 +22,9 @@ from domain.impressions.rows import read_date
 MOST_BUCKETS = 1024
 
 
-def source_at(address: str) -> Source:
+def source_at(address: str, settings: Settings) -> Source:
     """The file at an address, which is told by its whole path."""
-    files, name = open_file(address)
+    files, name = open_file(address, s3_access(settings))
     return Source(files, name, f"{files.where}/{name}")
 
 
@@ -39,7 +40,7 @@ def partition_command(arguments: argparse.Namespace, context: Context) -> int:
         arguments.layout, arguments.buckets, _day(arguments.date), arguments.replace,
         context.settings.max_unzipped_bytes,
     )  # fmt: skip
-    source = source_at(arguments.file)
+    source = source_at(arguments.file, context.settings)
     found = source.files.stat(source.name)
     if found is None:
         raise UsageError(f"{source.address} is not there; expected a file of impressions")

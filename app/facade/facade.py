@@ -20,6 +20,7 @@ from app.facade.documents import DocumentsArea, loaded, problems_of
 from app.facade.explain import Explanations
 from app.facade.figures import Figures
 from app.facade.health import readiness
+from app.facade.impressions import ImpressionsArea
 from app.facade.ledger import Ledger
 from app.facade.letters import Letters
 from app.facade.local import Local
@@ -51,7 +52,7 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade(CampaignsArea, RollupsArea, SourcesArea):
+class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.

@@ -10,6 +10,7 @@ from app.campaign_shapes import RefusedAction, RefusedChange, RefusedFile, Refus
 from app.source_shapes import BadDelivery, BadSignature, FetchRefused
 from app.web.wire import dumps
 from config.documents.base import DocumentError, Problem
+from connectors.files.base import FilesUnavailable
 from connectors.stores.base import StoreUnavailable
 from connectors.streams.base import (
     DiskFull,
@@ -22,7 +23,7 @@ from domain.errors import SluiceError, Unreachable
 
 TYPE = "urn:sluice:problem:"
 # Something that must be asked is away and comes back by itself.
-AWAY = (Unavailable, StreamUnavailable, StoreUnavailable, Unreachable)
+AWAY = (Unavailable, StreamUnavailable, StoreUnavailable, FilesUnavailable, Unreachable)
 
 
 class ProblemError(SluiceError):

@@ -85,7 +85,7 @@ def said(pattern: str, paths: Iterable[str]) -> bool:
 
 
 # server -> the fixture that gives its address, where that has another name
-FIXTURES = {"mongo": "mongo_url", "mysql": "mysql_url"}
+FIXTURES = {"mongo": "mongo_url", "mysql": "mysql_url", "s3": "s3_url"}
 
 
 def bring_up(tests: Sequence[str]) -> tuple[list[str], list[str]]:

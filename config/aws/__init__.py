@@ -1,0 +1,1 @@
+"""Files for AWS Batch: the steps of impressions as jobs."""
