@@ -17,6 +17,7 @@ from domain.aggregation.instants import print_instant
 from domain.aggregation.retract import SIGHT, retract
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import is_withdrawn
+from tables.layout import wake_key
 from tables.shard import Changes, Shard
 
 KEY = b"retraction"
@@ -64,11 +65,14 @@ async def carry_out(
         "reason": asked.reason,
         "at": print_instant(asked.at),
     }
+    changes = Changes(effective_now=shard.marks.effective_now)
+    if row.open is not None:  # it may be flushed; a due time that stays is noted again
+        changes.dropped.append(wake_key(row.wake, row_key))
+        row.wake = 0
     totals = retract(
         rule, folds.rule_of, asked.key, row, asked.event_id, known, asked.accumulators, told,
         source_name,
     )  # fmt: skip
-    changes = Changes(effective_now=shard.marks.effective_now)
     changes.rows[row_key] = (row, rule.ttl_ms)
     changes.totals[rule.name] = totals
     await shard.commit(changes)

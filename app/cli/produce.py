@@ -1,20 +1,26 @@
-"""`sluice produce TOPIC [FILE]`: JSON Lines from a file or standard input onto a topic."""
+"""`sluice produce TOPIC [FILE]`: JSON Lines or CSV from a file or standard input onto a topic."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 from uuid import uuid4
 
 from app.cli.command import Command, Context
+from app.cli.csv_lines import Refuse, csv_batches
 from app.cli.http import Client, Refused, ServerUnreachable, segment
 from app.cli.lines import Line, batches
 from app.cli.output import Output
+from connectors.formats.files import identify
+from domain.errors import Reject
 
 BATCH_RECORDS = 5_000
 BATCH_BYTES = 1 << 20
 RETRY_FOR_S = 30.0  # longer than another worker needs to take over
+CSV = (".csv", ".csv.gz")  # endings of names
 LISTED = 10_000  # rejected records that --json lists; all of them are counted
 
 
@@ -28,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="path of the value that becomes the key; several make a JSON array",
+    )
+    parser.add_argument(
+        "--input-format",
+        choices=["jsonl", "csv"],
+        help="what FILE holds, whatever its name; else .csv is CSV with a header",
     )
 
 
@@ -83,6 +94,10 @@ class Producer:
         self.tally.accepted += answer["accepted"]
         self.tally.last_line = batch[-1].number
 
+    def refuse(self, line: Line, reject: Reject) -> None:
+        """Counts a record that can't be sent."""
+        self._reject(line, reject.reason, reject.detail)
+
     def _smaller(self, batch: Sequence[Line], refused: Refused) -> None:
         """What is too much at once goes in halves; a record that is too large is rejected."""
         if len(batch) == 1:
@@ -104,18 +119,34 @@ class Producer:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """Exit 1 when a record was rejected."""
-    if arguments.file == "-":
-        return _produce(arguments, context, context.stdin, "stdin")
-    with Path(arguments.file).open("rb") as file:
-        return _produce(arguments, context, file, arguments.file)
+    name = arguments.file
+    by_name = "csv" if name.lower().endswith(CSV) else "jsonl"
+    if (arguments.input_format or by_name) == "csv":
+        with TemporaryDirectory() as scratch:  # for what can be read only once
+            source = identify(name, "csv", context.stdin, Path(scratch))
+            rows = partial(csv_batches, source, BATCH_RECORDS, BATCH_BYTES)
+            return _produce(arguments, context, rows, name)
+    if name == "-":
+        return _produce(arguments, context, _lines(context.stdin), "stdin")
+    with Path(name).open("rb") as file:
+        return _produce(arguments, context, _lines(file), name)
 
 
-def _produce(arguments: argparse.Namespace, context: Context, stream: BinaryIO, source: str) -> int:
+def _lines(stream: BinaryIO) -> Callable[[Refuse], Iterable[list[Line]]]:
+    return lambda _: batches(stream, BATCH_RECORDS, BATCH_BYTES)
+
+
+def _produce(
+    arguments: argparse.Namespace,
+    context: Context,
+    records: Callable[[Refuse], Iterable[list[Line]]],
+    source: str,
+) -> int:
     out = context.out
     producer = Producer(context.client, out, arguments.topic, arguments.key, source)
     tally = producer.tally
     try:
-        for batch in batches(stream, BATCH_RECORDS, BATCH_BYTES):
+        for batch in records(producer.refuse):
             producer.send(batch)
     except (Refused, ServerUnreachable):
         if tally.last_line:
@@ -133,4 +164,4 @@ def _produce(arguments: argparse.Namespace, context: Context, stream: BinaryIO, 
     return 1 if tally.refused else 0
 
 
-COMMAND = Command("produce", "put JSON Lines on a topic", add_arguments, run)
+COMMAND = Command("produce", "put JSON Lines or CSV on a topic", add_arguments, run)

@@ -19,6 +19,7 @@ MODULES: dict[str, str] = {
     "consume": "app.cli.consume",
     "sessions": "app.cli.sessions",
     "dead-letters": "app.cli.dead_letters",
+    "sinks": "app.cli.sinks",
     "erase": "app.cli.erase",
     "totals": "app.cli.totals",
     "campaigns": "app.cli.campaigns",

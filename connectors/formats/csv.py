@@ -37,6 +37,10 @@ class CsvReader:
         """Reads the header."""
         self._header(source)
 
+    def columns(self, source: Source) -> list[str]:
+        """The names in the header, in order; raises InputError."""
+        return self._header(source)[0]
+
     def missing(self, source: Source) -> list[str]:
         """The paths that the file has no column for."""
         names, _ = self._header(source)

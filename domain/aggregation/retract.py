@@ -1,9 +1,10 @@
 """Takes one event back that was counted: a flush of its own, with everything negative.
 
-The event's session is left as it is, open or flushed: the retraction is a flush beside it, so what
-billing adds up over all flushes of the key is as if the event had never come. Control totals count
-it so: one record less `in`, one less `flushed`. Which event was taken back is remembered with its
-first sight, so it happens once, and the event stays known as a duplicate.
+An event in an open session has that flushed first, so billing never holds something negative for an
+event that it may not receive: the session could be deleted, or expire. The retraction is the flush
+behind it, so what billing adds up over all flushes of the key is as if the event had never come.
+Control totals count it so: one record less `in`, one less `flushed`. Which event was taken back is
+remembered with its first sight, so it happens once, and the event stays known as a duplicate.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from domain.aggregation.numbers import Number, canonical
 from domain.aggregation.operations import OPERATIONS, minus, plus
 from domain.aggregation.rule import Rule, compile_rule
 from domain.aggregation.session import NEVER, Row, Session
+from domain.aggregation.sources import input_partition
 from domain.aggregation.totals import Totals, session_sums
 
 SIGHT = 5  # parts of the first sight of an event that counts; one more says that it was taken back
@@ -75,6 +77,15 @@ def flush_id_of(rule: Rule, key: bytes, sight: Sequence[Any]) -> str:
     return sha256(f"retraction {flush_id(rule, key, session)}".encode()).hexdigest()
 
 
+def counted_in(session: Session | None, topic: str, partition: int, offset: int) -> bool:
+    """Whether the open session may have counted the record there."""
+    sources = [] if session is None else session.sources
+    return any(
+        each[0] == topic and input_partition(each[1]) == partition and each[2] <= offset <= each[3]
+        for each in sources
+    )
+
+
 def retract(
     rule: Rule,
     rule_of: Callable[[str, int], Rule],
@@ -86,7 +97,8 @@ def retract(
     told: Mapping[str, Any],
     source_name: SourceName = str,
 ) -> Totals:
-    """Decides the retraction in the row: outputs, sequence, control totals, the mark.
+    """Decides the retraction in the row: the flush of the event's session when it is open, outputs,
+    sequence, control totals, the mark.
 
     `sight` is [topic, partition, offset, timestamp, forget at]; `told` goes to the audit, with
     `id`. Returns how the shard's totals change.
@@ -98,7 +110,10 @@ def retract(
         [[topic, partition, offset, offset, 1]],
     )  # fmt: skip
     ctx = Fold(rule, topic, partition, rule_of, source_name=source_name)
+    ctx.key = key
     history = ctx.history_of(row)
+    if counted_in(row.open, topic, partition, offset):
+        ctx.close(row, "COMMAND", {"command_id": told["id"]})
     record = flushed_record(
         rule, rule, key, session,
         sequence=row.sequence + 1, flush_type="COMMAND", source_name=source_name,
@@ -122,8 +137,8 @@ def retract(
     row.sequence += 1
     row.touched = max(row.touched, timestamp)
     row.seen = [*row.seen, [event_id, *sight[:SIGHT], 1]]
-    totals = Totals()
-    totals.flushes["COMMAND"] = 1
+    totals = ctx.totals
+    totals.flushes["COMMAND"] = totals.flushes.get("COMMAND", 0) + 1
     history.accepted -= 1
     history.flushed -= 1
     for place, kept in (("in", history.accepted_sums), ("flushed", history.flushed_sums)):

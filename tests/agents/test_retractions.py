@@ -157,7 +157,7 @@ def test_what_billing_never_received_is_not_taken_back(lost: bool) -> None:
         world.run(ask(world, record, offset))
         world.settle()
     flush_all(world)
-    assert [record["values"]["sum_bytes"] for record in flushes(world)] == [-5, 5]
+    assert [record["values"]["sum_bytes"] for record in flushes(world)] == [5, -5]
     totals = world.totals()["acc"]
     assert totals["balanced"]
     assert (totals["count"]["in"], totals["count"]["deleted"]) == (1, 1)
@@ -212,3 +212,99 @@ def test_any_history_adds_up_to_the_events_that_were_not_taken_back(history: lis
         totals = world.totals()["acc"]
         assert totals["balanced"]
         assert totals["count"]["in"] == totals["count"]["flushed"] == len(kept)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["disk kept", "disk lost"])
+@pytest.mark.parametrize("step", [None, *range(5)])
+def test_a_session_of_an_event_taken_back_is_flushed_and_can_not_be_deleted_any_more(
+    step: int | None, lost: bool
+) -> None:
+    records = [usage("a", 1, 2), usage("a", 2, 8)]
+    world = lived(records, flushed=False)
+    world.run(ask(world, records[1], 1))
+    if step is not None:
+        world.arm(step)
+    world.run(world.work(10, commit=True))
+    if lost:
+        world.disks.clear()
+    world.settle()
+    world.run(world.command("delete", "acc", group={"account": "a"}))
+    world.settle()
+    world.run(world.produce("usage", 0, [usage("a", 3, 5)]))
+    world.settle()
+    flush_all(world)
+
+    whole, taken, later = flushes(world)
+    assert [r["values"]["sum_bytes"] for r in (whole, taken, later)] == [10, -8, 5]
+    assert whole["meta"]["flushType"] == "COMMAND"
+    assert whole["explain"]["rule"] == taken["explain"]["rule"] == "command r1"
+    totals = world.totals()["acc"]
+    assert totals["balanced"]
+    assert (totals["count"]["in"], totals["count"]["flushed"], totals["count"]["deleted"]) == (
+        2, 2, 0,
+    )  # fmt: skip
+
+
+def test_a_later_session_of_the_key_stays_open() -> None:
+    records = [usage("a", 1, 2), usage("a", 2, 8)]
+    world = lived(records[:1], flushed=True)
+    world.run(world.produce("usage", 0, records[1:]))
+    world.settle()
+    world.run(ask(world, records[0], 0))
+    world.settle()
+    assert [r["values"]["sum_bytes"] for r in flushes(world)] == [2, -2]
+    assert world.totals()["acc"]["count"]["open"] == 1
+    flush_all(world)
+    assert [r["values"]["sum_bytes"] for r in flushes(world)] == [2, -2, 8]
+
+
+deleting = st.one_of(step, st.tuples(st.just("delete"), st.sampled_from("ab")))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(history=st.lists(deleting, max_size=20))
+def test_with_deletions_in_between_billing_never_holds_less_than_nothing(
+    history: list[Any],
+) -> None:
+    world = World()
+    world.run(world.apply(BY_ID))
+    produced: list[tuple[int, dict[str, Any]]] = []
+    for event in history:
+        match event:
+            case ("produce", partition, number):
+                record = usage("ab"[number % 2], len(produced), number)
+                world.run(world.produce("usage", partition, [record]))
+                produced.append((partition, record))
+            case ("retract", at) if produced:
+                at %= len(produced)
+                partition, record = produced[at]
+                world.settle()
+                offset = sum(p == partition for p, _ in produced[:at])
+                world.run(ask(world, record, offset, partition))
+            case ("delete", account):
+                world.run(world.command("delete", "acc", group={"account": account}))
+            case ("work", batch, commit):
+                world.run(world.work(batch, commit))
+            case ("flush",):
+                flush_all(world)
+            case ("kill at", n):
+                world.kill_at = world.passed + n
+            case ("lose disk", number):
+                world.disks.pop(number, None)
+    world.settle()
+    flush_all(world)
+    if not produced:
+        return
+    held: dict[str, list[int]] = {"a": [0, 0], "b": [0, 0]}
+    found = flushes(world)
+    for record in found:  # by account in the order of sequence
+        mine = held[record["group"]["account"]]
+        mine[0] += record["meta"]["count"]
+        mine[1] += record["values"]["sum_bytes"]
+        assert min(mine) >= 0
+    totals = world.totals()["acc"]
+    count, total = totals["count"], totals["sums"]["sum_bytes"]
+    assert totals["balanced"] and count["open"] == 0
+    assert count["in"] == len(produced) - sum("retracts" in record for record in found)
+    assert count["flushed"] == sum(mine[0] for mine in held.values())
+    assert total["flushed"] == sum(mine[1] for mine in held.values())

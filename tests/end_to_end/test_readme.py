@@ -33,7 +33,7 @@ def run(step: Step, folder: Path, port: int) -> str:
 
 def does_what_it_shows(step: Step, folder: Path, port: int) -> None:
     """Commands that only look are repeated until what was produced before has been applied."""
-    looks = re.search(r"run (totals|sessions|dead-letters) ", step.command) is not None
+    looks = re.search(r"run (totals|sessions|dead-letters|sinks) ", step.command) is not None
     seen: list[str] = []
 
     def fits() -> bool:
@@ -44,7 +44,7 @@ def does_what_it_shows(step: Step, folder: Path, port: int) -> None:
         until(fits, SETTLE_S if looks else 0.0)
     except NeverHappened:
         shown = "\n".join(step.shown)
-        pytest.fail(f"$ {step.command}\n{seen[-1]}\nREADME.md shows\n{shown}")
+        pytest.fail(f"$ {step.command}\n{seen[-1]}\nthe page shows\n{shown}")
 
 
 def test_the_tour_does_what_it_shows(tmp_path: Path, free_port: int) -> None:

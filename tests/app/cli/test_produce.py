@@ -1,5 +1,7 @@
 """`sluice produce`: batches, keys, retries that add nothing, errors by the line."""
 
+import gzip
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -249,3 +251,45 @@ def test_the_client_pauses_longer_each_time_until_the_deadline(
     with pytest.raises(http.ServerUnreachable):
         client.request("GET", "/x", retry_for_s=20.0)
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+
+
+def test_csv_is_sent_as_json_lines_told_by_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "calls.csv"
+    file.write_text(
+        'id,account,product.code,note\nc1,ada,voice,"a ""b"", c"\nc2,bob\nc3,bob,,\n"c4",eve,x,\n'
+    )
+    with serving({ROUTE: taking}) as server:
+        ran = sluice("produce", "usage", file, server=server.url)
+    assert (ran.code, ran.out) == (1, "3 accepted, 1 rejected\n")
+    assert f"{file}:3: undecodable: the row has 2 cells, the header 4" in ran.err
+    assert [json.loads(line) for line in lines_of(server.heard)] == [
+        {"id": "c1", "account": "ada", "product": {"code": "voice"}, "note": 'a "b", c'},
+        {"id": "c3", "account": "bob"},
+        {"id": "c4", "account": "eve", "product": {"code": "x"}},
+    ]
+
+
+def test_csv_comes_from_standard_input_zipped_or_from_any_name_when_told(tmp_path: Path) -> None:
+    text = b"a,a.b\n1,2\n"
+    file = tmp_path / "rows"
+    file.write_bytes(text)
+    zipped = tmp_path / "rows.csv.gz"
+    zipped.write_bytes(gzip.compress(text))
+    with serving({ROUTE: taking}) as server:
+        sluice("produce", "usage", "--input-format", "csv", server=server.url, stdin=text)
+        sluice("produce", "usage", file, "--input-format", "csv", server=server.url)
+        sluice("produce", "usage", zipped, server=server.url)
+    assert lines_of(server.heard) == [b'{"a":"1","a.b":"2"}'] * 3
+
+
+def test_csv_goes_in_batches_and_a_bad_header_sends_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "many.csv"
+    file.write_text("n\n" + "".join(f"{n}\n" for n in range(12_000)))
+    bad = tmp_path / "bad.csv"
+    bad.write_text("n,n\n1,2\n")
+    with serving({ROUTE: taking}) as server:
+        ran = sluice("produce", "usage", file, server=server.url)
+        refused = sluice("produce", "usage", bad, server=server.url)
+    assert (ran.code, ran.out) == (0, "12,000 accepted, 0 rejected\n")
+    assert len(server.heard) == 3
+    assert (refused.code, refused.out) == (1, "") and "the header has 'n' twice" in refused.err
