@@ -6,7 +6,7 @@ later they go on, and what is read then counts as late.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from connectors.streams.base import Log
@@ -47,6 +47,11 @@ class Frontier:
     def read(self, topic: str, partition: int, next_offset: int) -> None:
         """A batch is done with."""
         self._read[topic, partition] = next_offset
+
+    @property
+    def positions(self) -> Mapping[TP, int]:
+        """Next offset by partition, of what was read here since the last assignment."""
+        return self._read
 
     async def reached(self, shards: Iterable[int], now_ms: int) -> dict[int, int]:
         """By shard, the instant up to which its timers may go: none when other inputs were assigned

@@ -17,6 +17,7 @@ from config.settings import Settings
 from connectors.streams import open_log
 from connectors.streams.base import Item
 from domain.aggregation.totals import PLACES, SUM_PLACES
+from tests.faults import worker_process
 from tests.faults.oracle import check_answers, check_flushes, check_letters, check_totals, expected
 from tests.faults.process import NoAnswer, Process
 from tests.faults.usage import DOCUMENTS, INPUT, PARTITIONS, Sent, Usage
@@ -40,6 +41,7 @@ class Cluster:
     documents: list[dict[str, Any]] = field(default_factory=lambda: DOCUMENTS)
     settings: dict[str, str] = field(default_factory=dict)
     looked_after: bool = False
+    module: str = worker_process.__name__
     workers: dict[int, Process] = field(default_factory=dict)
     started: list[Process] = field(default_factory=list)
     kills: int = 0
@@ -64,7 +66,7 @@ class Cluster:
         folder = self.folder / f"worker-{number}"
         folder.mkdir(parents=True, exist_ok=True)
         environ = {f"SLUICE_TEST_{how.upper()}": when for how, when in disturbed.items()}
-        process = Process(environ | self._environ(folder), folder / "log")
+        process = Process(environ | self._environ(folder), folder / "log", self.module)
         self.workers[number] = process
         self.started.append(process)
         return process

@@ -21,16 +21,18 @@ class NoAnswer(AssertionError):
 
 
 class Process:
-    """`python -m tests.faults.worker_process` under these settings; its log is `log`."""
+    """`python -m MODULE` (see worker_process) under these settings; its log is `log`."""
 
-    def __init__(self, settings: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, settings: dict[str, str], log: Path, module: str = worker_process.__name__
+    ) -> None:
         environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
         self.log = log
         self._numbers = itertools.count()
         self._read = b""
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", worker_process.__name__],
+                [sys.executable, "-m", module],
                 cwd=ROOT,
                 env=environ | settings,
                 stdin=subprocess.PIPE,

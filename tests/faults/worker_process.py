@@ -198,11 +198,11 @@ class Answers:
         return found
 
 
-async def main() -> int:
+async def main(answers: type[Answers] = Answers) -> int:
     """Runs until it is killed, told to stop, or left alone."""
     runner = Runner(resolve().settings)
     work = asyncio.create_task(runner.run())
-    talk = asyncio.create_task(Answers(runner).serve())
+    talk = asyncio.create_task(answers(runner).serve())
     await asyncio.wait((work, talk), return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
         talk.result()
