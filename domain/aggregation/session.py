@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from domain.aggregation.sources import input_partition
+
 NEVER = 1 << 62
 """A due time that no clock reaches: sessions that only end with their transaction or stream."""
 
@@ -106,9 +108,14 @@ def set_applied(row: Row, topic: str, partition: int, offset: int) -> None:
 
 
 def is_withdrawn(row: Row, topic: str, partition: int, offset: int) -> bool:
-    """Whether the session that counted the record there was deleted or expired."""
+    """Whether the session that counted the record there, as it came or replayed, was deleted or
+    expired.
+
+    A record between two such may have been counted elsewhere: it is held for withdrawn, as taking
+    back what billing never received would be wrong money, and a refusal is only that.
+    """
     ranges = [] if row.history is None else row.history.withdrawn
     return any(
-        each[0] == topic and each[1] == partition and each[2] <= offset <= each[3]
+        each[0] == topic and input_partition(each[1]) == partition and each[2] <= offset <= each[3]
         for each in ranges
     )

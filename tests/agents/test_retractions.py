@@ -12,6 +12,7 @@ from agents.retractions import KEY, Retraction, encode
 from connectors.formats.json import JsonDecoder
 from connectors.streams.murmur2 import partition_for
 from domain.aggregation.retract import event_key, negative_of
+from tests.agents.replaying import replay
 from tests.agents.world import NAMES, World, aggregator
 
 BY_ID = aggregator(
@@ -31,10 +32,12 @@ def usage(account: str, event: int, number: Any) -> dict[str, Any]:
     return {"account": account, "id": event, "bytes": number}
 
 
-async def ask(world: World, record: dict[str, Any], offset: int, partition: int = 0) -> None:
+async def ask(
+    world: World, record: dict[str, Any], offset: int, partition: int = 0, version: int = 1
+) -> None:
     """Asks for the event of `record`, at that position of the input, to be taken back."""
     engine = await world._alive()
-    rule = engine.documents.rule("acc", 1)
+    rule = engine.documents.rule("acc", version)
 
     def view_of(paths: Any) -> Any:
         decoder = JsonDecoder(paths)
@@ -42,7 +45,7 @@ async def ask(world: World, record: dict[str, Any], offset: int, partition: int 
 
     key, accumulators = negative_of(rule, view_of)
     asked = Retraction(
-        "r1", "acc", 1, engine.documents.revision, key, event_key(record["id"]), str(record["id"]),
+        "r1", "acc", version, engine.documents.revision, key, event_key(record["id"]), str(record["id"]),
         ["usage", partition, offset], accumulators, "ada", "charged twice", world.clock.now_ms(),
     )  # fmt: skip
     shard = partition_for(key, world.partitions)
@@ -243,6 +246,24 @@ def test_a_session_of_an_event_taken_back_is_flushed_and_can_not_be_deleted_any_
     assert (totals["count"]["in"], totals["count"]["flushed"], totals["count"]["deleted"]) == (
         2, 2, 0,
     )  # fmt: skip
+
+
+def test_a_replayed_event_of_a_deleted_session_is_not_taken_back() -> None:
+    world = World()
+    world.run(world.apply(BY_ID))
+    bad = usage("a", 1, "many")
+    world.run(world.produce("usage", 0, [usage("b", 0, 1), bad]))
+    world.settle()
+    world.run(world.apply({**BY_ID, "aggregate": [{"field": "*", "operation": "count"}]}))
+    replay(world)
+    assert world.totals()["acc"]["count"]["open"] == 2
+    world.run(world.command("delete", "acc", group={"account": "a"}))
+    world.settle()
+    world.run(ask(world, bad, 1, version=2))
+    world.settle()
+    flush_all(world)
+    assert [record["group"]["account"] for record in flushes(world)] == ["b"]
+    assert world.totals()["acc"]["balanced"]
 
 
 def test_a_later_session_of_the_key_stays_open() -> None:
