@@ -12,10 +12,12 @@ from agents.execute import ORDERS, Executing
 from agents.flow_shard import FlowShard
 from agents.post_orders import PostOrders
 from agents.uploads.events import UploadEvents
+from agents.uploads.named_files import NamedFiles
 from config.clock import Clock, system_ms
 from config.names import Names
 from config.settings import Settings
 from connectors.executors.http import HttpExecutor
+from connectors.files.opening import open_file, s3_access
 from connectors.outbound import Outbound
 from connectors.stores.opening import open_documents, open_negatives
 from connectors.streams.base import Log
@@ -61,7 +63,9 @@ class CampaignParts:
             open_documents(settings.documents, settings.data_dir),
             open_negatives(settings.negatives, settings.data_dir),
         )
-        self.uploads = UploadEvents(settings.data_dir)
+        access = s3_access(settings)
+        files = NamedFiles(settings.data_dir, lambda address: open_file(address, access))
+        self.uploads = UploadEvents(files)
         self.work: Campaigns[Flows] = Campaigns(
             log=means.log,
             names=means.names,

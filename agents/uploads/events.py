@@ -11,7 +11,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ import msgspec
 from agents.campaign_parcels import DIRECT, Entry
 from agents.campaign_route import EVENTS, letter_of
 from agents.letters import Letter
+from agents.uploads.named_files import NamedFiles
 from agents.uploads.number_lists import events_of, list_in, numbers_in
 from agents.uploads.uploads import Asked, OtherUpload, Uploads
 from connectors.formats.csv_rows import BadHeader, NotCsv
@@ -27,7 +28,6 @@ from domain.campaigns.keys import flow_of_request
 from domain.errors import Reject
 from tables.stream import Item
 
-PIECE_BYTES = 256 * 1024
 _CARRIED = ("rows", "file")
 _decode = msgspec.json.Decoder().decode
 
@@ -50,11 +50,11 @@ def upload_in(body: bytes) -> dict[str, Any] | None:
 class UploadEvents:
     """Takes them, once `go` has said by what: those that come before wait for it.
 
-    `folder` is the data directory, which `body.file` may not lead out of.
+    `files` has those that `body.file` names.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
+    def __init__(self, files: NamedFiles) -> None:
+        self._files = files
         self._uploads: Uploads | None = None
         self._ready = asyncio.Event()
 
@@ -133,30 +133,21 @@ class UploadEvents:
         if isinstance(rows, list) and file is None:
             texts = [each if isinstance(each, str) else _cell(each) for each in rows]
         elif rows is None and isinstance(file, str):
-            path = self._path(file)
-            name = path.name
+            pieces, name = self._files.read(file)
             try:
-                texts = await asyncio.to_thread(_numbers, path)
+                texts = await _numbers(pieces)
             except (NotCsv, BadHeader) as error:
                 raise Reject("bad_event", f"body.file {file!r}: {error}") from error
         else:
             raise Reject("bad_event", "negatives have either body.rows or body.file")
         await self._uploads.tell(request_id, events_of(event, texts, name))
 
-    def _path(self, file: str) -> Path:
-        path = (self._folder / file).resolve()
-        if not path.is_relative_to(self._folder) or not path.is_file():
-            expected = f"a file under the data directory {self._folder}"
-            raise Reject("bad_event", f"body.file {file!r}, expected {expected}")
-        return path
-
     def _source(self, body: Mapping[str, Any]) -> tuple[AsyncIterator[bytes], str]:
         rows, file = body.get("rows"), body.get("file")
         if isinstance(rows, list) and file is None:
             return _listed(rows), ""
         if rows is None and isinstance(file, str):
-            path = self._path(file)
-            return _read(path), path.name
+            return self._files.read(file)
         raise Reject("bad_event", "an upload has either body.rows or body.file")
 
 
@@ -173,18 +164,15 @@ async def _listed(rows: list[Any]) -> AsyncIterator[bytes]:
     yield text.getvalue().encode()
 
 
-def _numbers(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        return list(numbers_in(file))
+async def _numbers(pieces: AsyncIterator[bytes]) -> list[str]:
+    with TemporaryFile() as file:
+        async for piece in pieces:
+            file.write(piece)
+        file.seek(0)
+        return await asyncio.to_thread(lambda: list(numbers_in(file)))
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-async def _read(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-            yield piece

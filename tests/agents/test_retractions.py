@@ -45,7 +45,8 @@ async def ask(
 
     key, accumulators = negative_of(rule, view_of)
     asked = Retraction(
-        "r1", "acc", version, engine.documents.revision, key, event_key(record["id"]), str(record["id"]),
+        "r1", "acc", version, engine.documents.revision, key, event_key(record["id"]),
+        str(record["id"]),
         ["usage", partition, offset], accumulators, "ada", "charged twice", world.clock.now_ms(),
     )  # fmt: skip
     shard = partition_for(key, world.partitions)

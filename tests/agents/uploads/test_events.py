@@ -1,6 +1,8 @@
 """Uploads that come as events on `campaign-events`."""
 
+import asyncio
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,13 @@ import pytest
 
 from agents.letters import Letter
 from agents.uploads.events import UploadEvents, upload_in
+from agents.uploads.named_files import NamedFiles, OpenFile
+from connectors.files.base import FilesUnavailable, Found
+from connectors.files.local import LocalFiles, LocalReading
+from connectors.files.opening import open_file, open_files
 from tables.stream import Item
 from tests.agents.uploads.kit import NOW_MS, Home, number, table
+from tests.contracts.files import access_of
 
 ONE = "reminder-0011223344556677"
 
@@ -21,13 +28,19 @@ def event(body: Any, request_id: Any = ONE, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def passed(home: Home, *events: dict[str, Any]) -> tuple[list[Item], list[Letter]]:
+def _no_s3(address: str) -> Any:
+    raise AssertionError(address)
+
+
+def passed(
+    home: Home, *events: dict[str, Any], open_file: OpenFile | None = None
+) -> tuple[list[Item], list[Letter]]:
     items: list[Item] = [
         (n, NOW_MS, None, json.dumps(one).encode(), ()) for n, one in enumerate(events)
     ]
 
     async def steps(uploads: Any) -> Any:
-        taker = UploadEvents(home.folder.path.parent)
+        taker = UploadEvents(NamedFiles(home.folder.path.parent, open_file or _no_s3))
         taker.go(uploads)
         found = await taker.passed(0, items, NOW_MS)
         await uploads.read_to_end(ONE)
@@ -139,3 +152,57 @@ def test_negatives_that_can_not_be_read_are_a_dead_letter(tmp_path: Path, body: 
     left, (letter,) = passed(home, negatives(body))
     assert (left, letter.reason) == ([], "bad_event")
     assert home.stream.events == []
+
+
+def test_a_file_on_s3_becomes_a_campaign(tmp_path: Path, s3_url: str) -> None:
+    access, bucket = access_of(s3_url)
+    folder = f"s3://{bucket}/in-{uuid.uuid4().hex[:12]}"
+    # more than one piece of it
+    content = table(*([number(n), "a" * 900] for n in range(1, 6_001)))
+    writing = open_files(folder, access).write("dues.csv")
+    writing.write(content)
+    writing.place()
+    home = Home(tmp_path / "uploads")
+    given = {"slots": ["10:00-12:00"], "file": f"{folder}/dues.csv"}
+    found = passed(home, event(given), open_file=lambda address: open_file(address, access))
+    assert found == ([], [])
+    assert home.shard.begun["file"] == "dues.csv"
+    assert len(home.shard.records) == 6_000
+    for address in (f"{folder}/other.csv", f"s3://{bucket}", f"s3://{bucket}-none/a.csv"):
+        refused = event({"slots": ["10:00-12:00"], "file": address}, f"reminder-{'3' * 16}")
+        _, (letter,) = passed(home, refused, open_file=lambda asked: open_file(asked, access))
+        assert (letter.reason, address in letter.detail) == ("bad_event", True)
+
+
+def test_an_upload_waits_for_files_that_are_away(tmp_path: Path) -> None:
+    (tmp_path / "dues.csv").write_bytes(table([number(1), "a"]))
+    away = iter([True, False, True])
+
+    class Flaky(LocalFiles):
+        """Away when it is first asked, and again in the middle."""
+
+        def _ask(self) -> None:
+            if next(away, False):
+                raise FilesUnavailable("s3://b/in", "no answer")
+
+        def stat(self, name: str) -> Found | None:
+            self._ask()
+            return super().stat(name)
+
+        def open(self, name: str, start: int = 0, end: int | None = None) -> LocalReading:
+            self._ask()
+            return super().open(name, start, end)
+
+    pauses: list[None] = []
+
+    async def pause() -> None:
+        pauses.append(None)
+
+    async def content() -> bytes:
+        files = NamedFiles(tmp_path, lambda _: (Flaky(tmp_path), "dues.csv"), pause)
+        pieces, name = files.read("s3://b/in/dues.csv")
+        assert name == "dues.csv"
+        return b"".join([piece async for piece in pieces])
+
+    assert asyncio.run(content()) == (tmp_path / "dues.csv").read_bytes()
+    assert len(pauses) == 2
