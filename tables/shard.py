@@ -273,8 +273,7 @@ class Shard:
                 log.append(change)
                 puts.append(change)
             staged[key] = row if cached else None
-        changes.lowest_wake = lowest_wake
-        changes.rows = {}
+        changes.lowest_wake, changes.rows = lowest_wake, {}
 
     def _encode(
         self, changes: Changes
@@ -339,8 +338,7 @@ class Shard:
         kept = {key: row for key, row in changes.staged.items() if row is not None}
         if len(cache) + len(kept) > self.cache_rows:
             cache.clear()
-        if len(kept) <= self.cache_rows:
-            cache.update(kept)
+        cache.update(kept if len(kept) <= self.cache_rows else {})
         for key, (row, _) in changes.rewoken.items():
             if key in cache:
                 cache[key] = row

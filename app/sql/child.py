@@ -22,7 +22,7 @@ import pyarrow as pa
 
 OVERHEAD_BYTES = 2 << 30  # address space of Python, Arrow and DuckDB themselves
 OUTPUT_BYTES = 64 << 20
-CONFIG = {
+CONFIG: dict[str, str | int | float | list[str]] = {
     "threads": 1,
     "allow_community_extensions": "false",
     "autoinstall_known_extensions": "false",

@@ -33,6 +33,8 @@ EXAMPLES = {
     "{command_id}": "c0",
 }
 
+# of real tables in test_impressions.py
+ELSEWHERE = {"/api/impressions/tables/{table}"}
 QUERIES = {
     "/api/metrics/query": "?metric=github.stars&group=repo&overlay=week",
     "/api/sessions": "?aggregator=data-per-account",
@@ -123,7 +125,8 @@ def test_topics_are_described_with_their_keys() -> None:
 
 def readable(route: Route) -> bool:
     answer = route.answers.get(200)
-    return route.method == "GET" and answer is not None and answer.media == JSON
+    asked_here = route.method == "GET" and str(route.path) not in ELSEWHERE
+    return asked_here and answer is not None and answer.media == JSON
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents.impressions.load import Options, Source, load_file
+from app.web.api.impressions import ImpressionsTableOut
 from connectors.files.local import LocalFiles
 from connectors.files.opening import open_files
 from connectors.files.s3_client import S3Access
@@ -52,6 +54,7 @@ def asked(path: str, backend: FakeBackend) -> Any:
 
 def test_a_table_tells_its_figures(backend: FakeBackend) -> None:
     found = asked("/api/impressions/tables/FACT_PARTITIONED", backend)
+    msgspec.convert(found, ImpressionsTableOut)
     assert (found["table"], found["version"], found["rows"]) == ("FACT_PARTITIONED", 2, 17)
     assert found["rejected"] == 1
     assert sum(one["rows"] for one in found["files"]) == 17
