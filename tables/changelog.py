@@ -45,6 +45,7 @@ class Changelog:
         self.epoch = 0
         self.next_offset = 0
         self.claimed = False
+        self._lost = ""
         self.intruded: set[bytes] = set()
         self.gaps = False
         self._formats = formats
@@ -90,6 +91,7 @@ class Changelog:
     async def claim(self) -> list[Change]:
         """Takes the partition over; returns changes that came between the reading and the claim."""
         late: list[Change] = []
+        self._lost = ""
         while True:
             self._check_formats()
             expected, epoch = self.next_offset, self.epoch + 1
@@ -111,6 +113,8 @@ class Changelog:
         """Appends changes and returns once they are durable; raises Fenced when the partition was
         lost.
         """
+        if self._lost:  # others of this process may still have had it in hand
+            raise Fenced(self.topic, self.partition, self._lost)
         if not self.claimed:
             raise Invariant(
                 "only a claimed changelog is written", f"{self.topic} partition {self.partition}"
@@ -140,9 +144,8 @@ class Changelog:
         await self._read_between(expected, last + 1)
         if self.epoch != own:
             self.claimed = False
-            raise Fenced(
-                self.topic, self.partition, f"claimed with epoch {self.epoch}, ours was {own}"
-            )
+            self._lost = f"claimed with epoch {self.epoch}, ours was {own}"
+            raise Fenced(self.topic, self.partition, self._lost)
 
     async def _read_between(self, start: int, end: int) -> list[Change]:
         changes: list[Change] = []

@@ -91,7 +91,7 @@ def rounded(value: Fraction) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(LARGEST, value)
+        return LARGEST if value > 0 else -LARGEST  # a float of it can't be had for its sign either
 
 
 def add_pairs(one: Pair, other: Pair) -> Pair:

@@ -41,8 +41,12 @@ def test_writer_that_lost_the_partition_is_fenced() -> None:
         await taken_over(log, "new")
         with pytest.raises(Fenced):
             await old.append([(b"k", b"late")])
-        with pytest.raises(Invariant):
+        ends = await log.end_offsets([(TOPIC, 0)])
+        with pytest.raises(Fenced):  # whoever of the process still had it in hand is told the same
             await old.append([(b"k", b"later")])
+        with pytest.raises(Invariant):
+            await Changelog(log, TOPIC, 0, "nobody").append([(b"k", b"unclaimed")])
+        assert await log.end_offsets([(TOPIC, 0)]) == ends
 
     asyncio.run(story())
 
