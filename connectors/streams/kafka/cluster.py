@@ -61,6 +61,13 @@ class Cluster:
 
     async def send(self, node: int, request: Any, lane: int = ConnectionGroup.DEFAULT) -> Any:
         """The answer to a request. Requests of one lane are answered in turn."""
+        ready = await self._client.ready(node, group=lane)
+        if self.closed:
+            # the connection came up while `close` closed the others; nobody else would close it
+            await self._client.close()
+            raise errors.KafkaConnectionError("the client was closed")
+        if not ready:
+            raise errors.NodeNotReadyError(f"no connection to node {node}")
         return await self._client.send(node, request, group=lane)
 
     def saw(self, topic: str) -> None:
