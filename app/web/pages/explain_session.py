@@ -36,6 +36,7 @@ async def build(request: web.Request) -> Context:
     if found is None:
         raise not_found(f"aggregator {name!r}", "Configuration lists those in force.")
     here = address(name, key, flush_id, at_ms)
+    resend = here.replace("/sessions/explain", "/sessions/resend", 1)
     record = plain(found)
     labels = {field: period["label"] for field, period in record["periods"].items()}
     body = None if found.document is None else found.document.body
@@ -44,6 +45,7 @@ async def build(request: web.Request) -> Context:
         "name": name,
         "record": record,
         "group": {**record["group"], **labels},
+        "resend": "" if found.at_ms is None else resend,
         "session": f"/sessions/one?{urlencode({'aggregator': name, 'key': key})}" if key else "",
         "rows": [_row(each) for each in found.records],
         "gone": sum(source.gone or 0 for source in found.sources),

@@ -12,7 +12,7 @@ from app.web.api.aggregators import GROUP, group_filter
 from app.web.context import BACKEND, CLOCK
 from app.web.documents_shown import group_fields
 from app.web.look import LOOK
-from app.web.pages import act_on_sessions, explain_session
+from app.web.pages import act_on_sessions, day_totals, explain_session, resend_flush
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found
@@ -135,6 +135,11 @@ async def post_act(request: web.Request) -> web.StreamResponse:
     return await act_on_sessions.post(request, PAGE)
 
 
+async def post_resend(request: web.Request) -> web.StreamResponse:
+    """Sends a flush again."""
+    return await resend_flush.post(request, PAGE)
+
+
 PAGE = Page(
     "Sessions",
     "s",
@@ -142,7 +147,9 @@ PAGE = Page(
         View("/sessions", "sessions.html", build_list, ("answer", "rows", "totals")),
         View("/sessions/explain", "explain.html", explain_session.build),
         View("/sessions/act", "act.html", act_on_sessions.build),
+        View(day_totals.ADDRESS, "day.html", day_totals.build, ("answer", "totals")),
+        View(resend_flush.ADDRESS, resend_flush.TEMPLATE, resend_flush.build),
         View("/sessions/one", "session.html", build_one, ("answer", "session", "flushes")),
     ),
-    (("/sessions/act", post_act),),
+    (("/sessions/act", post_act), (resend_flush.ADDRESS, post_resend)),
 )
