@@ -32,7 +32,7 @@ async def _shown(request: web.Request, query: Mapping[str, str]) -> Context:
     document = await request.app[BACKEND].document("aggregator", name)
     if document is None:
         raise not_found(f"aggregator {name!r}", "Configuration lists those in force.")
-    body = document.body or {}
+    body: Mapping[str, Any] = document.body or {}
     given = {key.removeprefix(GROUP): text for key, text in query.items() if key.startswith(GROUP)}
     fields = group_fields(body) or list(given)
     periods = (body.get("group") or {}).get("periods") or ()

@@ -98,7 +98,7 @@ def test_what_taking_back_would_do_is_told_and_nothing_done(tmp_path: Path) -> N
         assert await living.totals() == {"in": 3, "open": 3}
         done = await living.facade.retract_event("acc", 5, {"account": "b"}, ME)
         again = await find("acc", 5, {"account": "b"})
-        assert done is not None and again is not None
+        assert found is not None and done is not None and again is not None
         assert (done.id, again.id, again.repeated) == (found.id, found.id, True)
 
     assert len(audited(tell(tmp_path, story), "event_retracted")) == 1
