@@ -15,7 +15,7 @@ from typing import Protocol
 
 from app.campaigns_backend import CampaignsBackend
 from app.command_shapes import Commanded
-from app.day_shapes import Day, Resent, Retracted
+from app.day_shapes import Day, Resent, Retractable, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.impressions_backend import ImpressionsBackend
 from app.metrics_backend import MetricsBackend
@@ -227,6 +227,12 @@ class Backend(CampaignsBackend, ImpressionsBackend, MetricsBackend, SourcesBacke
         `COMMAND`, everything negative, exactly once however often it is asked for. `group` narrows
         where several sessions counted the id. None for an aggregator nobody has heard of. Raises
         RetractionRefused."""
+
+    async def find_retractable(
+        self, aggregator: str, event_id: object, group: Mapping[str, object]
+    ) -> Retractable | None:
+        """What `retract_event` would do; nothing changes, and it needs no reason. None and raises
+        as that."""
 
     # Commands
 

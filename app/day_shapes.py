@@ -43,6 +43,22 @@ class Day:
 
 
 @dataclass(frozen=True)
+class Retractable:
+    """What taking an event back would do: it was counted in the session `key`, from the record at
+    `topic`, `partition`, `offset` whose bytes are `value`, and the flush `id` would correct it.
+    `repeated`: that has happened before."""
+
+    id: str
+    aggregator: str
+    key: str
+    topic: str
+    partition: int
+    offset: int
+    value: bytes
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
 class Retracted:
     """An event that was taken back by the flush `id`, out of the session `key`. `done` False: it
     will be, durably. `repeated`: it had been before."""

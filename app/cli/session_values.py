@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from app.cli.command import Context
 from app.cli.http import segment
+from app.literals import literal
 from domain.errors import SluiceError, UsageError
 
 
@@ -55,22 +56,6 @@ def wanted(values: Sequence[str]) -> list[Wanted]:
         value = literal(text)
         found.append(Wanted(field, text, value, isinstance(value, str) and value != text))
     return found
-
-
-def literal(text: str) -> object:
-    """The JSON literal that `text` is, else the text itself."""
-    import msgspec
-
-    from domain.aggregation.numbers import number_from_text
-
-    if text[:1] in "-0123456789":
-        number = number_from_text(text)
-        return text if number is None else number
-    try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
-    return text if isinstance(value, (dict, list)) else value
 
 
 def same(left: object, right: object) -> bool:

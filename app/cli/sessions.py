@@ -11,7 +11,8 @@ from app.cli.command import Command, Context, Run, run_chosen
 from app.cli.http import segment
 from app.cli.output import json_bytes
 from app.cli.paging import add_paging, page_query, say_more
-from app.cli.session_values import NoSession, find, literal, wanted
+from app.cli.session_values import NoSession, find, wanted
+from app.literals import literal
 from domain.errors import UsageError
 
 HELP = {

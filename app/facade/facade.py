@@ -7,7 +7,7 @@ from app import history_shapes, shapes
 from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.command_shapes import Commanded
-from app.day_shapes import Day, Resent, Retracted
+from app.day_shapes import Day, Resent, Retractable, Retracted
 from app.facade.appends import Appends
 from app.facade.backups import Backups
 from app.facade.campaign_figures import CampaignFigures
@@ -281,6 +281,11 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
         change: shapes.Change,
     ) -> Retracted | None:
         return await self._retractions.event(aggregator, event_id, group, change)
+
+    async def find_retractable(
+        self, aggregator: str, event_id: object, group: Mapping[str, object]
+    ) -> Retractable | None:
+        return await self._retractions.find(aggregator, event_id, group)
 
     # Commands
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.retractions import KEY, Retraction, encode
 from app.backend import RetractionRefused
-from app.day_shapes import Retracted
+from app.day_shapes import Retractable, Retracted
 from app.facade.owners import Owners, page
 from app.facade.parts import Parts
 from app.shapes import Change
@@ -34,12 +34,24 @@ PAGE = 100
 
 @dataclass(frozen=True)
 class Counted:
-    """An event as it was counted: its session's rule and key, itself with the sign turned."""
+    """An event as it was counted: its session's rule and key, itself with the sign turned, and its
+    record."""
 
     rule: Rule
     key: bytes
     sight: list[Any]
     accumulators: list[Any]
+    value: bytes
+
+    @property
+    def flush_id(self) -> str:
+        """The id of the flush that takes it back."""
+        return flush_id_of(self.rule, self.key, self.sight)
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it has been taken back."""
+        return len(self.sight) > SIGHT
 
 
 class Retractions:
@@ -53,6 +65,35 @@ class Retractions:
         self, aggregator: str, event_id: object, group: Mapping[str, object], change: Change
     ) -> Retracted | None:
         """See `Backend.retract_event`."""
+        counted = await self._allowed(aggregator, event_id, group)
+        if counted is None:
+            return None
+        flush_id, key = counted.flush_id, counted.key.decode()
+        if counted.withdrawn:
+            return Retracted(flush_id, aggregator, key, True, True)
+        await self._ask(counted, event_id, flush_id, change)
+        done = await self._done(counted, event_id)
+        return Retracted(flush_id, aggregator, key, done)
+
+    async def find(
+        self, aggregator: str, event_id: object, group: Mapping[str, object]
+    ) -> Retractable | None:
+        """See `Backend.find_retractable`."""
+        counted = await self._allowed(aggregator, event_id, group)
+        if counted is None:
+            return None
+        topic, partition, offset = counted.sight[:3]
+        return Retractable(
+            counted.flush_id, aggregator, counted.key.decode(), topic, partition, offset,
+            counted.value, counted.withdrawn,
+        )  # fmt: skip
+
+    async def _allowed(
+        self, aggregator: str, event_id: object, group: Mapping[str, object]
+    ) -> Counted | None:
+        """The event, which may be taken back or has been; None for an aggregator nobody has heard
+        of. Raises RetractionRefused.
+        """
         await self._parts.catch_up()
         rules = self._parts.documents.rules
         versions = [rules[at] for at in sorted(rules, reverse=True) if at[0] == aggregator]
@@ -67,18 +108,15 @@ class Retractions:
                 f"nothing negative can correct {', '.join(barred)}: "
                 "only sum, count, average and stddev are taken back"
             )
-        flush_id = flush_id_of(counted.rule, counted.key, counted.sight)
-        if len(counted.sight) > SIGHT:
-            return Retracted(flush_id, aggregator, counted.key.decode(), True, True)
+        if counted.withdrawn:
+            return counted
         where = {"row_key": counted.rule.prefix + counted.key, "position": counted.sight[:3]}
         told = await self._owners.all("withdrawn", where)
         if any(one["withdrawn"] for _, one in told.values()):
             raise RetractionRefused(
                 "its session was deleted or expired: billing never received the event"
             )
-        await self._ask(counted, event_id, flush_id, change)
-        done = await self._done(counted, event_id)
-        return Retracted(flush_id, aggregator, counted.key.decode(), done)
+        return counted
 
     async def _counted(
         self, versions: list[Rule], event_id: object, group: Mapping[str, object]
@@ -173,7 +211,7 @@ def _as_counted(
         except Reject:
             continue
         if found is not None and seen_key(rule.prefix + found[0], hashed) == key:
-            return Counted(rule, found[0], sight, found[1])
+            return Counted(rule, found[0], sight, found[1], value)
     return None
 
 

@@ -14,6 +14,7 @@ AXE = Path(app.web.__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 LISTS = (
     "/",
     "/sessions",
+    "/sessions/day",
     "/campaigns",
     "/campaigns/upload",
     "/do-not-call",
@@ -27,6 +28,9 @@ CAMPAIGN = "/campaigns/reminder-0000000000000000"
 ONES = (
     "/sessions/one?aggregator=data-per-account&key=%5B%22acc-0000001%22%5D",
     "/sessions/explain?aggregator=data-per-account&id=0000000100000001c0ffee",
+    "/sessions/resend?aggregator=data-per-account&id=0000000100000001c0ffee",
+    "/sessions/retract?aggregator=data-per-account&group.account=acc-0000001",
+    "/sessions/day?day=2025-11-02&aggregator=data-per-account",
     "/configuration/preview/p-0",
     "/sessions/act?aggregator=data-per-account&key=%5B%22acc-0000001%22%5D",
     "/sessions/act?aggregator=data-per-account&done=flush&touched=2&command=c1",

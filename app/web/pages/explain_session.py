@@ -9,6 +9,7 @@ from app.history_shapes import SourceRecord, Whereabouts
 from app.web.api.explanations import plain
 from app.web.context import BACKEND
 from app.web.documents_shown import yaml_of
+from app.web.pages import retract_event
 from app.web.pages.shell import Context
 from app.web.params import cursor
 from app.web.problems import not_found
@@ -36,14 +37,18 @@ async def build(request: web.Request) -> Context:
     if found is None:
         raise not_found(f"aggregator {name!r}", "Configuration lists those in force.")
     here = address(name, key, flush_id, at_ms)
+    resend = here.replace("/sessions/explain", "/sessions/resend", 1)
     record = plain(found)
     labels = {field: period["label"] for field, period in record["periods"].items()}
     body = None if found.document is None else found.document.body
+    group = {**record["group"], **labels}
     return {
         "found": found,
         "name": name,
         "record": record,
-        "group": {**record["group"], **labels},
+        "group": group,
+        "retract": retract_event.address(name, group) if body and body.get("event_id") else "",
+        "resend": "" if found.at_ms is None else resend,
         "session": f"/sessions/one?{urlencode({'aggregator': name, 'key': key})}" if key else "",
         "rows": [_row(each) for each in found.records],
         "gone": sum(source.gone or 0 for source in found.sources),

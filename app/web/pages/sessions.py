@@ -12,7 +12,7 @@ from app.web.api.aggregators import GROUP, group_filter
 from app.web.context import BACKEND, CLOCK
 from app.web.documents_shown import group_fields
 from app.web.look import LOOK
-from app.web.pages import act_on_sessions, explain_session
+from app.web.pages import act_on_sessions, day_totals, explain_session, resend_flush, retract_event
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found
@@ -52,9 +52,15 @@ async def build_list(request: web.Request) -> Context:
         "more": _address(name, wanted, page.next) if page and page.next else "",
         "first": _address(name, wanted, None) if cursor(request) else "",
         "act": act_on_sessions.address(name, wanted),
+        "retract": retract_event.address(name, {}) if _knows_events(chosen) else "",
         "totals": totals[0] if totals else None,
         "summary": await _summary(request, name),
     }
+
+
+def _knows_events(document: DocumentVersion | None) -> bool:
+    """Whether the aggregator has `event_id`, so that an event can be taken back by it."""
+    return bool(document is not None and document.body and document.body.get("event_id"))
 
 
 def _numeric(rows: Sequence[Mapping[str, Any]], column: str) -> bool:
@@ -135,6 +141,16 @@ async def post_act(request: web.Request) -> web.StreamResponse:
     return await act_on_sessions.post(request, PAGE)
 
 
+async def post_resend(request: web.Request) -> web.StreamResponse:
+    """Sends a flush again."""
+    return await resend_flush.post(request, PAGE)
+
+
+async def post_retract(request: web.Request) -> web.StreamResponse:
+    """Takes an event back, after a dry run."""
+    return await retract_event.post(request, PAGE)
+
+
 PAGE = Page(
     "Sessions",
     "s",
@@ -142,7 +158,14 @@ PAGE = Page(
         View("/sessions", "sessions.html", build_list, ("answer", "rows", "totals")),
         View("/sessions/explain", "explain.html", explain_session.build),
         View("/sessions/act", "act.html", act_on_sessions.build),
+        View(day_totals.ADDRESS, "day.html", day_totals.build, ("answer", "totals")),
+        View(resend_flush.ADDRESS, resend_flush.TEMPLATE, resend_flush.build),
+        View(retract_event.ADDRESS, retract_event.TEMPLATE, retract_event.build),
         View("/sessions/one", "session.html", build_one, ("answer", "session", "flushes")),
     ),
-    (("/sessions/act", post_act),),
+    (
+        ("/sessions/act", post_act),
+        (resend_flush.ADDRESS, post_resend),
+        (retract_event.ADDRESS, post_retract),
+    ),
 )

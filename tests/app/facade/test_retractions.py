@@ -1,6 +1,7 @@
 """An event is found by its id, read where it lies, and taken back."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,29 @@ def test_what_can_not_be_taken_back_is_refused_with_the_reason(tmp_path: Path) -
         assert await living.totals() == {"in": 1, "open": 1}
 
     tell(tmp_path, story)
+
+
+def test_what_taking_back_would_do_is_told_and_nothing_done(tmp_path: Path) -> None:
+    async def story(living: Living) -> None:
+        await living.put(BY_ID)
+        await living.put(aggregator("plain"))
+        await living.send(usage("a", 5, 2), usage("b", 5, 3), usage("c", "e1", 4))
+        find = living.facade.find_retractable
+        for _ in range(2):
+            found = await find("acc", 5, {"account": "b"})
+            assert found is not None
+            assert (found.key, found.repeated, json.loads(found.value)) == (
+                '["b"]', False, usage("b", 5, 3),
+            )  # fmt: skip
+            assert (found.topic, found.aggregator) == ("usage", "acc")
+        for event, group, why in ((5, {}, '["a"], ["b"]'), ("e9", {}, "no event of that id")):
+            with pytest.raises(RetractionRefused, match=re.escape(why)):
+                await find("acc", event, group)
+        assert await find("unknown", 5, {}) is None
+        assert await living.totals() == {"in": 3, "open": 3}
+        done = await living.facade.retract_event("acc", 5, {"account": "b"}, ME)
+        again = await find("acc", 5, {"account": "b"})
+        assert found is not None and done is not None and again is not None
+        assert (done.id, again.id, again.repeated) == (found.id, found.id, True)
+
+    assert len(audited(tell(tmp_path, story), "event_retracted")) == 1

@@ -9,7 +9,7 @@ from typing import Literal
 
 from app import shapes
 from app.backend import BadCursor, FlushNotFound, RetractionRefused
-from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retracted
+from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retractable, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
 from app.sink_shapes import SinkPart, SinkStatus, Taken
@@ -272,6 +272,18 @@ class FakeBackend(
         if event_id == "max":
             raise RetractionRefused("nothing negative can correct max_bytes")
         return None if aggregator == "gone" else Retracted("f1", aggregator, '["a", 1.5]', True)
+
+    async def find_retractable(
+        self, aggregator: str, event_id: object, group: Mapping[str, object]
+    ) -> Retractable | None:
+        if event_id == "max":
+            raise RetractionRefused("nothing negative can correct max_bytes")
+        if aggregator == "gone":
+            return None
+        self.calls.append(f"find_retractable {event_id!r} {dict(group)}")
+        value = json.dumps({"id": str(event_id), "bytes": 5}).encode()
+        repeated = event_id == "e-again"
+        return Retractable("f1", aggregator, made.key_of(1), "usage", 1, 4711, value, repeated)
 
     async def resend_flush(self, flush_id: str, change: shapes.Change) -> Resent | None:
         self.resent.append((flush_id, change))
