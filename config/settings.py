@@ -131,6 +131,12 @@ class Settings:
         "http://127.0.0.1:6066", readers.url("http", "https"), "system that commands act on"
     )
     token: str = _setting("", readers.text, "token that commands sign in with", secret=True)
+    feed_tokens: tuple[str, ...] = _setting(
+        (),
+        readers.listed,
+        "tokens that open the feeds of figures, with commas between",
+        secret=True,
+    )
     cluster_secret: str = _setting(
         "", readers.text, "signs the calls between workers; the same for all of them", secret=True
     )

@@ -31,6 +31,10 @@ class WebSettings(Protocol):
     def topic_prefix(self) -> str:
         """What the physical names of public topics begin with."""
 
+    @property
+    def feed_tokens(self) -> tuple[str, ...]:
+        """The tokens that open the feeds."""
+
 
 BACKEND: Final = web.AppKey[Backend]("backend")
 SETTINGS: Final = web.AppKey[WebSettings]("settings")

@@ -14,9 +14,10 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([figure_cell(value) for value in row] for row in rows)
     return out.getvalue().encode()
 
 
-def _cell(value: object) -> object:
+def figure_cell(value: object) -> object:
+    """As `cell`; a number that is no whole one stays a number too."""
     return value if isinstance(value, float) else cell(value)

@@ -5,8 +5,9 @@ from typing import Any
 
 from aiohttp import web
 
-from app.metrics_backend import Asked, Figured
-from app.web.problems import bad_parameter
+from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+from app.web.context import BACKEND
+from app.web.problems import ProblemError, bad_parameter
 from domain.aggregation.zones import known_zone
 from domain.metrics.grains import GRAINS, OVERLAYS
 
@@ -35,6 +36,16 @@ def asked_of(request: web.Request, metric: str | None = None) -> Asked:
     return Asked(
         metric, grain, query.get("from", ""), query.get("to", ""), group, where, overlay, zone
     )
+
+
+async def figured(request: web.Request, asked: Asked, what: str = "The question") -> Figured:
+    """The answer. Raises ProblemError (400, 422); `what` is for the sentence."""
+    try:
+        return await request.app[BACKEND].figures(asked)
+    except BadRange as error:
+        raise bad_parameter(error.name, error.value, error.expected) from error
+    except TooManyBuckets as error:
+        raise ProblemError(422, "too-many-buckets", f"{what} is for {error}.") from error
 
 
 def header(asked: Asked) -> list[str]:

@@ -9,6 +9,7 @@ from config.documents.aggregator import load_aggregator
 from config.documents.alert import load_alert
 from config.documents.base import MISSING, Document, DocumentError, Problem, nearest
 from config.documents.contact_policy import load_contact_policy
+from config.documents.dashboard import load_dashboard
 from config.documents.flow import load_flow
 from config.documents.metric import load_metric
 from config.documents.sink import load_sink
@@ -21,6 +22,7 @@ KINDS: dict[str, Loader] = {
     "aggregator": load_aggregator,
     "alert": load_alert,
     "contact_policy": load_contact_policy,
+    "dashboard": load_dashboard,
     "flow": load_flow,
     "metric": load_metric,
     "sink": load_sink,

@@ -30,7 +30,7 @@ def _metric(value: object, at: At) -> Metric | None:
     if parts is None:
         return None
     before = len(at.problems)
-    name = parts.required("name", _name, "a name like github.stars")
+    name = parts.required("name", figure_name, "a name like github.stars")
     worth = parts.required("value", _value, "a path into the record, or a number")
     kind = parts.required("type", _type, "gauge or counter")
     dimensions = parts.optional("dimensions", _dimensions) or ()
@@ -40,7 +40,8 @@ def _metric(value: object, at: At) -> Metric | None:
     return Metric(name, worth, kind, dimensions)
 
 
-def _name(value: object, at: At) -> str | None:
+def figure_name(value: object, at: At) -> str | None:
+    """The name of a metric of a source, or of a dimension."""
     if isinstance(value, str) and _NAME.fullmatch(value):
         return value
     at.refuse(value, "a name of letters, digits, `_`, `-` and points, like github.stars")
@@ -67,6 +68,6 @@ def _dimensions(value: object, at: At) -> tuple[tuple[str, str], ...] | None:
     for name, inner in value.items():
         place = at.key(str(name))
         path = fields.path(inner, place)
-        if _name(name, place) is not None and path is not None:
+        if figure_name(name, place) is not None and path is not None:
             found.append((str(name), path))
     return tuple(found) if len(at.problems) == before else None

@@ -23,6 +23,7 @@ class DevSettings:
     max_record_bytes: int = 1 << 20
     app_id: str = "sluice"
     topic_prefix: str = ""
+    feed_tokens: tuple[str, ...] = ()
 
 
 class RunningClock(FixedClock):

@@ -3,11 +3,9 @@
 import msgspec
 from aiohttp import web
 
-from app.metrics_backend import BadRange, TooManyBuckets
 from app.web.context import BACKEND
 from app.web.csv_text import CSV, csv_text
-from app.web.figures_asked import asked_of, header, rows
-from app.web.problems import ProblemError, bad_parameter
+from app.web.figures_asked import asked_of, figured, header, rows
 from app.web.routes import Answer, Param, Route
 from app.web.wire import answer
 
@@ -72,13 +70,7 @@ class MetricsOut(msgspec.Struct):
 async def query(request: web.Request) -> web.StreamResponse:
     """The buckets of a metric."""
     asked = asked_of(request)
-    try:
-        found = await request.app[BACKEND].figures(asked)
-    except BadRange as error:
-        raise bad_parameter(error.name, error.value, error.expected) from error
-    except TooManyBuckets as error:
-        detail = f"The question is for {error}."
-        raise ProblemError(422, "too-many-buckets", detail) from error
+    found = await figured(request, asked)
     if "text/csv" in request.headers.get("Accept", ""):
         return web.Response(body=csv_text(header(asked), rows(asked, found)), content_type=CSV)
     told = {"metric": found.metric, "grain": found.grain, "timezone": found.zone}

@@ -14,7 +14,7 @@ from app.web.api.campaign_files import cell
 SHEET_ROWS = 1_048_576  # what a sheet holds; further rows go on in another one
 PIECE = 1_000  # rows written in one go of the thread: about 20 ms
 PIECE_BYTES = 256 * 1024
-_OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
 
 
 class Book:
@@ -23,7 +23,7 @@ class Book:
     def __init__(self, folder: Path, name: str, columns: Sequence[str]) -> None:
         self.path = folder / "report.xlsx"
         self._name, self._columns = name, columns
-        self._book: Any = xlsxwriter.Workbook(str(self.path), {**_OPTIONS, "tmpdir": str(folder)})
+        self._book: Any = xlsxwriter.Workbook(str(self.path), {**OPTIONS, "tmpdir": str(folder)})
         self._sheet: Any = None
         self._sheets = self._row = 0
 

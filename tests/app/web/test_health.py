@@ -33,8 +33,8 @@ EXAMPLES = {
     "{command_id}": "c0",
 }
 
-# of real tables in test_impressions.py
-ELSEWHERE = {"/api/impressions/tables/{table}"}
+# of real tables in test_impressions.py, of documents in test_dashboards.py
+ELSEWHERE = {"/api/impressions/tables/{table}", "/api/metrics/dashboards/{name}"}
 QUERIES = {
     "/api/metrics/query": "?metric=github.stars&group=repo&overlay=week",
     "/api/sessions": "?aggregator=data-per-account",

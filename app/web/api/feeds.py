@@ -1,0 +1,140 @@
+"""Feeds: the figures of a metric at an address that spreadsheets and Tableau can keep.
+
+Such programs sign in by the address alone, so it carries a token. The token is never answered
+with, nor logged: there is no access log, and errors tell of paths only.
+"""
+
+import asyncio
+import hmac
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from aiohttp import web
+
+from app.metrics_backend import Asked, Figured
+from app.web.context import SETTINGS
+from app.web.csv_text import CSV, csv_text
+from app.web.figures_asked import asked_of, figured, header, rows
+from app.web.problems import ProblemError
+from app.web.routes import Answer, Param, Route, in_path
+from app.web.security import from_loopback
+from domain.aggregation.instants import parse_instant
+
+PARQUET = "application/vnd.apache.parquet"
+_TIMES = ("start", "overlay_start")
+_TYPES = {"count": pa.int64(), "partial": pa.bool_()}
+
+
+def check_token(request: web.Request) -> None:
+    """Refuses a wrong token always, a missing one except from this machine. Raises ProblemError
+    (401)."""
+    given = request.query.getall("token", [])
+    if not given and from_loopback(request):
+        return
+    kept = request.app[SETTINGS].feed_tokens
+    # every token is compared, so that the time tells nothing
+    right = [_same(one, each) for one in given for each in kept]
+    if len(given) == 1 and any(right):
+        return
+    raise ProblemError(
+        401,
+        "bad-token",
+        "The address needs token=…, one of those in SLUICE_FEED_TOKENS of this worker.",
+        [{"path": "token"}],
+        {"WWW-Authenticate": 'Bearer realm="feeds"'},
+    )
+
+
+def _same(given: str, kept: str) -> bool:
+    return hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), kept.encode("utf-8", "surrogatepass")
+    )
+
+
+async def _told(request: web.Request) -> tuple[Asked, Figured]:
+    check_token(request)
+    asked = asked_of(request, request.match_info["metric"])
+    return asked, await figured(request, asked)
+
+
+async def feed_csv(request: web.Request) -> web.StreamResponse:
+    """A metric's buckets as CSV."""
+    asked, found = await _told(request)
+    body = await asyncio.to_thread(csv_text, header(asked), rows(asked, found))
+    return web.Response(body=body, content_type=CSV, charset="utf-8")
+
+
+async def feed_parquet(request: web.Request) -> web.StreamResponse:
+    """A metric's buckets as Parquet."""
+    asked, found = await _told(request)
+    body = await asyncio.to_thread(parquet_of, asked, found)
+    return web.Response(body=body, content_type=PARQUET)
+
+
+def parquet_of(asked: Asked, found: Figured) -> bytes:
+    """The rows of the CSV with types that don't depend on them: text, UTC milliseconds, doubles."""
+    names = header(asked)
+    columns: list[list[Any]] = [[] for _ in names]
+    for row in rows(asked, found):
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    groups = len(asked.group)
+    arrays = [
+        pa.array(column, pa.string()) if n < groups else _array(name, column)
+        for n, (name, column) in enumerate(zip(names, columns, strict=True))
+    ]
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(arrays, names=names), out)
+    return out.getvalue()
+
+
+def _array(name: str, column: Sequence[Any]) -> Any:
+    if name in _TIMES:
+        return pa.array(map(parse_instant, column), pa.timestamp("ms", tz="UTC"))
+    if name in _TYPES:
+        return pa.array(column, _TYPES[name])
+    return pa.array([None if v is None else float(v) for v in column], pa.float64())
+
+
+_QUESTION = (
+    in_path("metric", "the metric's name, or that of a calculated one"),
+    Param("grain", "hour, day, week, month, quarter or year; left out: day"),
+    Param("from", "a date or an instant, in `tz` when it has no offset"),
+    Param("to", "the end, exclusive; left out: now"),
+    Param("group", "a dimension that makes series of their own", repeated=True),
+    Param("overlay", "week, month or year: the same bucket so long before, beside each"),
+    Param("tz", "an IANA zone; left out: that of the metric's source"),
+    Param("where.DIMENSION", "only series with this value of the dimension", repeated=True),
+    Param("token", "one of `SLUICE_FEED_TOKENS`; may be left out on the machine itself"),
+)
+_PROBLEMS = {
+    400: "a parameter is wrong",
+    401: "the token is wrong, or missing",
+    422: "more than 100,000 buckets",
+}
+
+ROUTES = (
+    Route(
+        "GET",
+        "/api/metrics/feeds/{metric}.csv",
+        feed_csv,
+        "Feeds the figures of a metric to a spreadsheet",
+        "Metrics",
+        {200: Answer("a row for each bucket of each series", media=CSV)},
+        _QUESTION,
+        problems=_PROBLEMS,
+    ),
+    Route(
+        "GET",
+        "/api/metrics/feeds/{metric}.parquet",
+        feed_parquet,
+        "Feeds the figures of a metric as Parquet",
+        "Metrics",
+        {200: Answer("the same rows; times in UTC", media=PARQUET)},
+        _QUESTION,
+        problems=_PROBLEMS,
+    ),
+)
