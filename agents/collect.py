@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agents.fetching import Fetcher, FetcherKit
-from config.documents.registry import load_document
 from config.names import Names
 from config.topics import SOURCE_EVENTS
 from connectors.archive.archive import Archive
@@ -25,13 +24,12 @@ from connectors.sources.errors import CallFailed
 from connectors.sources.registry import connector_class
 from connectors.streams.base import Log, Row, Slice
 from connectors.streams.murmur2 import partition_for
-from domain.aggregation.operations import exact_json
 from domain.clock import Clock
-from domain.errors import Invariant
 from domain.metrics.records import Record, encode, event_key
 from domain.metrics.source import Source
 from tables.changelog import Changelog
 from tables.documents import Documents, Version
+from tables.in_force import document_of, versions_in_force
 from tables.sources import SourceLog
 
 DELIVERY_BYTES = 4 << 20  # of what was pushed, read at a time
@@ -73,7 +71,6 @@ class Collector:
     def __init__(self, means: CollectMeans) -> None:
         self._means = means
         self._lanes: dict[int, SourceLane] = {}
-        self._sources: dict[tuple[str, int], Source] = {}
         self._one_change = asyncio.Lock()
         self._paused = False
         self._numbers: set[int] = set()
@@ -156,21 +153,11 @@ class Collector:
 
     def in_force(self) -> list[Version]:
         """The sources in force, by name."""
-        documents = self._means.documents
-        names = sorted(name for kind, name in list(documents.history) if kind == Source.kind)
-        versions = (documents.version_at(Source.kind, name, documents.revision) for name in names)
-        return [version for version in versions if version is not None]
+        return versions_in_force(self._means.documents, Source.kind)
 
     def source(self, version: Version) -> Source:
         """The document of a version."""
-        at = (version.name, version.version)
-        found = self._sources.get(at)
-        if found is None:
-            loaded = load_document(exact_json((version.document or "").encode()))
-            if not isinstance(loaded, Source):
-                raise Invariant("a document is of its kind", f"source/{version.name}")
-            found = self._sources[at] = loaded
-        return found
+        return document_of(version, Source)
 
     def _start(self, lane: SourceLane, version: Version) -> None:
         means, source = self._means, self.source(version)

@@ -15,20 +15,18 @@ from typing import Any
 from agents.sinks.delivery import Delivery
 from agents.sinks.filing import Filing
 from agents.sinks.line import Kit, Line, Output
-from config.documents.registry import load_document
 from config.names import Names
 from connectors.outbound import Outbound
 from connectors.sinks.base import Environ
 from connectors.sinks.http import HttpTarget
 from connectors.sinks.mysql import MySqlTarget
 from connectors.streams.base import Log
-from domain.aggregation.operations import exact_json
 from domain.clock import Clock
-from domain.errors import Invariant
 from domain.sinks.document import Http, MySql, Sink
 from domain.sinks.records import id_digest
 from tables.changelog import Changelog
 from tables.documents import Documents, Version
+from tables.in_force import document_of, versions_in_force
 from tables.sinks import SinkLog
 from tables.store import RocksStore
 from tables.taken import Index
@@ -75,7 +73,6 @@ class SinkLanes:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._lanes: dict[int, Lane] = {}
-        self._sinks: dict[tuple[str, int], Sink] = {}
         self._one_change = asyncio.Lock()
         self._paused = False
         self._numbers: set[int] = set()
@@ -166,21 +163,11 @@ class SinkLanes:
 
     def in_force(self) -> list[Version]:
         """The sinks in force, by name."""
-        documents = self._means.documents
-        names = sorted(name for kind, name in list(documents.history) if kind == Sink.kind)
-        versions = (documents.version_at(Sink.kind, name, documents.revision) for name in names)
-        return [version for version in versions if version is not None]
+        return versions_in_force(self._means.documents, Sink.kind)
 
     def sink(self, version: Version) -> Sink:
         """The document of a version."""
-        at = (version.name, version.version)
-        found = self._sinks.get(at)
-        if found is None:
-            loaded = load_document(exact_json((version.document or "").encode()))
-            if not isinstance(loaded, Sink):
-                raise Invariant("a document is of its kind", f"sink/{version.name}")
-            found = self._sinks[at] = loaded
-        return found
+        return document_of(version, Sink)
 
     def _start(self, lane: Lane, at: tuple[str, int], version: Version) -> None:
         means, sink = self._means, self.sink(version)

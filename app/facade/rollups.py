@@ -11,7 +11,6 @@ from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.facade.owners import LOOK_S, MOVING_S, owned
 from app.facade.parts import Parts
-from app.in_force import in_force
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
 from app.sql.run import SqlLimits, Statements
 from app.sql.tables import rows_of, stream_of
@@ -29,6 +28,7 @@ from domain.metrics.combining import (
 from domain.metrics.expression import Calculated, Expression
 from domain.metrics.grains import Grain, begins, bounds, buckets, earlier
 from domain.metrics.series import Series
+from tables.in_force import in_force
 
 FIGURES, METRICS, ROWS = "rollup_figures", "rollup_metrics", "rollup_rows"
 PAGE = 500  # buckets read at a time: some milliseconds, then others have their turn
