@@ -337,8 +337,7 @@ class Engine:
         if position is None:
             start = await self._committed(tp)
             position = self.intakes.positions.setdefault(at, start)  # a batch may have come
-        route = self.intakes.routes().get(at)
-        until = now if position >= end else (0 if route is None else route.until)
+        until = now if position >= end else self.intakes.until.get(at, 0)
         return Progress(topic, tp[1], until)
 
     async def _committed(self, tp: TP) -> int:

@@ -54,6 +54,8 @@ class Intakes:
         self._doubted: set[tuple[str, int]] = set()
         self._routers: dict[str, tuple[int, Router]] = {}
         self.positions: dict[tuple[str, int], int] = {}
+        # the newest timestamp that was sent on from here: what is only decided doesn't count yet
+        self.until: dict[tuple[str, int], int] = {}
         self.records = 0
 
     def assign(self, assigned: set[tuple[str, int]]) -> None:
@@ -63,6 +65,7 @@ class Intakes:
         self._logs = {at: log for at, log in self._logs.items() if at in assigned}
         self._doubted = set(self._logs)
         self.positions = {at: offset for at, offset in self.positions.items() if at in assigned}
+        self.until = {at: until for at, until in self.until.items() if at in assigned}
 
     def routes(self) -> dict[tuple[str, int], Any]:
         """What was decided on each partition that had a batch here."""
@@ -101,6 +104,8 @@ class Intakes:
                 counted |= {"runs": runs, "runs_revision": revision}
                 await log.decide(high, revision, **counted)
             await self._send(partition, revision, routed, still)
+            at = (topic, partition)
+            self.until[at] = max(self.until.get(at, 0), routed.until)
         self.records += len(items)
         self.positions[topic, partition] = end
 
