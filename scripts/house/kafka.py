@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.house import packages
@@ -71,11 +72,18 @@ class Kafka:
     """A broker whose data, log and ports live in `folder`; each folder is a broker of its own.
 
     Tests for faults make one in their own folder, kill it and start it again: same port, same
-    data. Every method returns when its effect is there.
+    data. Every method returns when its effect is there. `properties` come behind those of here (a
+    later line wins), `storage` are more arguments of the storage tool.
     """
 
-    def __init__(self, folder: Path = ROOT / ".servers" / "kafka") -> None:
+    def __init__(
+        self,
+        folder: Path = ROOT / ".servers" / "kafka",
+        properties: str = "",
+        storage: Sequence[str] = (),
+    ) -> None:
         self.folder = folder.resolve()
+        self._more, self._storage = properties, storage
         self.properties = self.folder / "server.properties"
         self.process = Process(self.folder, str(self.properties))
         self._ports_file = self.folder / "ports"
@@ -102,14 +110,15 @@ class Kafka:
             shutil.rmtree(data, ignore_errors=True)
         port, controller = kept_ports(self._ports_file, 2)
         self.properties.write_text(
-            PROPERTIES.format(port=port, controller=controller, data=data), encoding="utf-8"
+            PROPERTIES.format(port=port, controller=controller, data=data) + self._more,
+            encoding="utf-8",
         )
         logging = self.folder / "log4j2.yaml"
         logging.write_text(LOGGING, encoding="utf-8")
         options = [*JAVA, f"-Dlog4j2.configurationFile={logging}", "-cp", f"{libs}/*"]
         java = [_java(), *options]
         if not (data / "meta.properties").exists():
-            _format(java, self.properties)
+            _format(java, self.properties, self._storage)
         self.process.start([*java, "kafka.Kafka", str(self.properties)])
         wait_for(lambda: self._started(port) or not self.running(), START_TIMEOUT_S)
         if not self._started(port):
@@ -171,9 +180,9 @@ def _java() -> str:
     return packages.ensure_command("java", "openjdk-17-jre-headless", "maven")
 
 
-def _format(java: list[str], properties: Path) -> None:
+def _format(java: list[str], properties: Path, storage: Sequence[str]) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     tool = ["kafka.tools.StorageTool", "format", "-t", f"S{cluster[1:]}", "-c", str(properties)]
-    found = subprocess.run([*java, *tool], capture_output=True, text=True)
+    found = subprocess.run([*java, *tool, *storage], capture_output=True, text=True)
     if found.returncode:
         raise NotUp(f"the broker's folder could not be made: {found.stdout}{found.stderr}".strip())

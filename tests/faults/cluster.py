@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from config.clock import SystemClock
-from config.settings import Settings
+from config.settings import resolve
 from connectors.streams import open_log
 from connectors.streams.base import Item
 from domain.aggregation.totals import PLACES, SUM_PLACES
@@ -219,7 +219,7 @@ class Cluster:
     def read(self, topic: str) -> dict[int, list[Item]]:
         """All records of a public topic by partition; embedded: when no worker lives."""
         environ = self._environ(self.folder / "worker-0")
-        settings = Settings(stream=self.stream, data_dir=Path(environ["SLUICE_DATA_DIR"]))
+        settings = resolve(environ=environ).settings
 
         async def all_of_it() -> dict[int, list[Item]]:
             log = open_log(settings, SystemClock())
