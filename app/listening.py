@@ -1,8 +1,9 @@
 """Where the console listens, and who may ask it while there are no users.
 
 Without users whoever reaches the console is its admin, so it is for its own machine only: with
-another host it listens on 127.0.0.1 all the same. With SLUICE_CLUSTER_SECRET it listens where it
-was told to, since other workers must reach it; from other machines it then answers them alone.
+another host it listens on 127.0.0.1 all the same, and moves there when the first user is added.
+With SLUICE_CLUSTER_SECRET it listens where it was told to, since other workers must reach it; from
+other machines it then answers them alone.
 """
 
 import ipaddress
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from app.cluster.peers import PATH
+from app.web.people import PEOPLE
 from config.settings import Settings
 from domain.errors import UsageError
 
@@ -41,10 +43,10 @@ class Place:
     remark: str = ""
 
 
-def place(settings: Settings) -> Place:
-    """By the settings."""
+def place(settings: Settings, any_users: bool = False) -> Place:
+    """By the settings, and whether a user is set up."""
     host = settings.web_host
-    if is_loopback(host):
+    if is_loopback(host) or any_users:
         return Place(host)
     if settings.cluster_secret:
         remark = f"without users, the console on {host} answers this machine only"
@@ -88,7 +90,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses other machines, but for calls between workers (signed) and health."""
-    if not request.path.startswith(OPEN) and not is_loopback(request.remote or ""):
+    """Refuses other machines while there is no user, but for calls between workers (signed), hooks
+    (signed) and health.
+    """
+    people = request.app[PEOPLE]
+    if people.any_users or request.path.startswith(OPEN):
+        return await handler(request)
+    if not is_loopback(request.remote or ""):
         raise web.HTTPForbidden(text="Without users the console answers its own machine only.")
     return await handler(request)

@@ -17,6 +17,8 @@ from app.cluster.peers import route
 from app.facade.campaign_figures import waits
 from app.facade.facade import Facade
 from app.facade.parts import Parts
+from app.people.journal import TopicJournal
+from app.people.people import People
 from app.testing import kill_switch
 from app.web.server import make_web
 from app.worker import Worker
@@ -53,6 +55,8 @@ class Node:
         self._runner: web.AppRunner | None = None
         self._members: Alone | Following | None = None
         self._facade: Facade | None = None
+        self._site: web.SockSite | None = None
+        self._people: People
         self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""
 
@@ -69,9 +73,7 @@ class Node:
                 started(self)
                 facade = self._facade
                 if beside is not None and facade is not None:
-                    task = asyncio.create_task(beside(facade))
-                    task.add_done_callback(self._ended)
-                    self._tasks.add(task)
+                    self._spawn(beside(facade))
                 await self._worker.ended.wait()
         finally:
             for task in self._tasks:
@@ -84,6 +86,11 @@ class Node:
     def remarks(self) -> list[str]:
         """What a person should know about how it runs."""
         return [self._place.remark] if self._place.remark else []
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.add(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
@@ -156,16 +163,47 @@ class Node:
             collector=worker.collector,
             rollups=worker.rollups,
         )
+        self._people = People(lambda take: TopicJournal(worker.log, worker.names.people, take))
+        await self._people.start(settings.admin_password)
+        self._spawn(self._people.follow())
         self._facade = Facade(parts, self._crash, settings.cluster_secret)
         await self._members.start()
         await self._facade.start()
-        app = make_web(self._facade, settings, worker.clock)
+        app = make_web(self._facade, settings, worker.clock, self._people)
         app.router.add_routes([route(self._facade.local.questions, settings.cluster_secret)])
         if self._place.guarded:
             app.middlewares.append(listening.guard)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
         await self._runner.setup()
-        await web.SockSite(self._runner, sock).start()
+        self._site = web.SockSite(self._runner, sock)
+        await self._site.start()
+        if listening.place(settings, any_users=True) != self._place:
+            await self._move()
+
+    async def _move(self) -> None:
+        """To the host of the settings once there is a user: at once, or when the first is added."""
+        if self._people.any_users:
+            await self._listen_there()
+        else:
+            self._spawn(self._move_later())
+
+    async def _move_later(self) -> None:
+        await self._people.first_user.wait()
+        await self._listen_there()
+        logger.info("a user is set up: the console listens on %s now", self.url)
+
+    async def _listen_there(self) -> None:
+        """Listens on the host of the settings instead, on the same port; what is connected stays.
+        Raises PortTaken when somebody else has that port there.
+        """
+        before, self._place = self._place, listening.place(self._settings, any_users=True)
+        if before.host != self._place.host and self._runner is not None:
+            if self._site is not None:
+                await self._site.stop()
+            sock = listening.bound(self._place.host, self._port)
+            self._site = web.SockSite(self._runner, sock)
+            await self._site.start()
+        self.url = listening.url_of(self._place.host, self._port)
 
     def _crash(self, error: BaseException) -> None:
         self._tasks.add(asyncio.create_task(self._worker.fail(error)))

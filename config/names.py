@@ -53,6 +53,11 @@ class Names:
         """Idempotency keys and the answers given to them."""
         return f"{self.app_id}-requests"
 
+    @property
+    def people(self) -> str:
+        """Users, tokens and sign-ins, by kind and name."""
+        return f"{self.app_id}-people"
+
     def changelog(self, table: str) -> str:
         """The compacted topic that `table` is recovered from."""
         return f"{self.app_id}-{table}-changelog"
@@ -60,6 +65,6 @@ class Names:
     def is_internal(self, physical: str) -> bool:
         """Whether a topic is the product's own state, not for people to produce to."""
         own = {self.sessions_in, self.campaigns_in, self.retrigger_in}
-        own |= {self.deliveries, self.workers, self.requests}
+        own |= {self.deliveries, self.workers, self.requests, self.people}
         changelog = physical.startswith(f"{self.app_id}-") and physical.endswith("-changelog")
         return changelog or physical in own

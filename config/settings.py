@@ -137,6 +137,9 @@ class Settings:
         "tokens that open the feeds of figures, with commas between",
         secret=True,
     )
+    admin_password: str = _setting(
+        "", readers.text, "makes the user `admin` when there is no user yet", secret=True
+    )
     cluster_secret: str = _setting(
         "", readers.text, "signs the calls between workers; the same for all of them", secret=True
     )

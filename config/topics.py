@@ -108,6 +108,7 @@ class Topics:
             self.changelog("rollups", shards, "values of records, buckets of every grain"),
             self._own(names.workers, 1, "heartbeats of the workers", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),
+            self._own(names.people, 1, "users, tokens and sign-ins, hashed", compact=True),
         )
 
     def usage_topic(self, name: str) -> Topic:

@@ -27,6 +27,8 @@ MODULES: dict[str, str] = {
     "metrics": "app.cli.metrics",
     "impressions": "app.cli.impressions",
     "sql": "app.cli.sql",
+    "users": "app.cli.users",
+    "tokens": "app.cli.tokens",
     "doctor": "app.cli.doctor",
     "topics": "app.cli.topics",
     "state": "app.cli.state",

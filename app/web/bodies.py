@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from app.web.problems import ProblemError
@@ -48,3 +49,38 @@ def named(body: Mapping[str, Any], kind: str, name: str) -> dict[str, Any]:
             422, "refused-document", "The document and the address name different things.", errors
         )
     return {"kind": kind, "name": name, **body}
+
+
+async def read_fields(request: web.Request, **wanted: Any) -> dict[str, Any]:
+    """The fields of a JSON object. `wanted`: its type for one that must be there, else (type, what
+    stands for it when it is left out). A list holds texts. Raises ProblemError (400, 422) with all
+    that is wrong.
+    """
+    try:
+        body = msgspec.json.decode(await request.read())
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProblemError(400, "bad-body", f"The body is no JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise ProblemError(400, "bad-body", f"The body is a JSON object of {', '.join(wanted)}.")
+    errors = [
+        {"path": name, "expected": f"one of {', '.join(wanted)}"} for name in body.keys() - wanted
+    ]
+    found: dict[str, Any] = {}
+    for name, kind in wanted.items():
+        kind, *otherwise = kind if isinstance(kind, tuple) else (kind,)
+        value = body.get(name)
+        if value is None and otherwise:
+            found[name] = otherwise[0]
+        elif isinstance(value, kind) and (
+            kind is not list or all(isinstance(v, str) for v in value)
+        ):
+            found[name] = value
+        else:
+            errors.append({"path": name, "expected": _WORDS[kind]})
+    if errors:
+        told = "; ".join(f"{each['path']}: expected {each['expected']}" for each in errors)
+        raise ProblemError(422, "bad-body", f"The body is wrong: {told}.", errors)
+    return found
+
+
+_WORDS = {str: "text", list: "a list of texts"}

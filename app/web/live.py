@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from aiohttp import web
 
-Send = Callable[[web.StreamResponse], Awaitable[None]]
+from app.web.people import still_allowed
+
+LOOK_S = 1.0  # how soon a stream ends after who reads it has signed out
+Send = Callable[[web.StreamResponse], Coroutine[None, None, None]]
 
 
 class Hub:
@@ -50,11 +53,24 @@ async def stream(request: web.Request, send: Send) -> web.StreamResponse:
     try:
         with contextlib.suppress(ConnectionResetError):
             await response.prepare(request)
-            await send(response)
+            await _while_allowed(request, send(response))
     finally:
         if task is not None:
             hub.remove(task)
     return response
+
+
+async def _while_allowed(request: web.Request, work: Coroutine[None, None, None]) -> None:
+    """Does the work until it ends, or until who asked may not any more."""
+    task = asyncio.create_task(work)
+    try:
+        while still_allowed(request):
+            done, _ = await asyncio.wait((task,), timeout=LOOK_S)
+            if done:
+                return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def write_event(

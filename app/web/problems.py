@@ -7,6 +7,7 @@ from aiohttp import web
 
 from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Unavailable
 from app.campaign_shapes import RefusedAction, RefusedChange, RefusedFile, RefusedUpload
+from app.people.errors import BadPerson, NoSuchPerson, NotNow, TooManyTries, WrongPassword
 from app.source_shapes import BadDelivery, BadSignature, FetchRefused
 from app.web.wire import dumps
 from config.documents.base import DocumentError, Problem
@@ -116,6 +117,18 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
         return ProblemError(401, "bad-signature", _sentence(error))
     if isinstance(error, BadDelivery):
         return ProblemError(400, "bad-body", _sentence(error))
+    if isinstance(error, BadPerson):
+        at = {"path": error.path, "expected": error.expected}
+        return ProblemError(422, "bad-body", _sentence(error), [at])
+    if isinstance(error, NoSuchPerson):
+        return ProblemError(404, "not-found", _sentence(error))
+    if isinstance(error, NotNow):
+        return ProblemError(409, "conflict", _sentence(error))
+    if isinstance(error, WrongPassword):
+        return ProblemError(403, "wrong-password", _sentence(error))
+    if isinstance(error, TooManyTries):
+        retry = {"Retry-After": str(error.retry_after_s)}
+        return ProblemError(429, "too-many-tries", _sentence(error), headers=retry)
     if isinstance(error, UnknownTopic):
         return ProblemError(404, "unknown-topic", _sentence(error))
     if isinstance(error, FlushNotFound):

@@ -1,14 +1,14 @@
 """Puts the HTTP API and the console together into one aiohttp application."""
 
 import logging
-import secrets
 import time
 from pathlib import Path
 
 from aiohttp import web
 
 from app.backend import Backend
-from app.web import api, pages, problems, security
+from app.people.people import People
+from app.web import api, guard, pages, problems, security
 from app.web.api import reference
 from app.web.context import BACKEND, CLOCK, SETTINGS, WebSettings
 from app.web.held import HELD, HeldFiles
@@ -16,6 +16,7 @@ from app.web.live import HUB, Hub
 from app.web.look import LOOK, Look
 from app.web.metrics import TRAFFIC, Traffic
 from app.web.pages import shell
+from app.web.people import PEOPLE
 from app.web.problems import ProblemError
 from app.web.routes import Handler
 from domain.clock import Clock
@@ -27,14 +28,17 @@ MAX_BODY_BYTES = 64 << 20  # a batch of records is held in memory while it is lo
 STATIC_CACHE = "public, max-age=31536000, immutable"  # addresses carry a digest of the content
 
 
-def make_web(backend: Backend, settings: WebSettings, clock: Clock) -> web.Application:
-    """The application, ready to be served; it starts nothing of its own before that.
+def make_web(
+    backend: Backend, settings: WebSettings, clock: Clock, people: People | None = None
+) -> web.Application:
+    """The application, ready to be served; it starts nothing of its own before that. `people` None:
+    nobody, until somebody is added.
 
     Live pages poll `backend.overview` once a second while somebody watches. Stopping the
     application ends open streams.
     """
     app = web.Application(
-        middlewares=[_count, _problems, _guard],
+        middlewares=[_count, _problems, guard.guard],
         client_max_size=max(MAX_BODY_BYTES, 2 * settings.max_record_bytes),
     )
     app[BACKEND] = backend
@@ -44,12 +48,12 @@ def make_web(backend: Backend, settings: WebSettings, clock: Clock) -> web.Appli
     app[HUB] = Hub()
     app[HELD] = HeldFiles()
     app[LOOK] = Look()
-    app[security.SECRET] = secrets.token_bytes(32)
+    app[PEOPLE] = people or People()
     app[shell.TEMPLATES] = shell.environment(STATIC, pages.PAGES)
     app[reference.DESCRIPTIONS] = reference.describe(api.ROUTES, settings)
     for route in api.ROUTES:
         _mount(app, route.method, route.path, route.handler)
-    for page in pages.PAGES:
+    for page in (*pages.PAGES, *pages.BESIDE):
         for method, path, handler in page.handlers:
             _mount(app, method, path, handler)
     app.router.add_static("/static/", STATIC, append_version=False)
@@ -116,18 +120,6 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
             "This is a fault of the product. What you sent may or may not have taken effect; "
             "the worker's log says more.",
         )
-    if wants_page(request):
+    if guard.wants_page(request):
         return await shell.problem_page(request, problem)
     return problems.response(problem)
-
-
-@web.middleware
-async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    security.check(request)
-    return await handler(request)
-
-
-def wants_page(request: web.Request) -> bool:
-    """Whether an error is for a person: outside the API, from somebody who takes HTML."""
-    machine = request.path.startswith(("/api/", "/health/", "/metrics", "/static/"))
-    return not machine and "text/html" in request.headers.get("Accept", "text/html")

@@ -8,6 +8,8 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from app.listening import PortTaken, bound, guard, is_loopback, place, url_of
+from app.people.people import People
+from app.web.people import PEOPLE
 from config.settings import Settings
 
 
@@ -49,7 +51,9 @@ def test_the_guard_lets_other_machines_to_the_workers_calls_only(
         return web.Response(text="answered")
 
     async def work() -> bool:
-        request = make_mocked_request("GET", path).clone(remote=remote or "")
+        app = web.Application()
+        app[PEOPLE] = People()
+        request = make_mocked_request("GET", path, app=app).clone(remote=remote or "")
         try:
             await guard(request, handler)
         except web.HTTPForbidden:

@@ -18,6 +18,7 @@ from app.metrics_backend import Asked, Figured
 from app.web.context import SETTINGS
 from app.web.csv_text import CSV, csv_text
 from app.web.figures_asked import asked_of, figured, header, rows
+from app.web.people import LOCAL, PEOPLE, PERSON, person_of
 from app.web.problems import ProblemError
 from app.web.routes import Answer, Param, Route, in_path
 from app.web.security import from_loopback
@@ -28,12 +29,19 @@ _TIMES = ("start", "overlay_start")
 _TYPES = {"count": pa.int64(), "partial": pa.bool_()}
 
 
-def check_token(request: web.Request) -> None:
-    """Refuses a wrong token always, a missing one except from this machine. Raises ProblemError
-    (401)."""
+async def check_token(request: web.Request) -> None:
+    """Refuses a wrong token always, a missing one unless somebody has signed in or, without
+    users, asks from this machine. Raises ProblemError (401).
+    """
     given = request.query.getall("token", [])
-    if not given and from_loopback(request):
+    person = person_of(request)
+    if not given and person is not None and (person is not LOCAL or from_loopback(request)):
         return
+    if len(given) == 1:
+        program = await request.app[PEOPLE].by_token(given[0])
+        if program is not None:
+            request[PERSON] = program
+            return
     kept = request.app[SETTINGS].feed_tokens
     # every token is compared, so that the time tells nothing
     right = [_same(one, each) for one in given for each in kept]
@@ -42,7 +50,8 @@ def check_token(request: web.Request) -> None:
     raise ProblemError(
         401,
         "bad-token",
-        "The address needs token=…, one of those in SLUICE_FEED_TOKENS of this worker.",
+        "The address needs token=…, one of `sluice tokens create` or of SLUICE_FEED_TOKENS of this "
+        "worker.",
         [{"path": "token"}],
         {"WWW-Authenticate": 'Bearer realm="feeds"'},
     )
@@ -55,7 +64,7 @@ def _same(given: str, kept: str) -> bool:
 
 
 async def _told(request: web.Request) -> tuple[Asked, Figured]:
-    check_token(request)
+    await check_token(request)
     asked = asked_of(request, request.match_info["metric"])
     return asked, await figured(request, asked)
 
@@ -108,7 +117,7 @@ _QUESTION = (
     Param("overlay", "week, month or year: the same bucket so long before, beside each"),
     Param("tz", "an IANA zone; left out: that of the metric's source"),
     Param("where.DIMENSION", "only series with this value of the dimension", repeated=True),
-    Param("token", "one of `SLUICE_FEED_TOKENS`; may be left out on the machine itself"),
+    Param("token", "a token; may be left out by who signs in, and without users on the machine"),
 )
 _PROBLEMS = {
     400: "a parameter is wrong",

@@ -5,6 +5,7 @@ from aiohttp import web
 
 from app.web.context import BACKEND
 from app.web.metrics import TRAFFIC, exposition
+from app.web.people import LOCAL, person_of
 from app.web.problems import ProblemError
 from app.web.routes import Answer, Route
 from app.web.security import from_loopback
@@ -36,9 +37,13 @@ async def get_ready(request: web.Request) -> web.StreamResponse:
 
 
 async def get_metrics(request: web.Request) -> web.StreamResponse:
-    """All metrics in Prometheus's text format; from this machine only while no user is set up."""
-    if not from_loopback(request):
-        raise ProblemError(403, "forbidden", "Metrics are for this machine only without users.")
+    """All metrics in Prometheus's text format: by a token, or from this machine."""
+    if person_of(request) in (None, LOCAL) and not from_loopback(request):
+        raise ProblemError(
+            403,
+            "forbidden",
+            "From other machines, metrics need a token: `sluice tokens create NAME --role viewer`.",
+        )
     samples = [*await request.app[BACKEND].metrics(), *request.app[TRAFFIC].samples()]
     return web.Response(
         body=exposition(samples).encode(),
@@ -70,6 +75,6 @@ ROUTES = (
         "Metrics for Prometheus",
         "Health",
         {200: Answer("metrics in the text format", media="text/plain")},
-        problems={403: "asked from another machine"},
+        problems={403: "asked from another machine without a token"},
     ),
 )

@@ -3,7 +3,7 @@
 A new page is one file and one line here.
 """
 
-from app.web.pages import campaigns, configuration, dead_letters, overview, sessions
+from app.web.pages import campaigns, configuration, dead_letters, login, overview, sessions
 from app.web.pages.shell import Page
 
 PAGES: tuple[Page, ...] = (
@@ -13,3 +13,6 @@ PAGES: tuple[Page, ...] = (
     configuration.PAGE,
     dead_letters.PAGE,
 )
+
+BESIDE: tuple[Page, ...] = (login.PAGE,)
+"""Pages that the navigation doesn't lead to."""

@@ -18,6 +18,7 @@ from app.shapes import ClockInfo
 from app.web import marks, security
 from app.web.context import BACKEND, CLOCK
 from app.web.live import stream, write_event
+from app.web.people import person_of
 from app.web.problems import AWAY, ProblemError
 from app.web.routes import Handler
 from app.web.wire import dumps
@@ -155,6 +156,8 @@ async def _common(request: web.Request, page: Page | None) -> Context:
         "clock": clock,
         "now_ms": clock.now_ms,
         "csrf": security.csrf_token(request),
+        "nonce": security.nonce(request),
+        "person": person_of(request),
         "query": request.query,
         "path": request.path,
         "path_qs": request.path_qs,

@@ -9,6 +9,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
+from app.people.people import People
 from app.web.server import make_web
 from tests.app.web.fake import FakeBackend
 from tests.browser.dev import DevSettings
@@ -22,12 +23,14 @@ def visit(
     steps: Callable[[Client], Awaitable[T]],
     backend: FakeBackend | None = None,
     settings: DevSettings | None = None,
+    people: Callable[[], People] | None = None,
 ) -> T:
     """Runs `steps` with a client of a server of its own; cookies are kept between requests."""
 
     async def run() -> T:
         used = backend or FakeBackend()
-        app = make_web(used, settings or DevSettings(), used.clock)
+        known = None if people is None else people()
+        app = make_web(used, settings or DevSettings(), used.clock, known)
         async with TestClient(TestServer(app)) as client:
             return await steps(client)
 

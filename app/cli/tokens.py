@@ -1,0 +1,70 @@
+"""`sluice tokens`: programs that may ask the server."""
+
+import argparse
+
+from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.http import segment
+from app.cli.output import json_bytes
+from app.cli.users import ROLES, add_rights, query_of
+
+PATH = "/api/tokens"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the sub-commands."""
+    commands = parser.add_subparsers(metavar="ACTION", required=True)
+
+    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+        made.set_defaults(chosen=run)
+        return made
+
+    created = action("create", "make a token; it is told this once", _create)
+    created.add_argument("name", metavar="NAME", help="the program's, for the audit")
+    created.add_argument("--role", choices=ROLES, required=True)
+    add_rights(created)
+    action("list", "list the tokens, without what they are", _list)
+    revoked = action("revoke", "revoke a token: it opens nothing any more", _revoke)
+    revoked.add_argument("name", metavar="NAME")
+    for parser_ in (created, revoked):
+        parser_.add_argument("--reason", metavar="WHY", help="why, for the audit")
+
+
+def _create(arguments: argparse.Namespace, context: Context) -> int:
+    body = {"name": arguments.name, "role": arguments.role, "rights": arguments.rights or []}
+    made = context.client.request(
+        "POST", PATH, query=query_of(arguments), body=json_bytes(body)
+    ).json()
+    out = context.out
+    if out.json:
+        out.document({"name": made["name"], "token": made["token"]})
+    else:
+        out.text(made["token"])
+        out.note("keep it where the program finds it (SLUICE_TOKEN_FILE): it is not told again")
+    return 0
+
+
+def _list(arguments: argparse.Namespace, context: Context) -> int:
+    found = context.client.get(PATH)
+    out = context.out
+    if out.json:
+        out.document(found)
+        return 0
+    rows = [
+        [t["name"], t["role"], ", ".join(t["rights"]), t["made"], t["made_by"]]
+        for t in found["items"]
+    ]
+    out.table(["token", "role", "rights", "made", "by"], rows, "no tokens")
+    return 0
+
+
+def _revoke(arguments: argparse.Namespace, context: Context) -> int:
+    context.client.request("DELETE", f"{PATH}/{segment(arguments.name)}", query=query_of(arguments))
+    if context.out.json:
+        context.out.document({"name": arguments.name, "revoked": True})
+    else:
+        context.out.text(f"{arguments.name} is revoked")
+    return 0
+
+
+COMMAND = Command("tokens", "tokens: programs that may ask, and as what", add_arguments, run_chosen)

@@ -1,0 +1,1 @@
+"""Who may ask what: users, tokens, sign-ins, and what they may do."""
