@@ -188,6 +188,9 @@ def tests_of(where: Mapping[str, str]) -> tuple[str, list[str]]:
         if name in where:
             tests += f" AND {name} = ?"
             arguments.append(where[name])
+    if "not_topic" in where:
+        tests += " AND topic != ?"
+        arguments.append(where["not_topic"])
     if "replayed" in where:
         tests += f" AND replayed_at IS {'NOT ' if where['replayed'] == 'yes' else ''}NULL"
     return tests, arguments

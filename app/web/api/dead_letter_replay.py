@@ -1,5 +1,6 @@
 """Replaying dead letters over HTTP: once each, with a dry run."""
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import msgspec
@@ -8,10 +9,11 @@ from aiohttp import web
 from app.shapes import Change, Replay
 from app.web import params
 from app.web.context import BACKEND
-from app.web.people import actor_of
+from app.web.people import actor_of, person_of
 from app.web.problems import ProblemError, not_found
 from app.web.routes import IDEMPOTENCY_KEY, JSON, Answer, Param, Route
 from app.web.wire import answer, loads
+from config.topics import CONFIG
 from domain.errors import Reason
 
 FILTERS = ("id", "reason", "aggregator", "topic")
@@ -100,6 +102,22 @@ def _with_query(request: web.Request, body: Any) -> Any:
     return {**body, "filter": {**given, **body.get("filter", {})}}
 
 
+async def meant(request: web.Request, where: Mapping[str, str]) -> dict[str, str]:
+    """The filters, for who asks: a letter of `config` is a document, which admins alone put in
+    force. Raises ProblemError (403).
+    """
+    person = person_of(request)
+    if person is None or person.role == "admin":
+        return dict(where)
+    letter = None
+    if "id" in where:
+        letter = await request.app[BACKEND].dead_letter(where["id"])
+    if where.get("topic") == CONFIG or (letter is not None and letter.topic == CONFIG):
+        detail = "A letter of topic config is a document: an admin puts it in force."
+        raise ProblemError(403, "forbidden", detail)
+    return {**where, "not_topic": CONFIG}
+
+
 async def replay(request: web.Request) -> web.StreamResponse:
     """Replays the letters that match and were not replayed."""
     text = await request.read()
@@ -112,6 +130,7 @@ async def replay(request: web.Request) -> web.StreamResponse:
     backend = request.app[BACKEND]
     if "id" in where and await backend.dead_letter(where["id"]) is None:
         raise not_found(f"dead letter {where['id']!r}")
+    where = await meant(request, where)
     change = Change(actor_of(request), why, params.idempotency_key(request))
     done = await backend.replay_dead_letters(where, change, dry_run, wait_s)
     return answer(shown(done), 202 if done.waiting else 200)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from app.shapes import Change, DeadLetter, Replay
-from app.web.api.dead_letter_replay import FILTERS
+from app.web.api.dead_letter_replay import FILTERS, meant
 from app.web.context import BACKEND
 from app.web.explanations import explanation
 from app.web.pages.shell import Context, Page, render, see_other
@@ -26,7 +26,7 @@ async def build(request: web.Request) -> Context:
 async def _context(request: web.Request, where: dict[str, str]) -> Context:
     backend = request.app[BACKEND]
     change = Change(actor_of(request))
-    trial = await backend.replay_dead_letters(where, change, True, 0.0)
+    trial = await backend.replay_dead_letters(await meant(request, where), change, True, 0.0)
     letter: DeadLetter | None = None
     if "id" in where:
         letter = await backend.dead_letter(where["id"])
@@ -63,7 +63,8 @@ async def post(request: web.Request, page: Page) -> web.StreamResponse:
         context["missing_reason"] = True
         return await render(request, page, "replay.html", context, 422)
     change = Change(actor_of(request), reason, f"form-{once}")
-    done = await request.app[BACKEND].replay_dead_letters(where, change, False, WAIT_S)
+    chosen = await meant(request, where)
+    done = await request.app[BACKEND].replay_dead_letters(chosen, change, False, WAIT_S)
     return see_other(f"/dead-letters?{urlencode({'done': _told(done)})}")
 
 

@@ -320,7 +320,8 @@ class FakeBackend(
             one
             for one in self._letters(self._now())
             if one.replayed_at_ms is None
-            and all(getattr(one, name) == value for name, value in where.items())
+            and all(getattr(one, n) == value for n, value in where.items() if n != "not_topic")
+            and one.topic != where.get("not_topic")
         ]
         good = [one.id for one in found if one.reason != "undecodable"]
         if not dry_run:
