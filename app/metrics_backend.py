@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from domain.errors import SluiceError
+from domain.masking import Masker
 from domain.metrics.grains import Grain, Overlay
 
 
@@ -60,9 +61,10 @@ class MetricsBackend(Protocol):
         """A metric's buckets, every one of the range. Raises TooManyBuckets, BadRange; a metric
         that nothing was heard of has no series."""
 
-    async def sql(self, statement: str) -> dict[str, Any]:
+    async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
         """{"columns":[{"name","type"}],"rows":[[…]],"truncated"} of one SELECT over the table
-        `rollups`. Raises SqlRefused, SqlLimit, and TooManyBuckets when the table is too large."""
+        `rollups`, whose dimensions `masker` masks before anything is done with them. Raises
+        SqlRefused, SqlLimit, and TooManyBuckets when the table is too large."""
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         """Every metric that has values: name -> (type, zone)."""

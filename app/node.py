@@ -20,6 +20,7 @@ from app.facade.parts import Parts
 from app.people.journal import TopicJournal
 from app.people.people import People
 from app.testing import kill_switch
+from app.trail.trail import TopicTrail
 from app.web.server import make_web
 from app.worker import Worker
 from config.clock import system_ms
@@ -57,6 +58,7 @@ class Node:
         self._facade: Facade | None = None
         self._site: web.SockSite | None = None
         self._people: People
+        self._trail: TopicTrail | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""
 
@@ -166,10 +168,12 @@ class Node:
         self._people = People(lambda take: TopicJournal(worker.log, worker.names.people, take))
         await self._people.start(settings.admin_password)
         self._spawn(self._people.follow())
+        folder = settings.data_dir / "views"
+        self._trail = TopicTrail(worker.log, worker.names.audit, folder)
         self._facade = Facade(parts, self._crash, settings.cluster_secret)
         await self._members.start()
         await self._facade.start()
-        app = make_web(self._facade, settings, worker.clock, self._people)
+        app = make_web(self._facade, settings, worker.clock, self._people, self._trail)
         app.router.add_routes([route(self._facade.local.questions, settings.cluster_secret)])
         if self._place.guarded:
             app.middlewares.append(listening.guard)
@@ -254,6 +258,8 @@ class Node:
                     await self._runner.cleanup()
                 if self._facade is not None:
                     await self._facade.stop()
+                if self._trail is not None:
+                    await self._trail.stop()
                 if self._members is not None:
                     await self._members.stop()
                 await self._worker.stop()

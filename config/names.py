@@ -58,6 +58,11 @@ class Names:
         """Users, tokens and sign-ins, by kind and name."""
         return f"{self.app_id}-people"
 
+    @property
+    def audit(self) -> str:
+        """Changes that people and programs made by way of the console."""
+        return f"{self.app_id}-audit"
+
     def changelog(self, table: str) -> str:
         """The compacted topic that `table` is recovered from."""
         return f"{self.app_id}-{table}-changelog"
@@ -65,6 +70,6 @@ class Names:
     def is_internal(self, physical: str) -> bool:
         """Whether a topic is the product's own state, not for people to produce to."""
         own = {self.sessions_in, self.campaigns_in, self.retrigger_in}
-        own |= {self.deliveries, self.workers, self.requests, self.people}
+        own |= {self.deliveries, self.workers, self.requests, self.people, self.audit}
         changelog = physical.startswith(f"{self.app_id}-") and physical.endswith("-changelog")
         return changelog or physical in own

@@ -29,6 +29,7 @@ ALERTS = "alerts"
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare
 DELIVERY_DAYS = 31  # ids of deliveries are known for 30, from the topic
+AUDIT_DAYS = 400  # a year to look back to, and a month
 OUTPUT_DAYS = 90  # a quarter: billing can be run again from the hand-off
 
 ENVELOPE_BYTES = 1 << 16  # key, headers and Kafka's batch header around a record of the limit
@@ -109,6 +110,7 @@ class Topics:
             self._own(names.workers, 1, "heartbeats of the workers", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),
             self._own(names.people, 1, "users, tokens and sign-ins, hashed", compact=True),
+            self._own(names.audit, 1, "who changed what and why, over HTTP", days=AUDIT_DAYS),
         )
 
     def usage_topic(self, name: str) -> Topic:

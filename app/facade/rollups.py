@@ -17,6 +17,7 @@ from app.sql.tables import rows_of, stream_of
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.zones import first_instant_at
 from domain.errors import Reject
+from domain.masking import Masker
 from domain.metrics.asking import Question, answer, metrics_of
 from domain.metrics.combining import (
     BUCKETS_MAX,
@@ -30,6 +31,8 @@ from domain.metrics.grains import Grain, begins, bounds, buckets, earlier
 from domain.metrics.series import Series
 from tables.in_force import in_force
 
+DIMENSIONS = 1
+"""Where a row of the table has them."""
 FIGURES, METRICS, ROWS = "rollup_figures", "rollup_metrics", "rollup_rows"
 PAGE = 500  # buckets read at a time: some milliseconds, then others have their turn
 TABLE_MAX = 1_000_000  # buckets that a statement is given: seconds to read, 300 MB to hold
@@ -86,13 +89,18 @@ class Rollups:
             found[number] = {"epoch": epoch, "told": [rows, reached]}
         return found
 
-    async def table(self) -> bytes:
-        """Every bucket that has values, as an Arrow stream. Raises TooManyBuckets."""
+    async def table(self, masker: Masker | None = None) -> bytes:
+        """Every bucket that has values, as an Arrow stream, its dimensions masked. Raises
+        TooManyBuckets.
+        """
         rows: list[list[Any]] = []
         after: dict[str, bytes | None] = {}
         while True:
             told = await self._ask(ROWS, {"after": after})
             for number, (page, reached) in told.items():
+                if masker is not None:
+                    for row in page:
+                        row[DIMENSIONS] = masker.value("", row[DIMENSIONS])
                 rows += page
                 after[str(number)] = reached
             if len(rows) > TABLE_MAX:
@@ -100,9 +108,9 @@ class Rollups:
             if all(reached is None for reached in after.values()):
                 return await asyncio.to_thread(stream_of, rows)
 
-    async def sql(self, statement: str) -> dict[str, Any]:
+    async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
         """See `MetricsBackend.sql`."""
-        return await self._statements.run(statement, await self.table())
+        return await self._statements.run(statement, await self.table(masker))
 
     def _books(self) -> dict[int, Any]:
         return {} if self._parts.rollups is None else dict(self._parts.rollups.books())
@@ -213,8 +221,8 @@ class RollupsArea:
     async def figures(self, asked: Asked) -> Figured:
         return await self._rollups.figures(asked)
 
-    async def sql(self, statement: str) -> dict[str, Any]:
-        return await self._rollups.sql(statement)
+    async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
+        return await self._rollups.sql(statement, masker)
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         return await self._rollups.known()

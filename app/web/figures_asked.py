@@ -1,11 +1,13 @@
 """Questions about figures as requests put them, and answers as rows."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+from app.web import masked
 from app.web.context import BACKEND
 from app.web.problems import ProblemError, bad_parameter
 from domain.aggregation.zones import known_zone
@@ -41,11 +43,20 @@ def asked_of(request: web.Request, metric: str | None = None) -> Asked:
 async def figured(request: web.Request, asked: Asked, what: str = "The question") -> Figured:
     """The answer. Raises ProblemError (400, 422); `what` is for the sentence."""
     try:
-        return await request.app[BACKEND].figures(asked)
+        return _masked(request, await request.app[BACKEND].figures(asked))
     except BadRange as error:
         raise bad_parameter(error.name, error.value, error.expected) from error
     except TooManyBuckets as error:
         raise ProblemError(422, "too-many-buckets", f"{what} is for {error}.") from error
+
+
+def _masked(request: web.Request, found: Figured) -> Figured:
+    """The answer as who asks may see it."""
+    masker = masked.masker_of(request)
+    if masker is None:
+        return found
+    series = [{**each, "dimensions": masker.value("", each["dimensions"])} for each in found.series]
+    return replace(found, series=series)
 
 
 def header(asked: Asked) -> list[str]:

@@ -7,10 +7,27 @@ from typing import Final
 
 from aiohttp import web
 
+from app.web import masked
 from app.web.people import still_allowed
 
 LOOK_S = 1.0  # how soon a stream ends after who reads it has signed out
-Send = Callable[[web.StreamResponse], Coroutine[None, None, None]]
+
+
+class EventStream(web.StreamResponse):
+    """A stream of events to who asked by `request`."""
+
+    def __init__(self, request: web.Request) -> None:
+        super().__init__(
+            headers={
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        self.request = request
+
+
+Send = Callable[[EventStream], Coroutine[None, None, None]]
 
 
 class Hub:
@@ -39,13 +56,7 @@ HUB: Final = web.AppKey[Hub]("hub")
 async def stream(request: web.Request, send: Send) -> web.StreamResponse:
     """Answers with an event stream that `send` writes, until it returns, the client goes or the
     application stops."""
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "text/event-stream; charset=utf-8",
-            "Cache-Control": "no-store",
-            "X-Accel-Buffering": "no",
-        }
-    )
+    response = EventStream(request)
     task = asyncio.current_task()
     hub = request.app[HUB]
     if task is not None:
@@ -74,12 +85,18 @@ async def _while_allowed(request: web.Request, work: Coroutine[None, None, None]
 
 
 async def write_event(
-    response: web.StreamResponse,
+    response: EventStream,
     data: bytes,
     event: str | None = None,
     event_id: str | None = None,
 ) -> None:
-    """Writes one event; `data` must be one line."""
+    """Writes one event; `data` must be JSON in one line. Phone numbers in it are masked for who may
+    not see them.
+    """
+    masker = masked.masker_of(response.request)
+    if masker is not None:
+        data = masker.json(data.decode()).encode()
+        await masked.tell(response.request)
     head = b""
     if event is not None:
         head += b"event: " + event.encode() + b"\n"

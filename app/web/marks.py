@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -10,7 +11,10 @@ from markupsafe import Markup, escape
 from app.web import campaign_words, words
 from app.web.wire import exact
 from domain.aggregation.instants import parse_instant, print_instant
+from domain.masking import Masker
 
+MASKING: ContextVar[Masker | None] = ContextVar("masking", default=None)
+"""What masks the page that is being rendered; filters can't be given it through macros."""
 _RELATIVE = re.compile(r"(<time\b[^>]*\bdata-ms=[^>]*>)[^<]*(</time>)")
 
 
@@ -53,8 +57,13 @@ def without_relative(html: str) -> str:
     return _RELATIVE.sub(r"\1\2", html)
 
 
-def shown(value: object) -> Markup:
-    """A value of a session, its type to be seen: text as it is, the rest as JSON says it."""
+def shown(value: object, field: str = "") -> Markup:
+    """A value of a session, its type to be seen: text as it is, the rest as JSON says it; what a
+    field of that name holds is masked for who may not see it.
+    """
+    masker = MASKING.get()
+    if masker is not None:
+        value = masker.value(field, value)
     if value is None:
         return Markup('<span class="quiet">null</span>')
     if isinstance(value, bool):
@@ -65,8 +74,9 @@ def shown(value: object) -> Markup:
 
 
 def phone(number: object) -> str:
-    """A phone number as this person may see it: the one place where numbers go onto pages."""
-    return str(number)
+    """A phone number as this person may see it; others are found by what they look like."""
+    masker = MASKING.get()
+    return str(number) if masker is None else masker.loose(masker.number(str(number)))
 
 
 def compact(value: object) -> str:

@@ -5,6 +5,7 @@ something and isn't in the table is for admins only.
 from typing import Final, Literal
 
 from app.people.rows import ROLES, Role
+from config import topics
 
 Needed = Role | Literal["open"]
 """`open`: for everybody; such routes look for themselves who asks."""
@@ -89,6 +90,25 @@ ADMIN = frozenset(
         "DELETE /api/tokens/{name}",
     }
 )
+
+ADMINS_TOPICS = frozenset(
+    {
+        topics.CONFIG,
+        topics.AGGREGATES,
+        topics.AUDIT,
+        topics.DEAD_LETTERS,
+        topics.SINK_LETTERS,
+        topics.EXECUTIONS,
+        topics.SLOT_FAILURES,
+        topics.CAMPAIGN_AUDIT,
+        topics.SOURCE_EVENTS,
+        topics.ROLLUPS,
+        topics.ALERTS,
+    }
+)
+"""Topics that admins alone write to: with a document, or a letter that is one, an operator would be
+one.
+"""
 
 READING = ("GET", "HEAD", "OPTIONS")
 TABLE: Final[dict[str, Needed]] = {

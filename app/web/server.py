@@ -8,7 +8,8 @@ from aiohttp import web
 
 from app.backend import Backend
 from app.people.people import People
-from app.web import api, guard, pages, problems, security
+from app.trail.trail import MemoryTrail, Trail
+from app.web import api, audited, guard, masked, pages, problems, security
 from app.web.api import reference
 from app.web.context import BACKEND, CLOCK, SETTINGS, WebSettings
 from app.web.held import HELD, HeldFiles
@@ -29,16 +30,20 @@ STATIC_CACHE = "public, max-age=31536000, immutable"  # addresses carry a digest
 
 
 def make_web(
-    backend: Backend, settings: WebSettings, clock: Clock, people: People | None = None
+    backend: Backend,
+    settings: WebSettings,
+    clock: Clock,
+    people: People | None = None,
+    trail: Trail | None = None,
 ) -> web.Application:
     """The application, ready to be served; it starts nothing of its own before that. `people` None:
-    nobody, until somebody is added.
+    nobody, until somebody is added. `trail` None: changes are remembered as long as it lives.
 
     Live pages poll `backend.overview` once a second while somebody watches. Stopping the
     application ends open streams.
     """
     app = web.Application(
-        middlewares=[_count, _problems, guard.guard],
+        middlewares=[_count, masked.mask, _problems, guard.guard, audited.audit],
         client_max_size=max(MAX_BODY_BYTES, 2 * settings.max_record_bytes),
     )
     app[BACKEND] = backend
@@ -49,6 +54,7 @@ def make_web(
     app[HELD] = HeldFiles()
     app[LOOK] = Look()
     app[PEOPLE] = people or People()
+    app[audited.TRAIL] = trail or MemoryTrail()
     app[shell.TEMPLATES] = shell.environment(STATIC, pages.PAGES)
     app[reference.DESCRIPTIONS] = reference.describe(api.ROUTES, settings)
     for route in api.ROUTES:

@@ -2,6 +2,7 @@
 
 from app.web.api import (
     aggregators,
+    audit,
     campaign_changes,
     campaign_numbers,
     campaign_reports,
@@ -64,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     *impressions.ROUTES,
     *tables.ROUTES,
     *state.ROUTES,
+    *audit.ROUTES,
     *people.ROUTES,
     *me.ROUTES,
     *overview.ROUTES,

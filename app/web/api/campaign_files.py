@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from aiohttp import web
 
 from app.campaign_shapes import Json
+from app.web import masked
 from app.web.wire import dumps
 
 PIECE_BYTES = 64 * 1024
@@ -64,11 +65,21 @@ async def json_lines(rows: AsyncIterator[Json]) -> AsyncIterator[bytes]:
 
 
 async def send(
-    request: web.Request, body: AsyncIterator[bytes], filename: str, media: str = CSV
+    request: web.Request,
+    body: AsyncIterator[bytes],
+    filename: str,
+    media: str = CSV,
+    *,
+    loose: bool = False,
 ) -> web.StreamResponse:
-    """Answers with a file to be kept. An error before its first piece becomes a problem document;
-    after it the connection breaks, so that nobody takes a part for the whole."""
+    """Answers with a file to be kept; `loose`: it has rows as they were uploaded. An
+    error before its first piece becomes a problem document; after it the connection breaks, so that
+    nobody takes a part for the whole.
+    """
+    if media == CSV:
+        body = masked.pieces(request, body, loose=loose)
     first = await anext(body, b"")
+    await masked.tell(request)
     charset = {"charset": "utf-8"} if media == CSV else {}
     response = web.StreamResponse(
         headers={"Content-Disposition": f'attachment; filename="{filename}"'}
@@ -80,6 +91,7 @@ async def send(
     if first:
         await response.write(first)
     async for piece in body:
+        await masked.tell(request)
         await response.write(piece)
     await response.write_eof()
     return response

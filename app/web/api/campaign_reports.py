@@ -5,6 +5,7 @@ from typing import Literal
 from aiohttp import web
 
 from app.campaign_shapes import COLUMNS, ReportKind
+from app.web import masked
 from app.web.api import campaign_outs as outs
 from app.web.api.campaign_bodies import day_asked
 from app.web.api.campaign_files import CSV, XLSX, csv_lines, json_lines, send
@@ -29,7 +30,7 @@ def reporting(kind: ReportKind) -> Handler:
         backend = request.app[BACKEND]
         if request_id is not None and await backend.campaign(request_id, day) is None:
             raise no_campaign(request_id)
-        rows = backend.report(kind, day, request_id)
+        rows = masked.rows(request, backend.report(kind, day, request_id))
         if form == "json":
             body = json_lines(rows)
         elif form == "csv":

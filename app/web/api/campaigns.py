@@ -6,7 +6,7 @@ from aiohttp import web
 
 from app.campaign_shapes import Json
 from app.shapes import Page
-from app.web import params
+from app.web import masked, params
 from app.web.api import campaign_outs as outs
 from app.web.api.campaign_bodies import day_asked, number_text
 from app.web.api.campaign_files import csv_lines, send
@@ -111,7 +111,7 @@ async def list_rejections(request: web.Request) -> web.StreamResponse:
         body = await backend.rejected_rows(request_id)
         if body is None:
             raise no_campaign(request_id)
-        return await send(request, body, f"{request_id}-rejected-rows.csv")
+        return await send(request, body, f"{request_id}-rejected-rows.csv", loose=True)
     if form not in ("json", "csv"):
         raise bad_parameter("format", form, "json, csv or rows")
     limit = params.limit(request) if form == "json" else PIECE
@@ -119,7 +119,11 @@ async def list_rejections(request: web.Request) -> web.StreamResponse:
     if page is None:
         raise no_campaign(request_id)
     if form == "json":
-        return answer({"items": page.items, "next": page.next})
+        masker = masked.masker_of(request)
+        items = page.items
+        if masker is not None:  # what was no number in the file may be one for people
+            items = [{**item, "value": masker.loose(str(item["value"]))} for item in items]
+        return answer({"items": items, "next": page.next})
 
     async def rows(page: Page[Json] | None = page) -> AsyncIterator[Json]:
         while page is not None:
@@ -129,7 +133,8 @@ async def list_rejections(request: web.Request) -> web.StreamResponse:
                 return
             page = await backend.rejections(request_id, PIECE, page.next)
 
-    return await send(request, csv_lines(COLUMNS, rows()), f"{request_id}-rejections.csv")
+    body = csv_lines(COLUMNS, rows())
+    return await send(request, body, f"{request_id}-rejections.csv", loose=True)
 
 
 async def get_leftovers(request: web.Request) -> web.StreamResponse:
@@ -140,7 +145,7 @@ async def get_leftovers(request: web.Request) -> web.StreamResponse:
     body = await request.app[BACKEND].leftovers(request_id, day_asked(request))
     if body is None:
         raise no_campaign(request_id)
-    return await send(request, body, f"{request_id}-leftovers.csv")
+    return await send(request, body, f"{request_id}-leftovers.csv", loose=True)
 
 
 def no_campaign(request_id: str) -> Exception:

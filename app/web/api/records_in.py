@@ -10,28 +10,11 @@ from app.web import ingest, params
 from app.web.context import BACKEND, SETTINGS
 from app.web.people import person_of
 from app.web.problems import ProblemError
+from app.web.roles import ADMINS_TOPICS
 from app.web.routes import IDEMPOTENCY_KEY, Answer, Param, Route, in_path
 from app.web.wire import answer
-from config import topics
 from config.names import Names
 from connectors.streams.base import Row
-
-ADMINS = frozenset(
-    {
-        topics.CONFIG,
-        topics.AGGREGATES,
-        topics.AUDIT,
-        topics.DEAD_LETTERS,
-        topics.SINK_LETTERS,
-        topics.EXECUTIONS,
-        topics.SLOT_FAILURES,
-        topics.CAMPAIGN_AUDIT,
-        topics.SOURCE_EVENTS,
-        topics.ROLLUPS,
-        topics.ALERTS,
-    }
-)
-"""Topics that operators don't write to."""
 
 
 class RejectedRecord(msgspec.Struct):
@@ -82,7 +65,7 @@ def _check_role(request: web.Request, topic: str) -> None:
     forged letter an operator would be one. Raises ProblemError (403).
     """
     person = person_of(request)
-    if person is not None and person.role != "admin" and topic in ADMINS:
+    if person is not None and person.role != "admin" and topic in ADMINS_TOPICS:
         raise ProblemError(
             403, "forbidden", f"Topic {topic} is written by the product and by admins only."
         )

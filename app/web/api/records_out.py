@@ -9,7 +9,7 @@ from aiohttp import web
 from app.shapes import Record
 from app.web import params
 from app.web.context import BACKEND
-from app.web.live import stream, write_event
+from app.web.live import EventStream, stream, write_event
 from app.web.routes import LIMIT, Answer, Param, Route, in_path
 from app.web.wire import answer, dumps
 
@@ -57,7 +57,7 @@ async def _follow(request: web.Request, topic: str, start: str, limit: int) -> w
     backend = request.app[BACKEND]
     page = await backend.read_records(topic, start, limit, 0.0)  # errors before the stream begins
 
-    async def send(response: web.StreamResponse) -> None:
+    async def send(response: EventStream) -> None:
         nonlocal page
         while True:
             for record in page.records:

@@ -8,6 +8,7 @@ from aiohttp import web
 from app.metrics_backend import TooManyBuckets
 from app.sql.run import SqlLimit, SqlRefused
 from app.web.context import BACKEND
+from app.web.masked import masker_of
 from app.web.problems import ProblemError
 from app.web.routes import JSON, Answer, Route
 from app.web.wire import answer
@@ -40,7 +41,7 @@ async def run_sql(request: web.Request) -> web.StreamResponse:
         detail = f'The body is {{"sql":"select …"}}: {error}.'
         raise ProblemError(400, "bad-body", detail, [{"path": "sql"}]) from error
     try:
-        return answer(await request.app[BACKEND].sql(asked.sql))
+        return answer(await request.app[BACKEND].sql(asked.sql, masker_of(request)))
     except SqlRefused as error:
         raise ProblemError(400, "refused-statement", str(error), [{"path": "sql"}]) from error
     except SqlLimit as error:

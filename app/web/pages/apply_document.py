@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from app.shapes import Change, Trial
+from app.web import audited
 from app.web.bodies import one_document
 from app.web.context import BACKEND
 from app.web.documents_shown import yaml_of
@@ -16,7 +17,7 @@ from app.web.marks import compact
 from app.web.pages import preview_history
 from app.web.pages.shell import Context, Page, render, see_other
 from app.web.people import actor_of
-from app.web.wire import loads
+from app.web.wire import exact, loads
 from config.documents.base import DocumentError, Problem
 from config.documents.diff import Change as Difference
 from config.documents.diff import diff
@@ -151,8 +152,12 @@ async def _apply(
     request: web.Request, context: Context, body: Mapping[str, Any]
 ) -> web.StreamResponse:
     kind, name = context["target"].split("/", 1)
+    before = await request.app[BACKEND].document(kind, name)
+    known = before and {"version": before.version, "document": exact(before.body)}
+    audited.note(request, object=context["target"], before=known)
     change = Change(actor_of(request), context["reason"])
     changed = await request.app[BACKEND].put_document(kind, name, body, change, WAIT_S)
+    audited.note(request, after={"version": changed.version, "document": exact(body)})
     done = "applied" if changed.in_force else "accepted"
     query = urlencode({"done": done})
     return see_other(f"/configuration/{quote(kind, safe='')}/{quote(name, safe='')}?{query}")

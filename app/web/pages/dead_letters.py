@@ -1,6 +1,7 @@
 """Dead letters: what could not be applied, by reason, and each letter with its bytes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,6 +13,7 @@ from app.web.api.dead_letters import wanted
 from app.web.context import BACKEND
 from app.web.explanations import explanation
 from app.web.marks import pretty
+from app.web.masked import masker_of
 from app.web.pages import replay_letters
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
@@ -65,6 +67,9 @@ def link(letter: DeadLetter) -> str:
 async def build_one(request: web.Request) -> Context:
     """A letter: why, where it lay, and its bytes."""
     letter = await _letter(request)
+    masker = masker_of(request)
+    if masker is not None:  # before it is cut into lines
+        letter = replace(letter, original=masker.bytes(letter.original))
     shown = letter.original[:BYTES_SHOWN]
     return {
         "letter": letter,

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from app.people.errors import TooManyTries, WrongPassword
 from app.people.people import SignedIn
+from app.web import audited
 from app.web.own_paths import own_path
 from app.web.pages.shell import Context, Page, View, render, see_other
 from app.web.people import COOKIE, PEOPLE, address_of, person_of
@@ -49,6 +50,7 @@ async def post(request: web.Request) -> web.StreamResponse:
     except WrongPassword as error:
         context = shown(request, following, name, f"{error}.".capitalize())
         return await render(request, PAGE, "login.html", context, 401)
+    audited.note(request, actor=found.session.name, object=found.session.name)
     return await enter(request, found, following)
 
 

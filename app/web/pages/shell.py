@@ -15,9 +15,9 @@ import jinja2
 from aiohttp import web
 
 from app.shapes import ClockInfo
-from app.web import marks, security
+from app.web import marks, masked, security
 from app.web.context import BACKEND, CLOCK
-from app.web.live import stream, write_event
+from app.web.live import EventStream, stream, write_event
 from app.web.people import person_of
 from app.web.problems import AWAY, ProblemError
 from app.web.routes import Handler
@@ -143,6 +143,7 @@ async def render(
     """The whole page."""
     found = request.app[TEMPLATES].get_template(template)
     common = await _common(request, page)
+    marks.MASKING.set(masked.masker_of(request))
     text = found.render({"loading": False, "live": False, **common, **context})
     response = web.Response(status=status, text=text, content_type="text/html")
     security.set_cookie(request, response)
@@ -157,7 +158,7 @@ async def _common(request: web.Request, page: Page | None) -> Context:
         "now_ms": clock.now_ms,
         "csrf": security.csrf_token(request),
         "nonce": security.nonce(request),
-        "person": person_of(request),
+        "visitor": person_of(request),
         "query": request.query,
         "path": request.path,
         "path_qs": request.path_qs,
@@ -191,7 +192,7 @@ async def _stream(request: web.Request, page: Page, view: View) -> web.StreamRes
     template = request.app[TEMPLATES].get_template(view.template)
     sent: dict[str, str] = {}
 
-    async def send(response: web.StreamResponse) -> None:
+    async def send(response: EventStream) -> None:
         while True:
             try:
                 context = {**await _common(request, page), **await view.build(request)}
@@ -203,7 +204,11 @@ async def _stream(request: web.Request, page: Page, view: View) -> web.StreamRes
             now = {"now_ms": clock.now_ms, "speed": clock.speed if clock.trial else 1}
             await write_event(response, dumps(now), event="now")
             for name in view.pieces:
+                masker = masked.masker_of(request)
+                marks.MASKING.set(masker)
                 html = piece(template, name, context)
+                if masker is not None:
+                    html = masker.html(html)
                 digest = marks.without_relative(html)
                 if sent.get(name) != digest:
                     sent[name] = digest

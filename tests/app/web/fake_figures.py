@@ -5,6 +5,7 @@ from typing import Any
 
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
 from app.sql.run import SqlLimit, SqlRefused
+from domain.masking import Masker
 
 POINT = {
     "start": "2024-03-31T00:00:00+01:00", "value": 12, "count": 1, "sum": 12, "min": 12, "max": 12,
@@ -29,7 +30,7 @@ class FakeFigures:
         series = [{"dimensions": names, "points": points}]
         return Figured(asked.metric, asked.grain, asked.zone or "UTC", series)
 
-    async def sql(self, statement: str) -> dict[str, Any]:
+    async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
         if "passwd" in statement:
             raise SqlRefused("one SELECT is wanted, and nothing else")
         if "forever" in statement:

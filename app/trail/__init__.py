@@ -1,0 +1,1 @@
+"""The trail of changes: who changed what, when, why, and what it was before."""

@@ -1,0 +1,213 @@
+"""Writes every change to the trail: before anything is done, and again with what came of it.
+
+One table, from route to what it is called in the trail. What was there before and after is looked
+up the same way each time (`app/web/snapshots.py`).
+"""
+
+import logging
+from collections.abc import Mapping
+from secrets import token_hex
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from app.trail.entry import Entry, Outcome
+from app.trail.trail import Trail
+from app.web import roles, snapshots
+from app.web.context import CLOCK
+from app.web.people import actor_of, address_of, person_of
+from app.web.problems import problem_of
+from app.web.routes import Handler
+from domain.errors import SluiceError
+from domain.masking import Masker
+
+log = logging.getLogger(__name__)
+TRAIL: Final = web.AppKey[Trail]("trail")
+NOTES: Final = web.RequestKey("audit-notes", dict[str, Any])
+REASON_MAX = 500
+LOOKED_THROUGH_BYTES = 1 << 20  # of a body, for its reason and whether it is a dry run
+
+# route -> action. `{…}` of the address that names the object: the first, or all for documents.
+ACTIONS: Final = {
+    "PUT /api/documents/{kind}/{name}": "documents.apply",
+    "DELETE /api/documents/{kind}/{name}": "documents.remove",
+    "POST /configuration/apply": "documents.apply",
+    "POST /configuration/{kind}/{name}/remove": "documents.remove",
+    "POST /api/topics/{topic}/records": "topics.append",
+    "POST /api/flushes/{id}/resend": "flushes.resend",
+    "POST /sessions/resend": "flushes.resend",
+    "POST /api/aggregators/{name}/events/retract": "events.retract",
+    "POST /sessions/retract": "events.retract",
+    "POST /api/aggregators/{name}/sessions/flush": "sessions.flush",
+    "POST /api/aggregators/{name}/sessions/delete": "sessions.delete",
+    "POST /api/aggregators/{name}/sessions/set-timeout": "sessions.set-timeout",
+    "POST /api/aggregators/{name}/sessions/erase": "sessions.erase",
+    "POST /sessions/act": "sessions.act",
+    "POST /api/dead-letters/replay": "dead-letters.replay",
+    "POST /dead-letters/replay": "dead-letters.replay",
+    "POST /api/campaigns": "campaigns.upload",
+    "POST /campaigns/upload": "campaigns.upload",
+    "POST /api/campaigns/recount": "campaigns.recount",
+    "POST /api/campaigns/erase": "campaigns.erase",
+    "POST /erase": "campaigns.erase",
+    "POST /api/campaigns/{request_id}/retrigger": "campaigns.retrigger",
+    "POST /api/campaigns/{request_id}/reschedule": "campaigns.reschedule",
+    "POST /api/campaigns/{request_id}/revoke": "campaigns.revoke",
+    "POST /api/campaigns/{request_id}/pause": "campaigns.pause",
+    "POST /api/campaigns/{request_id}/resume": "campaigns.resume",
+    "POST /api/campaigns/{request_id}/negatives": "campaigns.negatives",
+    "POST /campaigns/{id}/negatives": "campaigns.negatives",
+    "DELETE /api/campaigns/{request_id}/negatives/{number}": "campaigns.withdraw",
+    "POST /campaigns/{id}/{action}": "campaigns.{action}",
+    "POST /api/do-not-call": "do-not-call.add",
+    "POST /do-not-call": "do-not-call.change",
+    "DELETE /api/do-not-call/{number}": "do-not-call.remove",
+    "POST /api/metrics/sources/{name}/fetch": "sources.fetch",
+    "POST /api/state/backups": "state.backup",
+    "POST /api/users": "users.add",
+    "PUT /api/users/{name}": "users.change",
+    "DELETE /api/users/{name}": "users.remove",
+    "POST /api/tokens": "tokens.create",
+    "DELETE /api/tokens/{name}": "tokens.revoke",
+    "PUT /api/me/password": "users.password",
+    "DELETE /api/me/sessions/{id}": "sign-ins.end",
+    "POST /login": "sign-ins.begin",
+    "POST /logout": "sign-ins.end",
+}
+NOTHING = frozenset(
+    {
+        "POST /api/sql",
+        "POST /api/documents/validate",
+        "POST /api/documents/preview",
+        "DELETE /api/documents/preview/{preview}",
+        "POST /configuration/preview/{id}/stop",
+        "POST /api/metrics/sources/{name}/test",
+        "POST /hooks/{source}",  # data, not a change
+        "POST /internal/{question}",
+    }
+)
+"""Routes that change nothing, though their method says so."""
+FORGETFUL = frozenset(route for route in ACTIONS if "number" in route or "erase" in route)
+"""The trail doesn't keep the phone numbers that these are about: it would outlive their erasing."""
+AFTER_ONLY = frozenset({"POST /login"})
+"""Written only once it is done: everybody may try, and the trail is no place to write to."""
+
+
+def note(request: web.Request, **told: Any) -> None:
+    """What a handler knows of its change: `object`, `reason`, `before`, `after`, `actor`; or that
+    it was none (`nothing=True`).
+    """
+    request.setdefault(NOTES, {}).update(told)  # type: ignore[attr-defined]  # a mapping
+
+
+@web.middleware
+async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Around a handler that changes something."""
+    route = route_of(request)
+    action = ACTIONS.get(route)
+    if action is None or (
+        route == TOPIC_ROUTE and request.match_info["topic"] not in roles.ADMINS_TOPICS
+    ):
+        return await handler(request)
+    request[NOTES] = {}
+    fields = await _fields(request)
+    if str(fields.get("dry_run", "")).lower() == "true":
+        return await handler(request)
+    entry = Entry(
+        token_hex(8),
+        request.app[CLOCK].now_ms(),
+        actor_of(request),
+        action.format_map(request.match_info),
+        _object(request, route, fields),
+        str(fields.get("reason") or fields.get("why") or "")[:REASON_MAX],
+        "asked",
+        address_of(request),
+        await snapshots.of(request, route, fields),
+    )
+    if route in FORGETFUL:
+        hidden, before = Masker().text(entry.object), Masker().value("", entry.before)
+        entry = msgspec.structs.replace(entry, object=hidden, before=before)
+    if route not in AFTER_ONLY:
+        await request.app[TRAIL].write(entry)
+    outcome: Outcome | None = None  # of one that is cancelled nobody knows
+    try:
+        response = await handler(request)
+        # a form that is shown again answers 200 or 422, and one that was meant leads on
+        is_form = not request.path.startswith("/api/")
+        done = response.status < 400 and not (is_form and response.status == 200)
+        outcome = "done" if done else "refused"
+        return response
+    except (SluiceError, web.HTTPException) as error:
+        outcome = "failed" if problem_of(error).status >= 500 else "refused"
+        raise
+    except Exception:
+        outcome = "failed"
+        raise
+    finally:
+        if outcome is not None:
+            await _end(request, route, fields, entry, outcome)
+
+
+TOPIC_ROUTE = "POST /api/topics/{topic}/records"
+
+
+async def _end(
+    request: web.Request, route: str, fields: Mapping[str, Any], entry: Entry, outcome: Outcome
+) -> None:
+    told = request[NOTES]
+    if told.pop("nothing", False):
+        outcome = "refused"
+    if outcome == "refused" and route in AFTER_ONLY:
+        return
+    if outcome == "done" and "after" not in told:
+        told["after"] = await snapshots.of(request, route, fields)
+    if route in FORGETFUL and "after" in told:
+        told["after"] = Masker().value("", told["after"])
+    await request.app[TRAIL].write(msgspec.structs.replace(entry, outcome=outcome, **told))
+
+
+async def tell(request: web.Request, action: str, after: Any) -> None:
+    """Writes what is no change and is audited all the same."""
+    entry = Entry(
+        token_hex(8), request.app[CLOCK].now_ms(), actor_of(request), action, request.path, "",
+        "done", address_of(request), None, after,
+    )  # fmt: skip
+    await request.app[TRAIL].write(entry)
+
+
+def route_of(request: web.Request) -> str:
+    """`PUT /api/users/{name}`."""
+    resource = request.match_info.route.resource
+    return f"{request.method} {resource.canonical if resource is not None else ''}"
+
+
+async def _fields(request: web.Request) -> Mapping[str, Any]:
+    """What the body and the address say, as far as the body is a form or small JSON."""
+    found: dict[str, Any] = dict(request.query)
+    length = request.content_length
+    if length is None or length > LOOKED_THROUGH_BYTES:
+        return found
+    if request.content_type == "application/x-www-form-urlencoded":
+        return {**found, **{name: str(value) for name, value in (await request.post()).items()}}
+    if request.content_type == "application/json" or length == 0:
+        try:
+            body = msgspec.json.decode(await request.read() or b"{}")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return found
+        return {**found, **body} if isinstance(body, dict) else found
+    return found
+
+
+def _object(request: web.Request, route: str, fields: Mapping[str, Any]) -> str:
+    """What is changed: `aggregator/data-per-account`, a campaign, a user's name."""
+    match = dict(request.match_info)
+    match.pop("action", None)
+    if match:
+        return "/".join(match.values())
+    names = ("name", "username", "aggregator", "number", "id", "request_id")
+    found = next((str(fields[name]) for name in names if fields.get(name)), "")
+    if route.endswith("/me/password") or route == "POST /logout":
+        person = person_of(request)
+        found = "" if person is None else person.name
+    return found[:200]

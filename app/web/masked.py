@@ -1,0 +1,128 @@
+"""Phone numbers in what goes out: masked for who may not see them, and audited for who may.
+
+Every answer passes here whatever made it, so that a new page or route can't forget it. Files that
+are no text (Excel, Parquet) and SQL are masked where their rows are made. While no user is set up
+nothing is masked.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from app.web import audited
+from app.web.people import PEOPLE, person_of
+from app.web.routes import Handler
+from domain.masking import Masker
+
+MASKER: Final = web.RequestKey("masker", Masker)
+TOLD: Final = web.RequestKey("numbers-told", bool)
+IN_A_THREAD_BYTES = 64 * 1024  # some milliseconds of work
+PLAIN = (
+    "/static/",
+    "/health/",
+    "/metrics",
+    "/api/openapi.json",
+    "/api/asyncapi.json",
+    "/internal/",
+)
+LINE = b"\n"
+
+
+def masker_of(request: web.Request) -> Masker | None:
+    """What masks this answer; for who may see numbers it only counts them. None without users."""
+    if not request.app[PEOPLE].any_users:
+        return None
+    found = request.get(MASKER)
+    if found is None:
+        person = person_of(request)
+        sees = person is not None and "numbers" in person.rights
+        found = request[MASKER] = Masker(only_counts=sees)
+    return found
+
+
+async def tell(request: web.Request) -> None:
+    """Audits, before they go out, that numbers are seen unmasked: once an answer."""
+    masker, person = request.get(MASKER), person_of(request)
+    if masker is None or not masker.found or person is None or request.get(TOLD):
+        return
+    if "numbers" in person.rights:
+        request[TOLD] = True
+        await audited.tell(request, "numbers.see", {"count": masker.found})
+
+
+@web.middleware
+async def mask(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Masks the whole answers; streams and files are masked as they are written."""
+    response = await handler(request)
+    if response.prepared or not isinstance(response, web.Response):
+        return response
+    body = response.body
+    if not isinstance(body, bytes | bytearray) or not body or request.path.startswith(PLAIN):
+        return response
+    masker = masker_of(request)
+    if masker is None:
+        return response
+    work = _by_type(masker, response.content_type)
+    if work is not None:
+        if len(body) > IN_A_THREAD_BYTES:
+            response.body = await asyncio.to_thread(work, bytes(body))
+        else:
+            response.body = work(bytes(body))
+    await tell(request)
+    return response
+
+
+def _by_type(masker: Masker, media: str) -> Callable[[bytes], bytes] | None:
+    if media.endswith("json"):
+        return _texts(masker.json)
+    if media == "text/html":
+        return _texts(masker.html)
+    if media == "text/csv":
+        return _texts(masker.csv)
+    if media.startswith("text/") or media == "application/edn":
+        return _texts(masker.text)
+    if media == "application/octet-stream":
+        return masker.bytes
+    return None
+
+
+def _texts(work: Callable[[str], str]) -> Callable[[bytes], bytes]:
+    return lambda body: work(body.decode("utf-8", "surrogateescape")).encode(
+        "utf-8", "surrogateescape"
+    )
+
+
+def rows(
+    request: web.Request, given: AsyncIterator[Mapping[str, Any]]
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Rows of a file, by column."""
+    masker = masker_of(request)
+    return given if masker is None else masker.rows(given)
+
+
+async def pieces(
+    request: web.Request, given: AsyncIterator[bytes], *, loose: bool = False
+) -> AsyncIterator[bytes]:
+    """Text of a file as it is made; `loose`: rows as they were uploaded. A number that two pieces
+    share is seen, as they are cut at the ends of lines.
+    """
+    masker = masker_of(request)
+    if masker is None:
+        async for piece in given:
+            yield piece
+        return
+    work = _texts(masker.loose if loose else masker.text)
+    left = b""
+    async for piece in given:
+        whole, end, rest = (left + piece).rpartition(LINE)
+        left = rest
+        if end:
+            shown = work(whole + end)
+            await tell(request)
+            yield shown
+    shown = work(left)
+    await tell(request)
+    if shown:
+        yield shown

@@ -1,0 +1,113 @@
+"""Every change is in the trail: who, what, why, before and after."""
+
+from typing import Any
+
+from app.people.people import People
+from app.web import audited, roles
+from tests.app.web.made import DATA
+from tests.app.web.signing import among_people, bearer, csrf, sign_in
+from tests.app.web.site import Client
+from tests.app.web.test_roles import mounted
+
+
+async def listed(client: Client, headers: Any, query: str = "") -> list[dict[str, Any]]:
+    answered = await client.get(f"/api/audit{query}", headers=headers)
+    assert answered.status == 200, await answered.text()
+    items: list[dict[str, Any]] = (await answered.json())["items"]
+    return items
+
+
+def test_every_route_that_changes_something_is_audited() -> None:
+    changing = {f"{m} {p}" for m, p in mounted() if m not in roles.READING}
+    assert changing == (audited.ACTIONS.keys() | audited.NOTHING) - {"POST /internal/{question}"}
+
+
+def test_a_document_is_there_with_reason_before_and_after() -> None:
+    async def steps(client: Client, people: People) -> None:
+        headers = await bearer(people, "admin")
+        path = "/api/documents/aggregator/data-per-account"
+        body = {**DATA, "ttl_days": 77}
+        done = await client.put(f"{path}?reason=tariffs", json=body, headers=headers)
+        assert done.status in (200, 202)
+        bad = await client.put(path, json={**body, "ttl_days": 0}, headers=headers)
+        assert bad.status == 422
+        (entry,) = await listed(client, headers)
+        told = {name: entry[name] for name in ("actor", "action", "object", "reason", "outcome")}
+        assert told == {
+            "actor": "program-admin-0", "action": "documents.apply", "reason": "tariffs",
+            "object": "aggregator/data-per-account", "outcome": "done",
+        }  # fmt: skip
+        assert entry["before"]["version"] + 1 == entry["after"]["version"]
+        assert entry["after"]["document"]["ttl_days"] == 77
+
+    among_people(steps)
+
+
+def test_changes_of_people_are_there_without_their_secrets() -> None:
+    async def steps(client: Client, people: People) -> None:
+        await sign_in(client, "ada")
+        headers = {"X-CSRF-Token": await csrf(client, "/")}
+        user = {"name": "ute", "role": "viewer", "password": "a secret of hers"}
+        await client.post("/api/users?reason=new", json=user, headers=headers)
+        await client.put("/api/users/ute", json={"role": "operator"}, headers=headers)
+        token = await client.post(
+            "/api/tokens", json={"name": "bot", "role": "viewer"}, headers=headers
+        )
+        secret = (await token.json())["token"]
+        await client.delete("/api/users/ute", headers=headers)
+        found = await listed(client, {})
+        assert [(e["action"], e["object"], e["actor"]) for e in found] == [
+            ("users.remove", "ute", "ada"), ("tokens.create", "bot", "ada"),
+            ("users.change", "ute", "ada"), ("users.add", "ute", "ada"),
+            ("sign-ins.begin", "ada", "ada"),
+        ]  # fmt: skip
+        assert found[2]["before"]["role"] == "viewer" and found[2]["after"]["role"] == "operator"
+        assert found[0]["after"] is None
+        text = await (await client.get("/api/audit")).text()
+        assert secret not in text and "a secret of hers" not in text
+
+    among_people(steps)
+
+
+def test_the_trail_is_searched_and_exported() -> None:
+    async def steps(client: Client, people: People) -> None:
+        headers = await bearer(people, "admin")
+        for name in ("one", "two", "three"):
+            await client.post(
+                f"/api/tokens?reason=for%20{name}", json={"name": name, "role": "viewer"},
+                headers=headers,
+            )  # fmt: skip
+        await client.delete("/api/tokens/two", headers=headers)
+        assert [e["object"] for e in await listed(client, headers, "?action=tokens.create")] == [
+            "three", "two", "one"
+        ]  # fmt: skip
+        assert len(await listed(client, headers, "?object=two")) == 2
+        assert await listed(client, headers, "?actor=nobody") == []
+        assert await listed(client, headers, "?to=2001-01-01") == []
+        assert len(await listed(client, headers, "?from=2001-01-01T00:00:00Z")) == 4
+        page = await (await client.get("/api/audit?limit=3", headers=headers)).json()
+        rest = await listed(client, headers, f"?limit=3&cursor={page['next']}")
+        assert (len(page["items"]), len(rest)) == (3, 1)
+        table = await (await client.get("/api/audit?format=csv", headers=headers)).text()
+        assert table.count("\r\n") == 5 and "for three" in table
+        wrong = await client.get("/api/audit?from=noon", headers=headers)
+        assert wrong.status == 400
+
+    among_people(steps)
+
+
+def test_a_dry_run_and_a_read_leave_no_trace() -> None:
+    async def steps(client: Client, people: People) -> None:
+        headers = await bearer(people, "admin")
+        path = "/api/aggregators/data-per-account/sessions/flush"
+        body = {"group": {"account": "acc-0000001"}, "dry_run": True}
+        assert (await client.post(path, json=body, headers=headers)).status == 200
+        await client.post("/api/sql", json={"sql": "select 1"}, headers=headers)
+        assert await listed(client, headers) == []
+        body |= {"dry_run": False, "reason": "asked for"}
+        assert (await client.post(path, json=body, headers=headers)).status in (200, 202)
+        (entry,) = await listed(client, headers)
+        assert (entry["action"], entry["reason"]) == ("sessions.flush", "asked for")
+        assert entry["object"] == "data-per-account"
+
+    among_people(steps)
