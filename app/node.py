@@ -18,6 +18,7 @@ from app.facade.campaign_figures import waits
 from app.facade.facade import Facade
 from app.facade.parts import Parts
 from app.people.journal import TopicJournal
+from app.people.oidc import Oidc, OidcSettings
 from app.people.people import People
 from app.testing import kill_switch
 from app.trail.trail import TopicTrail
@@ -173,7 +174,13 @@ class Node:
         self._facade = Facade(parts, self._crash, settings.cluster_secret)
         await self._members.start()
         await self._facade.start()
-        app = make_web(self._facade, settings, worker.clock, self._people, self._trail)
+        oidc = None
+        if settings.oidc_issuer:
+            oidc = Oidc(OidcSettings(
+                settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret,
+                settings.oidc_role_claim,
+            ))  # fmt: skip
+        app = make_web(self._facade, settings, worker.clock, self._people, self._trail, oidc)
         app.router.add_routes([route(self._facade.local.questions, settings.cluster_secret)])
         if self._place.guarded:
             app.middlewares.append(listening.guard)

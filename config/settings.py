@@ -140,6 +140,14 @@ class Settings:
     admin_password: str = _setting(
         "", readers.text, "makes the user `admin` when there is no user yet", secret=True
     )
+    oidc_issuer: str = _setting(
+        "", readers.url("http", "https"), "OpenID Connect provider that people may sign in with"
+    )
+    oidc_client_id: str = _setting("", readers.text, "who the console is for that provider")
+    oidc_client_secret: str = _setting("", readers.text, "its secret there", secret=True)
+    oidc_role_claim: str = _setting(
+        "roles", readers.text, "claim of the ID token with the role; dots lead into objects"
+    )
     cluster_secret: str = _setting(
         "", readers.text, "signs the calls between workers; the same for all of them", secret=True
     )
@@ -337,6 +345,9 @@ def _together(settings: Settings, origins: Mapping[str, str]) -> Iterable[Settin
         other = "s3_access_key" if settings.s3_access_key else "s3_secret_key"
         expected = f"a value: {SETTINGS[other].env} is set"
         yield SettingProblem(missing, origins[missing], "", expected)
+    if settings.oidc_issuer and not settings.oidc_client_id:
+        expected = f"a value: {SETTINGS['oidc_issuer'].env} is set"
+        yield SettingProblem("oidc_client_id", origins["oidc_client_id"], "", expected)
     if settings.commit_interval_s >= settings.session_timeout_s:
         expected = f"less than session_timeout_s, which is {settings.session_timeout_s:g}"
         value = f"{settings.commit_interval_s:g}"

@@ -7,12 +7,11 @@ its bytes, so numbers stay exact.
 """
 
 import csv
-import io
 import json
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 NAMES = frozenset(
@@ -78,7 +77,7 @@ class Masker:
 
     def __init__(self, *, only_counts: bool = False) -> None:
         self.found = 0
-        self._only_counts = only_counts
+        self.only_counts = only_counts
         self._known: set[str] = set()
 
     def number(self, text: str) -> str:
@@ -91,7 +90,7 @@ class Masker:
 
     def _mask(self, text: str) -> str:
         self.found += 1
-        return text if self._only_counts else starred(text)
+        return text if self.only_counts else starred(text)
 
     def text(self, text: str) -> str:
         """Any text."""
@@ -134,23 +133,22 @@ class Masker:
             return self.number(str(value))
         return value
 
-    async def rows(self, rows: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[dict[str, Any]]:
-        """Rows by column."""
-        async for row in rows:
-            yield {name: self.value(name, value) for name, value in row.items()}
+    def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row by column."""
+        return {name: self.value(name, value) for name, value in row.items()}
 
     def csv(self, text: str) -> str:
         """A table with a header."""
-        lines = csv.reader(io.StringIO(text, newline=""))
+        lines = csv.reader(text.splitlines(keepends=True))
         head = next(lines, [])
         if not any(map(is_number_field, head)):
             return self.text(text)
-        out = io.StringIO(newline="")
+        out = _Pieces()
         writer = csv.writer(out)
         writer.writerow(head)
         for line in lines:
             writer.writerow([self.value(n, cell) for n, cell in zip(head, line, strict=False)])
-        return out.getvalue()
+        return "".join(out)
 
     def bytes(self, data: bytes) -> bytes:
         """A record as it came: JSON, other text, or bytes that hold some."""
@@ -198,6 +196,14 @@ class Masker:
             return self.text(text)
         masked = self.bytes(data)
         return text if masked == data else b64encode(masked).decode()
+
+
+class _Pieces(list[str]):
+    """Text that is written piece by piece."""
+
+    def write(self, piece: str) -> None:
+        """Appends it."""
+        self.append(piece)
 
 
 def _fields(text: str) -> Iterator[tuple[str, str, str]]:

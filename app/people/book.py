@@ -25,6 +25,7 @@ class Book:
     passwords: dict[str, Password] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     _token_names: dict[str, str] = field(default_factory=dict)
 
     def take(self, key: bytes, value: bytes | None) -> None:
@@ -42,8 +43,10 @@ class Book:
             self._drop("token", name)
             self.tokens[name] = row
             self._token_names[row.digest] = name
-        else:
+        elif isinstance(row, Session):
             self.sessions[name] = row
+        else:
+            self.keys[name] = row.secret
 
     def _drop(self, kind: str, name: str) -> None:
         if kind == "user":

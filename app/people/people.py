@@ -25,6 +25,7 @@ from app.people.passwords import LONGEST, Passwords
 from app.people.rows import (
     RIGHTS,
     ROLES,
+    Key,
     Password,
     Right,
     Role,
@@ -41,6 +42,8 @@ from config.clock import system_ms
 SESSION_MS = 24 * 3_600_000  # a day at work: every morning somebody knows the password
 SESSIONS_MAX = 50  # of a user; the oldest end first
 TOKEN_PREFIX = "sluice_"  # so that scanners of source code find one that got into it
+CURSORS = "cursors"
+"""Name of the key that seals cursors in which a phone number stands."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 RESERVED = frozenset({"local"})  # who changes something while there are no users
 
@@ -80,12 +83,19 @@ class People:
     async def start(self, first_password: str = "") -> None:
         """Reads all there is; makes `admin` when there is no user and a password for one."""
         await self._journal.catch_up()
+        if CURSORS not in self.book.keys:
+            await self._write([Key(CURSORS, token_hex(64))], [])
         if first_password and not self.any_users:
             await self.add_user("admin", "admin", (), first_password, "settings")
 
     async def follow(self) -> None:
         """Takes what other workers write as it comes, until it is cancelled."""
         await self._journal.follow()
+
+    @property
+    def cursor_key(self) -> bytes:
+        """The same for all workers; 64 bytes."""
+        return bytes.fromhex(self.book.keys.setdefault(CURSORS, token_hex(64)))
 
     # Who asks
 

@@ -62,7 +62,14 @@ class Session(msgspec.Struct, frozen=True, tag="session"):
     address: str
 
 
-Row = User | Password | Token | Session
+class Key(msgspec.Struct, frozen=True, tag="key"):
+    """A secret of the workers themselves, in hexadecimal."""
+
+    name: str
+    secret: str
+
+
+Row = User | Password | Token | Session | Key
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Row).decode
 

@@ -98,7 +98,7 @@ def note(request: web.Request, **told: Any) -> None:
     """What a handler knows of its change: `object`, `reason`, `before`, `after`, `actor`; or that
     it was none (`nothing=True`).
     """
-    request.setdefault(NOTES, {}).update(told)  # type: ignore[attr-defined]  # a mapping
+    request.setdefault(NOTES, {}).update(told)
 
 
 @web.middleware
@@ -167,12 +167,13 @@ async def _end(
     await request.app[TRAIL].write(msgspec.structs.replace(entry, outcome=outcome, **told))
 
 
-async def tell(request: web.Request, action: str, after: Any) -> None:
+async def tell(request: web.Request, action: str, after: Any, actor: str = "") -> None:
     """Writes what is no change and is audited all the same."""
+    who, at = actor or actor_of(request), request.app[CLOCK].now_ms()
+    where = request.path
     entry = Entry(
-        token_hex(8), request.app[CLOCK].now_ms(), actor_of(request), action, request.path, "",
-        "done", address_of(request), None, after,
-    )  # fmt: skip
+        token_hex(8), at, who, action, where, "", "done", address_of(request), None, after
+    )
     await request.app[TRAIL].write(entry)
 
 

@@ -6,11 +6,17 @@ nothing is masked.
 """
 
 import asyncio
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from app.backend import BadCursor
 from app.web import audited
 from app.web.people import PEOPLE, person_of
 from app.web.routes import Handler
@@ -28,6 +34,10 @@ PLAIN = (
     "/internal/",
 )
 LINE = b"\n"
+WITH_CURSORS = ("application/json", "text/html")
+SEALED = "~"
+CURSOR = b"cursor"  # what a seal is for
+_CURSOR = re.compile(r'("next":"|cursor=)([A-Za-z0-9_-]{4,})')
 
 
 def masker_of(request: web.Request) -> Masker | None:
@@ -52,6 +62,41 @@ async def tell(request: web.Request) -> None:
         await audited.tell(request, "numbers.see", {"count": masker.found})
 
 
+def seal(request: web.Request, masker: Masker, text: str) -> str:
+    """Cursors of lists tell where to go on, which may be a number: then they are sealed."""
+    if masker.only_counts:
+        return text
+    cipher = AESSIV(request.app[PEOPLE].cursor_key)
+
+    def one(match: re.Match[str]) -> str:
+        place = _decoded(match[2])
+        if place is None or masker.bytes(place) == place:
+            return match[0]
+        sealed = urlsafe_b64encode(cipher.encrypt(place, [CURSOR])).decode().rstrip("=")
+        return f"{match[1]}{SEALED}{sealed}"
+
+    return _CURSOR.sub(one, text)
+
+
+def unsealed(request: web.Request, cursor: str) -> str:
+    """A cursor as the list that gave it out knows it. Raises BadCursor."""
+    if not cursor.startswith(SEALED):
+        return cursor
+    sealed = _decoded(cursor[len(SEALED) :])
+    try:
+        place = AESSIV(request.app[PEOPLE].cursor_key).decrypt(sealed or b"", [CURSOR])
+    except (InvalidTag, ValueError) as error:
+        raise BadCursor(cursor) from error
+    return urlsafe_b64encode(place).decode().rstrip("=")
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (NotBase64, ValueError):
+        return None
+
+
 @web.middleware
 async def mask(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Masks the whole answers; streams and files are masked as they are written."""
@@ -65,6 +110,8 @@ async def mask(request: web.Request, handler: Handler) -> web.StreamResponse:
     if masker is None:
         return response
     work = _by_type(masker, response.content_type)
+    if work is not None and response.content_type in WITH_CURSORS:
+        work = _sealing(request, masker, work)
     if work is not None:
         if len(body) > IN_A_THREAD_BYTES:
             response.body = await asyncio.to_thread(work, bytes(body))
@@ -72,6 +119,13 @@ async def mask(request: web.Request, handler: Handler) -> web.StreamResponse:
             response.body = work(bytes(body))
     await tell(request)
     return response
+
+
+def _sealing(
+    request: web.Request, masker: Masker, work: Callable[[bytes], bytes]
+) -> Callable[[bytes], bytes]:
+    seals = _texts(lambda text: seal(request, masker, text))
+    return lambda body: seals(work(body))
 
 
 def _by_type(masker: Masker, media: str) -> Callable[[bytes], bytes] | None:
@@ -94,12 +148,13 @@ def _texts(work: Callable[[str], str]) -> Callable[[bytes], bytes]:
     )
 
 
-def rows(
+async def rows(
     request: web.Request, given: AsyncIterator[Mapping[str, Any]]
 ) -> AsyncIterator[Mapping[str, Any]]:
     """Rows of a file, by column."""
     masker = masker_of(request)
-    return given if masker is None else masker.rows(given)
+    async for row in given:
+        yield row if masker is None else masker.row(row)
 
 
 async def pieces(

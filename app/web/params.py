@@ -4,6 +4,7 @@ import re
 
 from aiohttp import web
 
+from app.web import masked
 from app.web.problems import ProblemError, bad_parameter
 
 MAX_LIMIT = 1000
@@ -23,7 +24,8 @@ def limit(request: web.Request, default: int = 100) -> int:
 
 def cursor(request: web.Request) -> str | None:
     """`?cursor=`: where to go on; None at the beginning."""
-    return request.query.get("cursor") or None
+    found = request.query.get("cursor")
+    return masked.unsealed(request, found) if found else None
 
 
 def wait_s(request: web.Request) -> float:

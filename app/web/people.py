@@ -7,10 +7,13 @@ from typing import Final
 from aiohttp import web
 
 from app.people.book import Person
+from app.people.oidc import Oidc
 from app.people.people import People
 from app.web.problems import ProblemError
 
 PEOPLE: Final = web.AppKey[People]("people")
+OIDC: Final = web.AppKey[Oidc]("oidc")
+"""There where people may sign in with a provider."""
 PERSON: Final = web.RequestKey("person", Person)
 COOKIE = "sluice-session"
 LOCAL = Person("local", "admin", frozenset({"numbers"}))

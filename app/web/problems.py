@@ -8,6 +8,7 @@ from aiohttp import web
 from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Unavailable
 from app.campaign_shapes import RefusedAction, RefusedChange, RefusedFile, RefusedUpload
 from app.people.errors import BadPerson, NoSuchPerson, NotNow, TooManyTries, WrongPassword
+from app.people.oidc import OidcRefused
 from app.source_shapes import BadDelivery, BadSignature, FetchRefused
 from app.web.wire import dumps
 from config.documents.base import DocumentError, Problem
@@ -126,6 +127,8 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
         return ProblemError(409, "conflict", _sentence(error))
     if isinstance(error, WrongPassword):
         return ProblemError(403, "wrong-password", _sentence(error))
+    if isinstance(error, OidcRefused):
+        return ProblemError(403, "sign-in-refused", _sentence(error))
     if isinstance(error, TooManyTries):
         retry = {"Retry-After": str(error.retry_after_s)}
         return ProblemError(429, "too-many-tries", _sentence(error), headers=retry)

@@ -20,6 +20,8 @@ OPEN = frozenset(
         "GET /api/metrics/feeds/{metric}.parquet",
         "GET /login",
         "POST /login",
+        "GET /login/oidc",
+        "GET /login/oidc/callback",
         "POST /logout",
         "GET /static",  # what the page to sign in is made of
         "POST /internal/{question}",  # signed by the other worker

@@ -7,6 +7,7 @@ from pathlib import Path
 from aiohttp import web
 
 from app.backend import Backend
+from app.people.oidc import Oidc
 from app.people.people import People
 from app.trail.trail import MemoryTrail, Trail
 from app.web import api, audited, guard, masked, pages, problems, security
@@ -17,7 +18,7 @@ from app.web.live import HUB, Hub
 from app.web.look import LOOK, Look
 from app.web.metrics import TRAFFIC, Traffic
 from app.web.pages import shell
-from app.web.people import PEOPLE
+from app.web.people import OIDC, PEOPLE
 from app.web.problems import ProblemError
 from app.web.routes import Handler
 from domain.clock import Clock
@@ -35,6 +36,7 @@ def make_web(
     clock: Clock,
     people: People | None = None,
     trail: Trail | None = None,
+    oidc: Oidc | None = None,
 ) -> web.Application:
     """The application, ready to be served; it starts nothing of its own before that. `people` None:
     nobody, until somebody is added. `trail` None: changes are remembered as long as it lives.
@@ -54,6 +56,8 @@ def make_web(
     app[HELD] = HeldFiles()
     app[LOOK] = Look()
     app[PEOPLE] = people or People()
+    if oidc is not None:
+        app[OIDC] = oidc
     app[audited.TRAIL] = trail or MemoryTrail()
     app[shell.TEMPLATES] = shell.environment(STATIC, pages.PAGES)
     app[reference.DESCRIPTIONS] = reference.describe(api.ROUTES, settings)

@@ -1,5 +1,6 @@
 """Dashboards and feeds over HTTP."""
 
+import asyncio
 import csv
 import io
 import json
@@ -14,11 +15,13 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from app.metrics_backend import Asked, Figured, TooManyBuckets
+from app.people.people import People
 from app.web.api.dashboard_books import sheet_name
 from app.web.api.dashboards import DashboardOut
 from app.web.api.feeds import check_token, parquet_of
 from app.web.context import SETTINGS
 from app.web.dashboards_shown import range_text
+from app.web.people import PEOPLE
 from app.web.problems import ProblemError
 from tests.app.web.fake import FakeBackend
 from tests.app.web.fake_figures import BESIDE, NOTHING, POINT
@@ -198,9 +201,10 @@ def test_another_machine_needs_a_token() -> None:
         request = make_mocked_request("GET", path, app=app)
         return request.clone(remote=away["peername"][0])
 
-    check_token(asked("/x?token=one"))
+    app[PEOPLE] = People()
+    asyncio.run(check_token(asked("/x?token=one")))
     with pytest.raises(ProblemError) as caught:
-        check_token(asked("/x"))
+        asyncio.run(check_token(asked("/x")))
     assert caught.value.status == 401
 
 

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import openpyxl
 import pytest
 
+from app.campaign_shapes import Json
+from app.facade.cursors import cursor_of, place_of
 from app.people.people import People
+from app.shapes import Page
 from app.trail.trail import MemoryTrail
 from app.web.audited import TRAIL
 from tests.app.web.campaigns_shown import CampaignsShown
@@ -104,5 +107,45 @@ def test_records_of_a_topic_are_masked_as_they_stream() -> None:
             line = await live.content.readline()
         assert b"9876543210" not in line and b"12345678901" in line
         live.close()
+
+    among_people(steps)
+
+
+class Listed(FakeBackend):
+    """Its cursors are as those of a worker: the last number of a page."""
+
+    async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
+        numbers = [f"+9198000000{n:02}" for n in range(5)]
+        after = "" if cursor is None else place_of(cursor, str)
+        left = [number for number in numbers if number > after]
+        row = {"expires": None, "at": "2025-11-03T04:30:00.000Z", "actor": "a", "reason": "r"}
+        more = cursor_of(left[limit - 1]) if len(left) > limit else None
+        return Page([{"number": number, **row} for number in left[:limit]], more)
+
+
+def test_a_cursor_tells_no_number_and_is_good_all_the_same() -> None:
+    async def steps(client: Client, people: People) -> None:
+        admin = await bearer(people, "admin")
+        seen, query = [], "?limit=2"
+        while True:
+            page = await (await client.get(f"/api/do-not-call{query}", headers=admin)).json()
+            seen += [item["number"] for item in page["items"]]
+            if page["next"] is None:
+                break
+            assert page["next"].startswith("~")
+            query = f"?limit=2&cursor={page['next']}"
+        assert len(seen) == 5 and all("*" in number for number in seen)
+        wrong = await client.get("/api/do-not-call?cursor=~AAAA", headers=admin)
+        assert wrong.status == 400
+
+    among_people(steps, Listed())
+
+
+def test_a_number_is_not_guessed_by_the_beginning_of_a_key() -> None:
+    async def steps(client: Client, people: People) -> None:
+        way = "/api/tables/sessions?prefix=%2B91"
+        assert (await client.get(way, headers=await bearer(people, "admin"))).status == 403
+        may = await bearer(people, "viewer", ("numbers",))
+        assert (await client.get(way, headers=may)).status == 200
 
     among_people(steps)
