@@ -100,6 +100,8 @@ class Topics:
             self.output_topic(ALERTS, "what a person should look at: started, ended"),
             self._own(names.campaigns_in, shards, "campaign records on their flow's partition"),
             self._own(names.retrigger_in, shards, "retriggers on their way to that partition"),
+            self._own(names.insight_in, shards, "funnel and usage events by their customer"),
+            self.changelog("insight", shards, "funnel and usage events, their figures"),
             self.changelog("campaigns", shards, "campaigns, FDDs, negatives, timers, counts"),
             self.output_topic(SOURCE_EVENTS, "records that sources fetched and archived"),
             self.changelog("sources", shards, "how far each source is, and its page under way"),
@@ -107,6 +109,7 @@ class Topics:
             self.output_topic(ROLLUPS, "figures of every bucket that changed, with its revision"),
             self.changelog("rollups", shards, "values of records, buckets of every grain"),
             self._own(names.workers, 1, "heartbeats of the workers", compact=True),
+            self._own(names.processes, 1, "what each worker does and how it is", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),
         )
 
