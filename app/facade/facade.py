@@ -21,6 +21,7 @@ from app.facade.explain import Explanations
 from app.facade.figures import Figures
 from app.facade.health import readiness
 from app.facade.impressions import ImpressionsArea
+from app.facade.insight import Insight, InsightArea
 from app.facade.ledger import Ledger
 from app.facade.letters import Letters
 from app.facade.local import Local
@@ -52,7 +53,7 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
+class Facade(CampaignsArea, ImpressionsArea, InsightArea, RollupsArea, SourcesArea):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
@@ -80,6 +81,8 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
             self.local.add(self._inside.questions)
         self._rollups = Rollups(parts, self._peers)
         self.local.add(self._rollups.questions)
+        self._insight = Insight(parts, self._peers, lambda: self._in.asking)
+        self.local.add(self._insight.questions)
         self._letters = Letters(parts)
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)

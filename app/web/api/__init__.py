@@ -15,6 +15,7 @@ from app.web.api import (
     documents,
     explanations,
     feeds,
+    funnel,
     health,
     hooks,
     impressions,
@@ -31,6 +32,7 @@ from app.web.api import (
     state,
     tables,
     topics,
+    usage,
 )
 from app.web.routes import Route
 
@@ -52,6 +54,8 @@ ROUTES: tuple[Route, ...] = (
     *campaign_numbers.ROUTES,
     *campaign_reports.ROUTES,
     *campaigns.ROUTES,
+    *funnel.ROUTES,
+    *usage.ROUTES,
     *metric_figures.ROUTES,
     *dashboards.ROUTES,
     *feeds.ROUTES,

@@ -9,8 +9,8 @@ import pytest
 
 from agents.roll_up import EVENTS
 from app.facade.facade import Facade
-from app.metrics_backend import Asked, BadRange, TooManyBuckets
 from app.ledger_parts import LedgerMeans
+from app.metrics_backend import Asked, BadRange, TooManyBuckets
 from app.rollup_parts import RollupParts
 from connectors.streams.base import Item
 from domain.metrics.records import Record, Value, encode
