@@ -3,11 +3,21 @@
 A new page is one file and one line here.
 """
 
-from app.web.pages import campaigns, configuration, dead_letters, overview, sessions
+from app.web.pages import (
+    campaigns,
+    configuration,
+    dead_letters,
+    funnel,
+    overview,
+    sessions,
+    usage,
+)
 from app.web.pages.shell import Page
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
+    funnel.PAGE,
+    usage.PAGE,
     sessions.PAGE,
     campaigns.PAGE,
     configuration.PAGE,
