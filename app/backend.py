@@ -20,6 +20,7 @@ from app.history_shapes import Explained, Preview, Whereabouts
 from app.impressions_backend import ImpressionsBackend
 from app.insight_backend import InsightBackend
 from app.metrics_backend import MetricsBackend
+from app.process_backend import ProcessesBackend
 from app.shapes import (
     Appended,
     BackedUp,
@@ -108,6 +109,7 @@ class Backend(
     ImpressionsBackend,
     InsightBackend,
     MetricsBackend,
+    ProcessesBackend,
     SourcesBackend,
     Protocol,
 ):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from agents.shards import Shards
+from app.recoveries import Recoveries
 from config.clock import Clock, system_ms
 from config.names import Names
 from config.settings import Settings
@@ -29,6 +30,7 @@ class LedgerMeans:
     worker: str
     send: Callable[[list[Output]], Awaitable[None]]
     on_step: Callable[[int], None]
+    recoveries: Recoveries
 
 
 async def no_stores(_writes: list[Write], _version: int) -> None:
@@ -48,6 +50,7 @@ async def open_ledger(
             table, number, store.moved_aside,
         )  # fmt: skip
     changelog = Changelog(means.log, means.names.changelog(table), number, means.worker)
+    means.recoveries.begin(table, number, changelog)
     ledger = Ledger(
         number, store, changelog, means.send, deliver, on_step=means.on_step,
         # a broker keeps tombstones by its own time, also under a trial clock

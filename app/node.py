@@ -156,6 +156,7 @@ class Node:
             collector=worker.collector,
             rollups=worker.rollups,
             insight=worker.insight,
+            recoveries=worker.recoveries,
         )
         self._facade = Facade(parts, self._crash, settings.cluster_secret)
         await self._members.start()

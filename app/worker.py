@@ -22,6 +22,7 @@ from app.campaign_parts import CampaignMeans, CampaignParts
 from app.insight_parts import InsightParts
 from app.ledger_parts import LedgerMeans
 from app.membership import Membership
+from app.recoveries import Recoveries
 from app.rollup_parts import RollupParts
 from app.source_parts import make_collector
 from app.topic_specs import spec_of
@@ -72,6 +73,7 @@ class Worker:
         self.clock: Clock = clock_from(settings)
         self.log: Log = open_log(settings, self.clock)
         self.documents = Documents()
+        self.recoveries = Recoveries(self.clock.now_ms)
         self.failure: BaseException | None = None
         self.ended = asyncio.Event()
         self.app: Any = None
@@ -119,7 +121,7 @@ class Worker:
         self.sinks = self._make_sinks(outbound)
         ledger = (
             self.settings, self.names, self.clock, self.log, self.id, self.engine.send,
-            self._on_step,
+            self._on_step, self.recoveries,
         )  # fmt: skip
         self.campaigns = CampaignParts(CampaignMeans(*ledger, self.documents, outbound))
         self.collector = make_collector(
@@ -197,6 +199,7 @@ class Worker:
             )
         name = self.names.changelog("sessions")
         changelog = Changelog(self.log, name, number, self.id, SHARD)
+        self.recoveries.begin("sessions", number, changelog)
         return Shard(
             number, store, changelog, folds.rule_of, self.engine.send,
             cache_rows=self.settings.cache_rows, on_step=self._on_step,

@@ -18,6 +18,7 @@ from app.facade.completeness import Completeness
 from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
 from app.facade.explain import Explanations
+from app.facade.exports import Exports
 from app.facade.figures import Figures
 from app.facade.health import readiness
 from app.facade.impressions import ImpressionsArea
@@ -25,18 +26,21 @@ from app.facade.insight import Insight, InsightArea
 from app.facade.ledger import Ledger
 from app.facade.letters import Letters
 from app.facade.local import Local
+from app.facade.machine import Machine
 from app.facade.metric_sources import MetricSources, SourcesArea
 from app.facade.metrics import Metrics
 from app.facade.overview import Figured
 from app.facade.owners import Owners
 from app.facade.parts import Parts
 from app.facade.previews import Previews
+from app.facade.processes import ProcessesArea, ProcessesHere
 from app.facade.records import Records
 from app.facade.replays import Replays
 from app.facade.resend import Resend
 from app.facade.retractions import Retractions
 from app.facade.rollups import Rollups, RollupsArea
 from app.facade.routes import Routes
+from app.facade.running import RunningHere
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
 from app.facade.sinks import Sinks
@@ -53,7 +57,7 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade(CampaignsArea, ImpressionsArea, InsightArea, RollupsArea, SourcesArea):
+class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea, SourcesArea):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
@@ -70,14 +74,14 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, RollupsArea, SourcesAr
         self._metric_sources = MetricSources(parts, self._peers)
         self.local.add(self._metric_sources.questions)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
-        self._appends = Appends(parts)
+        self._appends, self._exports = Appends(parts), Exports()
         sources = parts.sources
         if sources is None and parts.campaigns is not None:
             sources = sources_of(
                 parts.campaigns, lambda: parts.engine.topics[parts.names.campaigns_in]
             )
         if sources is not None:
-            self._inside = Inside(parts, sources, self._appends, self._peers, crash)
+            self._inside = Inside(parts, sources, self._appends, self._peers, crash, self._exports)
             self.local.add(self._inside.questions)
         self._rollups = Rollups(parts, self._peers)
         self.local.add(self._rollups.questions)
@@ -108,6 +112,11 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, RollupsArea, SourcesAr
             parts, self._sampler, self._routes, self._totals, self._documents, self._sinks
         )
         self._previews = Previews(parts)
+        self._machine = Machine(parts, crash)
+        uploads = None if self._inside is None else self._inside.files.uploads
+        here = RunningHere(parts, uploads, self._exports, self._previews, parts.recoveries)
+        self._processes = ProcessesHere(parts, self._peers, self._machine, here)
+        self.local.add(self._processes.questions)
         self._explanations = Explanations(
             parts, owners, self._routes, self._letters, self._sessions
         )
@@ -117,6 +126,8 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, RollupsArea, SourcesAr
     async def start(self) -> None:
         """Begins to sample and to follow."""
         await self._sampler.start()
+        await self._machine.start()
+        await self._processes.start()
         if self._inside is not None:
             await self._inside.files.uploads.start()
             if self._parts.campaigns is not None:
@@ -127,6 +138,8 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, RollupsArea, SourcesAr
 
     async def stop(self) -> None:
         """Ends what runs, closes what is open."""
+        await self._processes.stop()
+        await self._machine.stop()
         await self._sampler.stop()
         if self._task is not None:
             self._task.cancel()

@@ -9,6 +9,7 @@ from app.web.pages import (
     dead_letters,
     funnel,
     overview,
+    processes,
     sessions,
     usage,
 )
@@ -16,6 +17,7 @@ from app.web.pages.shell import Page
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
+    processes.PAGE,
     funnel.PAGE,
     usage.PAGE,
     sessions.PAGE,

@@ -11,6 +11,7 @@ from agents.roll_up import EVENTS
 from app.facade.facade import Facade
 from app.ledger_parts import LedgerMeans
 from app.metrics_backend import Asked, BadRange, TooManyBuckets
+from app.recoveries import Recoveries
 from app.rollup_parts import RollupParts
 from connectors.streams.base import Item
 from domain.metrics.records import Record, Value, encode
@@ -25,7 +26,7 @@ async def rolled(living: Living, records: list[Record]) -> Facade:
     rollups = RollupParts(
         LedgerMeans(
             parts.settings, NAMES, living.clock, living.log, living.worker, living.engine.send,
-            lambda _step: None,
+            lambda _step: None, Recoveries(living.clock.now_ms),
         )
     )  # fmt: skip
     object.__setattr__(parts, "rollups", rollups)
