@@ -20,15 +20,17 @@ class Bar(NamedTuple):
     name: str
 
 
-def bars(points: Sequence[tuple[float, int | None, str]]) -> list[Bar]:
-    """Bars of (value, instant, name) side by side, the highest as high as the drawing."""
+def bars(points: Sequence[tuple[float, int | None, str]], places: int = 0) -> list[Bar]:
+    """Bars of (value, instant, name) side by side, the highest as high as the drawing. There is
+    room for `places` of them, if those are more: then the last one stands at the right."""
     top = max((value for value, _, _ in points), default=0)
-    step = WIDTH / max(len(points), 1)
+    free = max(places - len(points), 0)
+    step = WIDTH / max(len(points), places, 1)
     breadth = min(step * 0.8, BREADTH)
     found = []
     for n, (value, at_ms, name) in enumerate(points):
         height = max(value / top * HEIGHT, LEAST) if value > 0 else 0.0
-        x = n * step + (step - breadth) / 2
+        x = (n + free) * step + (step - breadth) / 2
         found.append(
             Bar(
                 round(x, 1), round(HEIGHT - height, 1), round(breadth, 1), round(height, 1),

@@ -14,6 +14,7 @@ from app.web.context import BACKEND
 from app.web.pages.shell import Context, Page, View, see_other
 
 PATH = "/processes"
+MINUTES = 60  # of an hour
 CANCEL = f"{PATH}/cancel"
 
 
@@ -59,7 +60,7 @@ def _drawn(vitals: Vitals) -> list[Drawn]:
         Drawn(
             name,
             unit(now[name]),
-            bars([(take(minute), minute.real_ms, "") for minute in vitals.history]),
+            bars([(take(minute), minute.real_ms, "") for minute in vitals.history], MINUTES),
             unit,
         )
         for name, unit, take in FIGURES
