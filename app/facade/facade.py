@@ -104,6 +104,7 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, Rollups
         self._topics = TopicsArea(parts)
         self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
+        self.local.add(self._tables.questions)
         self._figured = Figured(
             parts, self._peers, owners, self._routes, self._letters, self._sinks,
             self._metric_sources,

@@ -11,6 +11,7 @@ from app.web.pages import (
     overview,
     processes,
     sessions,
+    tables,
     usage,
 )
 from app.web.pages.shell import Page
@@ -24,4 +25,5 @@ PAGES: tuple[Page, ...] = (
     campaigns.PAGE,
     configuration.PAGE,
     dead_letters.PAGE,
+    tables.PAGE,
 )
