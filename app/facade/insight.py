@@ -48,9 +48,15 @@ class Insight:
     def _books(self) -> dict[int, Any]:
         return {} if self._parts.insight is None else dict(self._parts.insight.books())
 
+    def _still(self, number: int, epoch: int) -> bool:
+        """Whether the shard is open here as it was; its store may be closed otherwise."""
+        return self._books().get(number, (None,))[0] == epoch
+
     async def _tell_funnel(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
         found = {}
         for number, (epoch, book) in self._books().items():
+            if not self._still(number, epoch):
+                continue
             rows, reached = funnel.page(book, funnel.Asked(**asked))
             found[number] = {
                 "epoch": epoch,
@@ -75,6 +81,8 @@ class Insight:
         found = {}
         span = asked["from_ms"], asked["to_ms"]
         for number, (epoch, book) in self._books().items():
+            if not self._still(number, epoch):
+                continue
             tallies = {
                 what: [[*at, count] for at, count in usage.tally(book, what, *span).items()]
                 for what in asked["whats"]
@@ -84,6 +92,10 @@ class Insight:
                 reached = Reached(book, *span)
                 for _ in reached.steps():
                     await asyncio.sleep(0)
+                    if not self._still(number, epoch):
+                        break
+                if not self._still(number, epoch):
+                    continue  # lost on the way: its next owner is asked
                 told |= {"reached": reached.count, "exact": reached.exact}
                 told["campaigns"] = sorted(usage.campaigns(book, *span))
             found[number] = {"epoch": epoch, "told": told}
@@ -92,6 +104,8 @@ class Insight:
     async def _tell_records(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
         found = {}
         for number, (epoch, book) in self._books().items():
+            if not self._still(number, epoch):
+                continue
             rows, reached = usage.records(book, **asked)
             found[number] = {
                 "epoch": epoch,

@@ -111,6 +111,8 @@ class LedgerRows:
         """[key, key text, value] by shard, in the order of keys."""
         table, found = asked["table"], {}
         for number, (epoch, book) in self._books(table).items():
+            if self._books(table).get(number, (None,))[0] != epoch:
+                continue  # lost on the way; its store may be closed
             rows, reached = _page(book, asked)
             found[number] = {
                 "epoch": epoch,

@@ -16,10 +16,11 @@ from app.process_shapes import Kind, Running
 from app.recoveries import Recoveries
 from connectors.files.base import Files, FilesError
 from domain.aggregation.instants import parse_instant
-from domain.campaigns.underway import underway
+from domain.campaigns.underway import Underway, underway
 from domain.impressions.layout import TABLES
 
 RATE_S = 60.0  # a rate is over so long
+CAMPAIGNS_S = 2.0  # between two looks at all campaigns
 YOUNG_S = 1.0  # no rate before that
 
 
@@ -63,10 +64,13 @@ class RunningHere:
         self._parts, self._uploads = parts, uploads
         self._exports, self._previews, self._recoveries = exports, previews, recoveries
         self._seen: dict[str, Seen] = {}
+        self._underway: list[Found] = []
+        self._looked_s = float("-inf")
 
     async def tell(self) -> list[Running]:
         """All that runs here, by kind and name."""
-        found = [*self._campaigns(), *self._fetches(), *self._exported(), *self._recovered()]
+        found = [*self._fetches(), *self._exported(), *self._recovered()]
+        found += await self._campaigns()
         found += self._looked_ahead()
         found += await self._read_uploads()
         self._seen = {one.local: self._seen[one.local] for one in found if one.local in self._seen}
@@ -95,19 +99,26 @@ class RunningHere:
             progress, rate, eta_ms, one.unit, one.detail,
         )  # fmt: skip
 
-    def _campaigns(self) -> Iterator[Found]:
-        parts = self._parts.campaigns
-        if parts is None:
-            return
-        now_ms = self._parts.clock.now_ms()
-        for number, (_, _, book) in parts.books().items():
-            for one in underway(book, now_ms):
-                kind: Any = one.kind
-                local = f"{one.kind}/{number}/{one.name}/{one.detail}"
-                yield Found(
-                    kind, local, one.name, one.done, one.total, one.unit, one.started_ms,
-                    one.until_ms, one.detail,
-                )  # fmt: skip
+    async def _campaigns(self) -> list[Found]:
+        """Looked for every CAMPAIGNS_S at most."""
+        parts, now_s = self._parts.campaigns, self._parts.monotonic_s()
+        if parts is not None and now_s - self._looked_s > CAMPAIGNS_S:
+            self._looked_s = now_s
+            found, now_ms = [], self._parts.clock.now_ms()
+            for number, (epoch, _, book) in parts.books().items():
+                if parts.books().get(number, (None,))[0] != epoch:
+                    continue
+                for page in underway(book, now_ms):
+                    found += [_of_campaigns(number, one) for one in page]
+                    await asyncio.sleep(0)
+                    if parts.books().get(number, (None,))[0] != epoch:
+                        break  # lost on the way; its store may be closed
+            self._underway = found
+        return self._underway
+
+    async def live_slots(self) -> int:
+        """How many slots are open here."""
+        return sum(one.kind == "slot run" for one in await self._campaigns())
 
     def _fetches(self) -> Iterator[Found]:
         collector = self._parts.collector
@@ -170,6 +181,14 @@ class RunningHere:
             fetcher = self._parts.collector.fetcher(ident)
             return fetcher is not None and fetcher.cancel()
         return False
+
+
+def _of_campaigns(number: int, one: Underway) -> Found:
+    kind: Any = one.kind
+    return Found(
+        kind, f"{one.kind}/{number}/{one.name}/{one.detail}", one.name, one.done, one.total,
+        one.unit, one.started_ms, one.until_ms, one.detail,
+    )  # fmt: skip
 
 
 async def impression_steps(parts: Parts) -> list[Running]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from domain.campaigns import days
 from domain.campaigns.book import Book
@@ -10,7 +11,7 @@ from domain.campaigns.keys import key
 from domain.campaigns.rows import Campaign, Command, Counts, Job, Window, decode
 from domain.campaigns.work import pending_of, read
 
-PAGE = 500
+PAGE = 200  # campaigns: some milliseconds
 DAY_CREATION, SLOT_RUN, RETRIGGER, CHANGE = "day creation", "slot run", "retrigger", "change"
 
 
@@ -28,22 +29,23 @@ class Underway(NamedTuple):
     detail: str = ""
 
 
-def underway(book: Book, now_ms: int) -> list[Underway]:
-    """All of it. Costs as much as there are live campaigns and jobs, however many FDDs."""
-    found = _jobs(book)
+def underway(book: Book, now_ms: int) -> Iterator[list[Underway]]:
+    """All of it, by the page: others may have their turn in between. Costs as much as there are
+    campaigns and jobs, however many FDDs."""
+    yield _jobs(book)
     after = b""
     while rows := book.scan(b"c/", after, PAGE):
-        for _, raw in rows:
-            one = decode(Campaign, raw)
-            if not one.revoked:
-                found += [
-                    run
-                    for window in one.windows
-                    if window.start_ms <= now_ms < window.end_ms and window.verdict == "create"
-                    if (run := _slot(book, one, window)) is not None
-                ]
+        yield [run for _, raw in rows for run in _slots(book, decode(Campaign, raw), now_ms)]
         after = rows[-1][0]
-    return found
+
+
+def _slots(book: Book, one: Campaign, now_ms: int) -> Iterator[Underway]:
+    for window in one.windows:
+        live = window.start_ms <= now_ms < window.end_ms and window.verdict == "create"
+        if live and not one.revoked:
+            run = _slot(book, one, window)
+            if run is not None:
+                yield run
 
 
 def _jobs(book: Book) -> list[Underway]:
@@ -88,8 +90,3 @@ def _slot(book: Book, one: Campaign, window: Window) -> Underway | None:
         SLOT_RUN, name, done, counts.created, "FDD", window.start_ms, window.end_ms,
         f"{one.request_id}{', paused' if one.paused else ''}",
     )  # fmt: skip
-
-
-def as_plain(found: list[Underway]) -> list[list[Any]]:
-    """As it travels."""
-    return [list(one) for one in found]
