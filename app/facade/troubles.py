@@ -168,7 +168,8 @@ class Troubles:
             beats = self._parts.members.live()
             if not any(role in beat.roles for beat in beats) and not self._in_force(kind):
                 continue
-            there = {n for one in seen.figures.values() for n in one.get("tables", {}).get(table, ())}
+            told = (one.get("tables", {}) for one in seen.figures.values())
+            there = {number for tables in told for number in tables.get(table, ())}
             missing = [n for n in range(await self._parts.partitions(topic) or 0) if n not in there]
             if missing:
                 which = ", ".join(map(str, missing))
