@@ -13,11 +13,12 @@ import msgspec
 from agents.campaign_parcels import DIRECT, Entry
 from agents.letters import Letter
 from connectors.streams.murmur2 import partition_for
-from domain.errors import Reason
+from domain.errors import Reason, Reject
+from domain.insight.events import event_of
 from tables.stream import Item
 
 EVENTS, RESULTS = "campaign-events", "execution-results"
-PASSED_OVER = ("funnel", "usage")
+WATCHED = ("funnel", "usage")
 OVER_ALL = ("do_not_call", "erase")
 """Commands about a number, which any flow may call: every shard gets them."""
 
@@ -26,10 +27,12 @@ _decode = msgspec.json.Decoder().decode
 
 @dataclass
 class Sent:
-    """`entries` by shard, in order; those of `retriggers` go by way of the retrigger role."""
+    """`entries` by shard, in order; those of `retriggers` go by way of the retrigger role,
+    `watched` to the shards of funnel and usage events."""
 
     entries: dict[int, list[Entry]] = field(default_factory=dict)
     retriggers: dict[int, list[Entry]] = field(default_factory=dict)
+    watched: dict[int, list[Entry]] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
 
 
@@ -72,8 +75,13 @@ def route(topic: str, partition: int, items: Sequence[Item], shards: int, now_ms
         entry = Entry(DIRECT, topic, partition, offset, timestamp, key, value or b"")
         try:
             event = decode_event(topic, entry.body)
+            if event.get("kind") in WATCHED:
+                customer = event_of(event, timestamp).customer
+                number = partition_for(customer.encode("utf-8", "surrogatepass"), shards)
+                sent.watched.setdefault(number, []).append(entry)
+                continue
             numbers = _shards(event, shards)
-        except Unreadable as error:
+        except (Unreadable, Reject) as error:
             sent.letters.append(letter_of(entry, error.reason, error.detail, now_ms))
             continue
         to = sent.retriggers if event.get("command") == "retrigger" else sent.entries
@@ -86,16 +94,24 @@ def key_again(topic: str, body: bytes) -> bytes:
     """The key under which a record that was refused is put on its topic again. Raises Unreadable
     when it can't be placed now either."""
     event = decode_event(topic, body)
+    if event.get("kind") in WATCHED:
+        return _key_of_watched(event)
     _shards(event, 1)
     request_id = _request_of(event)
     number = event.get("number")
     return (f"{request_id}/{number}" if isinstance(number, str) else request_id).encode()
 
 
+def _key_of_watched(event: dict[str, Any]) -> bytes:
+    try:
+        found = event_of(event, 0)
+    except Reject as error:
+        raise Unreadable(error.reason, error.detail) from error
+    return f"{found.campaign}/{found.customer}".encode("utf-8", "surrogatepass")
+
+
 def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
     kind = event.get("kind")
-    if kind in PASSED_OVER:
-        return ()
     if kind == "result":
         request_id = _request_of(event)
         if not request_id:

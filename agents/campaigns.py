@@ -136,6 +136,7 @@ class Campaigns(Generic[F]):
             for topic, by_shard in (
                 (self._names.campaigns_in, sent.entries),
                 (self._names.retrigger_in, sent.retriggers),
+                (self._names.insight_in, sent.watched),
             )
             for number, entries in by_shard.items()
         ]

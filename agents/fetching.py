@@ -52,6 +52,7 @@ class Job:
     status: int | None = None
     pages: int = 0
     records: int = 0
+    cancelled: bool = False  # it ends with the page that is under way
     sample: list[dict[str, Any]] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -83,6 +84,8 @@ class Fetcher:
     def __init__(self, source: Source, connector: Connector, kit: FetcherKit) -> None:
         self.source = source
         self.running = False
+        self.current: Job | None = None  # the fetch under way, also one by the schedule
+        self.began_ms = 0
         self.jobs: dict[str, Job] = {}
         self._connector = connector
         self._kit = kit
@@ -125,6 +128,14 @@ class Fetcher:
             del self.jobs[next(iter(self.jobs))]
         self._woken.set()
         return job
+
+    def cancel(self) -> bool:
+        """Ends the fetch under way once its page is kept: the next one goes on from there. False
+        when there is none."""
+        if not self.running or self.current is None:
+            return False
+        self.current.cancelled = True
+        return True
 
     async def run(self) -> None:
         """Fetches when it is due or asked for, for ever."""
@@ -174,14 +185,16 @@ class Fetcher:
     # Fetching
 
     async def _fetch(self, job: Job | None, scheduled_ms: int | None = None) -> None:
-        asked = job or Job()
-        self.running = True
+        asked = self.current = job or Job()
+        self.running, self.began_ms = True, self._kit.clock.now_ms()
         try:
             async with aclosing(self._pages(asked.window)) as pages:
                 async for page in pages:
                     await self._keep(page)
                     asked.pages += 1
                     asked.records += len(page.records)
+                    if asked.cancelled:
+                        break
         except CallFailed as error:
             await self._failed(error, scheduled_ms)
             asked.end("failed", error.detail, error.status)
@@ -194,7 +207,7 @@ class Fetcher:
                 scheduled_ms=max(place.scheduled_ms, scheduled_ms or 0),
             )
             await self._kit.lane.put(self.source.name, following)
-            asked.end("done")
+            asked.end(*(("failed", "it was cancelled") if asked.cancelled else ("done",)))
         finally:
             self.running = False
 

@@ -18,7 +18,9 @@ from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retractable, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.impressions_backend import ImpressionsBackend
+from app.insight_backend import InsightBackend
 from app.metrics_backend import MetricsBackend
+from app.process_backend import ProcessesBackend
 from app.shapes import (
     Appended,
     BackedUp,
@@ -102,7 +104,15 @@ class RetractionRefused(SluiceError):
         super().__init__(detail)
 
 
-class Backend(CampaignsBackend, ImpressionsBackend, MetricsBackend, SourcesBackend, Protocol):
+class Backend(
+    CampaignsBackend,
+    ImpressionsBackend,
+    InsightBackend,
+    MetricsBackend,
+    ProcessesBackend,
+    SourcesBackend,
+    Protocol,
+):
     """The running system. All methods are safe to call concurrently and never block the loop."""
 
     # Health

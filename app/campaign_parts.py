@@ -1,7 +1,6 @@
 """The campaigns of a worker put together: ledgers, rules, stores, executors."""
 
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,40 +12,26 @@ from agents.flow_shard import FlowShard
 from agents.post_orders import PostOrders
 from agents.uploads.events import UploadEvents
 from agents.uploads.named_files import NamedFiles
-from config.clock import Clock, system_ms
-from config.names import Names
-from config.settings import Settings
+from app.ledger_parts import LedgerMeans, open_ledger
 from connectors.executors.http import HttpExecutor
 from connectors.files.opening import open_file, s3_access
 from connectors.outbound import Outbound
 from connectors.stores.opening import open_documents, open_negatives
-from connectors.streams.base import Log
 from domain.aggregation.limit import Limit
 from domain.campaigns import machine
 from domain.campaigns.document import Flows
-from tables.changelog import Changelog
 from tables.documents import Documents
-from tables.ledger import Ledger
-from tables.ledger_book import LedgerBook, Output
-from tables.store import RocksStore
+from tables.ledger_book import LedgerBook
 
-logger = logging.getLogger(__name__)
 ROLES = ("campaigns", "execute", "retrigger")
 
 
 @dataclass(frozen=True)
-class CampaignMeans:
-    """What they need. `send` appends to public topics; `worker` is the owner's id."""
+class CampaignMeans(LedgerMeans):
+    """What they need besides what every ledger does."""
 
-    settings: Settings
-    names: Names
-    clock: Clock
-    log: Log
     documents: Documents
     outbound: Outbound
-    worker: str
-    send: Callable[[list[Output]], Awaitable[None]]
-    on_step: Callable[[int], None]
 
 
 class CampaignParts:
@@ -100,25 +85,7 @@ class CampaignParts:
 
     async def _open(self, number: int) -> FlowShard[Flows]:
         means = self._means
-        settings = means.settings
-        path = settings.data_dir / "tables" / settings.app_id / f"campaigns-{number}"
-        store = RocksStore(path, settings.state_memory_bytes, durable=False)
-        if store.moved_aside is not None:
-            logger.warning(
-                "campaigns of shard %d were damaged: moved to %s, rebuilding",
-                number, store.moved_aside,
-            )  # fmt: skip
-        changelog = Changelog(means.log, means.names.changelog("campaigns"), number, means.worker)
-        ledger = Ledger(
-            number, store, changelog, means.send, self.stores.deliver, on_step=means.on_step,
-            # a broker keeps tombstones by its own time, also under a trial clock
-            now_ms=system_ms if settings.brokers else means.clock.now_ms,
-        )  # fmt: skip
-        try:
-            await ledger.open()
-        except BaseException:
-            ledger.close()
-            raise
+        ledger = await open_ledger(means, "campaigns", number, self.stores.deliver)
         flows = FlowsOfShard(self.flows, number, self.work.shard_count)
         return FlowShard(ledger, self._rules, flows, means.clock.now_ms, self._limit)
 

@@ -165,6 +165,8 @@ class Node:
             campaigns=worker.campaigns,
             collector=worker.collector,
             rollups=worker.rollups,
+            insight=worker.insight,
+            recoveries=worker.recoveries,
         )
         self._people = People(lambda take: TopicJournal(worker.log, worker.names.people, take))
         await self._people.start(settings.admin_password)

@@ -349,7 +349,8 @@ class Overview:
     `lag_records`: records that wait to be applied, over all inputs; `lag_s`: age of the oldest
     of them; `drain_s`: time to drain at the present rate, None when unknown or never.
     `overdue`: sessions due but not yet flushed. `rates`: about the last 15 minutes, oldest
-    first. `behind`: partitions that are not caught up.
+    first. `behind`: partitions that are not caught up. `live_slots`: slots of campaigns that are
+    open; `alerts`: those about campaigns that have started and not ended.
     """
 
     now_ms: int
@@ -367,6 +368,8 @@ class Overview:
     aggregators: Sequence[AggregatorSummary] = ()
     troubles: Sequence[Trouble] = ()
     rates: Sequence[RatePoint] = ()
+    live_slots: int = 0
+    alerts: int = 0
 
 
 # Metrics

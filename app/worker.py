@@ -19,8 +19,11 @@ from agents.sinks.lanes import Means, SinkLanes
 from app import listening
 from app.campaign_parts import ROLES as CAMPAIGN_ROLES
 from app.campaign_parts import CampaignMeans, CampaignParts
+from app.insight_parts import InsightParts
+from app.ledger_parts import LedgerMeans
 from app.membership import Membership
-from app.rollup_parts import RollupMeans, RollupParts
+from app.recoveries import Recoveries
+from app.rollup_parts import RollupParts
 from app.source_parts import make_collector
 from app.topic_specs import spec_of
 from config.clock import Clock, clock_from, system_ms
@@ -45,6 +48,7 @@ from tables.store import RocksStore
 
 logger = logging.getLogger(__name__)
 ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "metrics", "console")
+FORGET_S = 1.0  # between two looks for what is to be forgotten
 FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
 
@@ -69,6 +73,7 @@ class Worker:
         self.clock: Clock = clock_from(settings)
         self.log: Log = open_log(settings, self.clock)
         self.documents = Documents()
+        self.recoveries = Recoveries(self.clock.now_ms)
         self.failure: BaseException | None = None
         self.ended = asyncio.Event()
         self.app: Any = None
@@ -114,12 +119,17 @@ class Worker:
             loopback=listening.is_loopback(listening.place(self.settings).host),
         )
         self.sinks = self._make_sinks(outbound)
-        self.campaigns = self._make_campaigns(outbound)
+        ledger = (
+            self.settings, self.names, self.clock, self.log, self.id, self.engine.send,
+            self._on_step, self.recoveries,
+        )  # fmt: skip
+        self.campaigns = CampaignParts(CampaignMeans(*ledger, self.documents, outbound))
         self.collector = make_collector(
             self.settings, self.log, self.clock, self.documents, self.id, outbound,
             self._fail_now, self._on_step,
         )  # fmt: skip
-        self.rollups = self._make_rollups()
+        self.rollups = RollupParts(LedgerMeans(*ledger))
+        self.insight = InsightParts(LedgerMeans(*ledger))
         self.app = make_app(
             self.settings,
             self.log,
@@ -136,6 +146,7 @@ class Worker:
         self._spawn(self._follow())
         self._spawn(self._tick())
         self._spawn(self._tick_campaigns())
+        self._spawn(self._tick_insight())
         self._spawn(self._watch())
 
     async def catch_up(self) -> bool:
@@ -179,29 +190,6 @@ class Worker:
         )
         return SinkLanes(means)
 
-    def _make_campaigns(self, outbound: Outbound) -> CampaignParts:
-        return CampaignParts(
-            CampaignMeans(
-                self.settings,
-                self.names,
-                self.clock,
-                self.log,
-                self.documents,
-                outbound,
-                self.id,
-                self.engine.send,
-                self._on_step,
-            )
-        )
-
-    def _make_rollups(self) -> RollupParts:
-        return RollupParts(
-            RollupMeans(
-                self.settings, self.names, self.clock, self.log, self.id, self.engine.send,
-                self._on_step,
-            )
-        )  # fmt: skip
-
     def _make_shard(self, number: int, folds: Folds) -> Shard:
         path = self.settings.data_dir / "tables" / self.settings.app_id / f"sessions-{number}"
         store = RocksStore(path, self.settings.state_memory_bytes, durable=False)
@@ -211,6 +199,7 @@ class Worker:
             )
         name = self.names.changelog("sessions")
         changelog = Changelog(self.log, name, number, self.id, SHARD)
+        self.recoveries.begin("sessions", number, changelog)
         return Shard(
             number, store, changelog, folds.rule_of, self.engine.send,
             cache_rows=self.settings.cache_rows, on_step=self._on_step,
@@ -230,6 +219,7 @@ class Worker:
         if "metrics" in self.roles:
             found.add(self.names.changelog("sources"))
         found |= self.campaigns.wanted(self.roles) | self.rollups.wanted(self.roles)
+        found |= self.insight.wanted(self.roles)
         for name in self.documents.known_inputs():
             keyed = any(
                 rule.document.keyed_by
@@ -264,9 +254,8 @@ class Worker:
     async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
         self._control = None
         ours = {(tp.topic, tp.partition) for tp in assigned}
-        await self.engine.assign(ours)
-        await self.campaigns.work.assign(ours)
-        await self.rollups.work.assign(ours)
+        for one in (self.engine, self.campaigns.work, self.rollups.work, self.insight.work):
+            await one.assign(ours)
         lanes = self.names.changelog("sinks")
         self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         lanes = self.names.changelog("sources")
@@ -303,8 +292,9 @@ class Worker:
             return
         if topic in (self.names.changelog("sinks"), self.names.changelog("sources")):
             return  # being assigned its partitions is all that it is consumed for
-        taken = await self.campaigns.take(topic, partition, items, still)
-        taken = taken or await self.rollups.take(topic, partition, items, still)
+        taken = False
+        for part in (self.campaigns, self.rollups, self.insight):
+            taken = taken or await part.take(topic, partition, items, still)
         if not taken or self.names.public(topic) in self.documents.known_inputs():
             await self.engine.take(topic, partition, items, still)
 
@@ -334,6 +324,11 @@ class Worker:
         while True:
             more = not self.app.rebalancing and await self.campaigns.work.tick()
             await asyncio.sleep(0 if more else self.settings.tick_interval_s)
+
+    async def _tick_insight(self) -> None:
+        while True:
+            more = not self.app.rebalancing and await self.insight.work.tick()
+            await asyncio.sleep(0 if more else FORGET_S)
 
     async def _watch(self) -> None:
         while not self.app.crashed:
@@ -387,8 +382,7 @@ class Worker:
             task.cancel()
         if hasattr(self, "engine"):
             await self.engine.stop()
-        if hasattr(self, "campaigns"):
-            await self.campaigns.stop()
-        if hasattr(self, "rollups"):
-            await self.rollups.stop()
+        for name in ("campaigns", "rollups", "insight"):
+            if hasattr(self, name):
+                await getattr(self, name).stop()
         await self.log.stop()

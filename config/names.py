@@ -39,6 +39,11 @@ class Names:
         return f"{self.app_id}-retrigger-in"
 
     @property
+    def insight_in(self) -> str:
+        """Funnel and usage events, on the partition that owns their customer."""
+        return f"{self.app_id}-insight-in"
+
+    @property
     def deliveries(self) -> str:
         """What was pushed to sources, on the partition of their lane, by source."""
         return f"{self.app_id}-deliveries-in"
@@ -47,6 +52,11 @@ class Names:
     def workers(self) -> str:
         """Heartbeats of the workers, by worker id."""
         return f"{self.app_id}-workers"
+
+    @property
+    def processes(self) -> str:
+        """What each worker does and how it is, by worker id."""
+        return f"{self.app_id}-processes"
 
     @property
     def requests(self) -> str:
@@ -70,6 +80,7 @@ class Names:
     def is_internal(self, physical: str) -> bool:
         """Whether a topic is the product's own state, not for people to produce to."""
         own = {self.sessions_in, self.campaigns_in, self.retrigger_in}
-        own |= {self.deliveries, self.workers, self.requests, self.people, self.audit}
+        own |= {self.insight_in, self.deliveries, self.workers, self.processes, self.requests}
+        own |= {self.people, self.audit}
         changelog = physical.startswith(f"{self.app_id}-") and physical.endswith("-changelog")
         return changelog or physical in own

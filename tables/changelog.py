@@ -32,7 +32,8 @@ Change = tuple[bytes, bytes | None]
 class Changelog:
     """One partition of a changelog topic. Not safe for use by several tasks at once.
 
-    `gaps`: records were missing in what was read, as compaction leaves it.
+    `gaps`: records were missing in what was read, as compaction leaves it. `reading`: it is being
+    read to be claimed, from and up to `followed`.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class Changelog:
         self._lost = ""
         self.intruded: set[bytes] = set()
         self.gaps = False
+        self.reading = False
+        self.followed = (0, 0)
         self._formats = formats
         self._newer: dict[bytes, int] = {}
 
@@ -65,6 +68,7 @@ class Changelog:
                 "was the topic emptied or deleted? Restore it, or move the state aside (tables/ in "
                 "the data directory) to rebuild it from the topic",
             )
+        self.reading, self.followed = True, (from_offset, end)
         while self.next_offset < end:
             part = await self._stream.read(
                 self.topic, self.partition, self.next_offset, max_bytes=READ_BYTES
@@ -101,11 +105,12 @@ class Changelog:
             )
             if first == expected:
                 self.epoch, self.next_offset, self.claimed = epoch, last + 1, True
+                self.reading = False
                 return late
             late += await self._read_between(expected, first)
             self.next_offset = last + 1
             if self.epoch < epoch:
-                self.epoch, self.claimed = epoch, True
+                self.epoch, self.claimed, self.reading = epoch, True, False
                 self._check_formats()
                 return late
 

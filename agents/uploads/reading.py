@@ -70,6 +70,7 @@ class Reading:
         self._rows = Rows(description, flow, meta.columns)
         self.reached = self._progress.reached(meta.rows_at)
         self._file: BinaryIO | None = None
+        self.share = 0.0  # how much of the file's bytes were read, as the last chunk says
         self._source: Iterator[Row] = iter(())
 
     def next(self) -> Chunk | None:
@@ -137,12 +138,13 @@ class Reading:
 
     def _event(self, before: int, taken: list[list[Any]], at: Reached) -> dict[str, Any]:
         request_id = self._meta.request_id
+        self.share = self._share()
         return {
             "kind": "command",
             "id": f"{request_id}/rows/{before + 1}",
             "command": "rows",
             "request_id": request_id,
-            "body": {"rows": taken, **_figures(at, self._share())},
+            "body": {"rows": taken, **_figures(at, self.share)},
         }
 
     def _share(self) -> float:

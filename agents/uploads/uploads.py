@@ -66,6 +66,14 @@ class Taken(NamedTuple):
     repeated: bool
 
 
+class UnderWay(NamedTuple):
+    """An upload that is being read: how much of the file's bytes, how many rows."""
+
+    meta: Meta
+    share: float
+    row: int
+
+
 class Uploads:
     """See the module. `crash` hears of a reading that failed. Safe to use by several tasks."""
 
@@ -80,6 +88,7 @@ class Uploads:
         self._send, self._flow_of, self._crash = send, flow_of, crash
         self._keys: dict[str, Meta] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._live: dict[str, tuple[Meta, Reading]] = {}
         self._turn = asyncio.Semaphore(AT_A_TIME)
         self._keeping = asyncio.Lock()
 
@@ -206,6 +215,7 @@ class Uploads:
             description, flow = described_again(meta)
             home = self.folder.home(meta.request_id)
             reading = await asyncio.to_thread(Reading, meta, description, flow, home)
+            self._live[meta.request_id] = meta, reading
             try:
                 await self._sent(meta, [first_event(meta)])
                 while (chunk := await asyncio.to_thread(reading.next)) is not None:
@@ -214,6 +224,7 @@ class Uploads:
                 await self._sent(meta, [last_event(meta, reading.reached)])
                 await asyncio.to_thread(reading.finish)
             finally:
+                del self._live[meta.request_id]
                 await asyncio.shield(asyncio.to_thread(reading.close))
 
     async def _sent(self, meta: Meta, events: Sequence[Mapping[str, Any]]) -> None:
@@ -232,6 +243,13 @@ class Uploads:
     def reading(self) -> list[str]:
         """The uploads that are being read here, or wait for it."""
         return sorted(self._tasks)
+
+    def under_way(self) -> list[UnderWay]:
+        """The uploads that are being read here now."""
+        return [
+            UnderWay(meta, reading.share, reading.reached.row)
+            for _, (meta, reading) in sorted(self._live.items())
+        ]
 
     async def read_to_end(self, request_id: str) -> None:
         """Returns when an upload is read; at once when it isn't being read here."""

@@ -1,7 +1,7 @@
 """Asking the other workers: `POST /internal/QUESTION`, MessagePack in and out.
 
-Questions read only. A worker that doesn't answer is left out of the answers; who asks decides
-whether that matters.
+Questions read only, but for one that ends what can be ended at no loss. A worker that doesn't
+answer is left out of the answers; who asks decides whether that matters.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from aiohttp import web
 
 from app.cluster.beat import Beat
 from app.cluster.members import Members
-from app.cluster.signing import HEADER, is_signed, sign
+from app.cluster.signing import HEADER, Once, is_signed, sign
 
 logger = logging.getLogger(__name__)
 PATH = "/internal/"
@@ -78,11 +78,16 @@ class Peers:
 def route(questions: Mapping[str, Question], secret: str) -> web.RouteDef:
     """Where the others' questions are answered. Without a secret, only from this machine."""
 
+    once = Once()
+
     async def answer(request: web.Request) -> web.Response:
         body = await request.read()
         if secret:
-            if not is_signed(secret, request.path, body, request.headers.get(HEADER, "")):
+            given = request.headers.get(HEADER, "")
+            if not is_signed(secret, request.path, body, given):
                 raise web.HTTPForbidden(text="The call isn't signed with SLUICE_CLUSTER_SECRET.")
+            if not once.take(given):
+                raise web.HTTPForbidden(text="The call was made before; each is good once.")
         elif request.remote not in ("127.0.0.1", "::1"):
             raise web.HTTPForbidden(text="Without SLUICE_CLUSTER_SECRET, from this machine only.")
         question = questions.get(request.match_info["question"])

@@ -18,24 +18,29 @@ from app.facade.completeness import Completeness
 from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
 from app.facade.explain import Explanations
+from app.facade.exports import Exports
 from app.facade.figures import Figures
 from app.facade.health import readiness
 from app.facade.impressions import ImpressionsArea
+from app.facade.insight import Insight, InsightArea
 from app.facade.ledger import Ledger
 from app.facade.letters import Letters
 from app.facade.local import Local
+from app.facade.machine import Machine
 from app.facade.metric_sources import MetricSources, SourcesArea
 from app.facade.metrics import Metrics
 from app.facade.overview import Figured
 from app.facade.owners import Owners
 from app.facade.parts import Parts
 from app.facade.previews import Previews
+from app.facade.processes import ProcessesArea, ProcessesHere
 from app.facade.records import Records
 from app.facade.replays import Replays
 from app.facade.resend import Resend
 from app.facade.retractions import Retractions
 from app.facade.rollups import Rollups, RollupsArea
 from app.facade.routes import Routes
+from app.facade.running import RunningHere
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
 from app.facade.sinks import Sinks
@@ -52,7 +57,7 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
+class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea, SourcesArea):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
@@ -64,22 +69,26 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
         self._sampler = Sampler(parts, crash)
         self._sinks = Sinks(parts)
         self._campaign_figures = CampaignFigures(parts)
-        self.local = Local(parts, Figures(parts, self._sampler).tell, self._sinks.questions)
+        self.local = Local(
+            parts, Figures(parts, self._sampler, self._live_slots).tell, self._sinks.questions
+        )
         self._peers = Peers(parts.members, self.local.questions, secret)
         self._metric_sources = MetricSources(parts, self._peers)
         self.local.add(self._metric_sources.questions)
         owners, self._routes = Owners(parts, self._peers), Routes(parts)
-        self._appends = Appends(parts)
+        self._appends, self._exports = Appends(parts), Exports()
         sources = parts.sources
         if sources is None and parts.campaigns is not None:
             sources = sources_of(
                 parts.campaigns, lambda: parts.engine.topics[parts.names.campaigns_in]
             )
         if sources is not None:
-            self._inside = Inside(parts, sources, self._appends, self._peers, crash)
+            self._inside = Inside(parts, sources, self._appends, self._peers, crash, self._exports)
             self.local.add(self._inside.questions)
         self._rollups = Rollups(parts, self._peers)
         self.local.add(self._rollups.questions)
+        self._insight = Insight(parts, self._peers, lambda: self._in.asking)
+        self.local.add(self._insight.questions)
         self._letters = Letters(parts)
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
@@ -97,6 +106,7 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
         self._topics = TopicsArea(parts)
         self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
+        self.local.add(self._tables.questions)
         self._figured = Figured(
             parts, self._peers, owners, self._routes, self._letters, self._sinks,
             self._metric_sources,
@@ -105,6 +115,13 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
             parts, self._sampler, self._routes, self._totals, self._documents, self._sinks
         )
         self._previews = Previews(parts)
+        self._machine = Machine(parts, crash)
+        uploads = None if self._inside is None else self._inside.files.uploads
+        here = self._here = RunningHere(
+            parts, uploads, self._exports, self._previews, parts.recoveries
+        )
+        self._processes = ProcessesHere(parts, self._peers, self._machine, here)
+        self.local.add(self._processes.questions)
         self._explanations = Explanations(
             parts, owners, self._routes, self._letters, self._sessions
         )
@@ -114,6 +131,8 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
     async def start(self) -> None:
         """Begins to sample and to follow."""
         await self._sampler.start()
+        await self._machine.start()
+        await self._processes.start()
         if self._inside is not None:
             await self._inside.files.uploads.start()
             if self._parts.campaigns is not None:
@@ -124,6 +143,8 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
 
     async def stop(self) -> None:
         """Ends what runs, closes what is open."""
+        await self._processes.stop()
+        await self._machine.stop()
         await self._sampler.stop()
         if self._task is not None:
             self._task.cancel()
@@ -170,6 +191,9 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
         if min(consoles, default="") == self._parts.worker:
             await self._days.open_day()
             await self._completeness.look()
+
+    async def _live_slots(self) -> int:
+        return await self._here.live_slots()
 
     # Health
 

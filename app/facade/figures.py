@@ -1,6 +1,7 @@
 """The figures of this worker, as plain data: the Overview adds up those of all workers."""
 
 import shutil
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agents.aggregate import ShardProcessor
@@ -23,8 +24,11 @@ OLDEST = 8  # partitions whose oldest waiting record is looked up
 class Figures:
     """Tells them."""
 
-    def __init__(self, parts: Parts, sampler: Sampler) -> None:
+    def __init__(
+        self, parts: Parts, sampler: Sampler, live_slots: Callable[[], Awaitable[int]]
+    ) -> None:
         self._parts = parts
+        self._live_slots = live_slots
         self._sampler = sampler
         self._oldest: dict[TP, tuple[int, int]] = {}
 
@@ -44,7 +48,18 @@ class Figures:
             "shards": {number: self._shard(one) for number, one in ready.items()},
             "loop_lag_s": sampler.loop_lag_s,
             "disk_free": free,
+            "live_slots": await self._live_slots(),
+            "tables": self._tables(),
         }
+
+    def _tables(self) -> dict[str, list[int]]:
+        """The shards that are open here, of the tables beside the sessions."""
+        parts = self._parts
+        found = {} if parts.campaigns is None else {"campaigns": parts.campaigns.work.shards.opened}
+        for name, ledgers in (("rollups", parts.rollups), ("insight", parts.insight)):
+            if ledgers is not None:
+                found[name] = ledgers.work.shards.opened
+        return found
 
     async def _lags(self) -> list[list[Any]]:
         """[physical topic, partition, records, oldest waiting or None, seconds it stands still]"""

@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.engine import TP
 from app.cluster.peers import Peers
+from app.facade.campaigns.asking import QUESTION as ASK
 from app.facade.documents import is_example
 from app.facade.letters import Letters
 from app.facade.metric_sources import MetricSources
@@ -58,6 +59,7 @@ class Figured:
         counts = await self._letters.counts()
         dues = _dues(shards)
         aggregators = self._summaries(told, shards, totals, dues)
+        raised = owned(await self._peers.ask(ASK, {"ask": "alerts", "shard": None}))
         seen = Seen(
             now_ms=now,
             figures=told,
@@ -86,6 +88,8 @@ class Figured:
             aggregators=aggregators,
             troubles=await self._troubles.of(seen),
             rates=_rates(told, now),
+            live_slots=sum(one.get("live_slots", 0) for one in told.values()),
+            alerts=sum(len(one["told"]) for _, one in raised.values()),
         )
 
     async def _lags(self, told: dict[str, Any]) -> dict[TP, tuple[int, int | None, float]]:

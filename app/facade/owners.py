@@ -25,12 +25,16 @@ class Owners:
         """What can be told at once; shards that nobody has open are missing."""
         return owned(await self._peers.ask(question, arguments))
 
-    async def all(self, question: str, arguments: dict[str, Any]) -> Told:
-        """The answer of every shard's owner. Raises Unavailable when one can't be had soon."""
+    async def all(
+        self, question: str, arguments: dict[str, Any], shards: int | None = None
+    ) -> Told:
+        """The answer of every shard's owner: of all shards of sessions, or of so many. Raises
+        Unavailable when one can't be had soon."""
+        count = self._parts.shards if shards is None else shards
         deadline = asyncio.get_running_loop().time() + MOVING_S
         while True:
             told = await self.now(question, arguments)
-            missing = [number for number in range(self._parts.shards) if number not in told]
+            missing = [number for number in range(count) if number not in told]
             if not missing:
                 return told
             if asyncio.get_running_loop().time() >= deadline:

@@ -10,6 +10,8 @@ from agents.sinks.lanes import SinkLanes
 from app.campaign_parts import CampaignParts
 from app.cluster.members import Members
 from app.facade.campaigns.sources import Sources
+from app.insight_parts import InsightParts
+from app.recoveries import Recoveries
 from app.rollup_parts import RollupParts
 from config.clock import Clock
 from config.names import Names
@@ -40,6 +42,8 @@ class Parts:
     sources: Sources | None = None
     collector: Collector | None = None
     rollups: RollupParts | None = None
+    insight: InsightParts | None = None
+    recoveries: Recoveries | None = None
     names: Names = field(init=False)
     topics: Topics = field(init=False)
 

@@ -117,6 +117,10 @@ class Previews:
             await asyncio.wait([job.task], timeout=wait_s)
         return job.now()
 
+    def running(self) -> list[Preview]:
+        """Those that are not over."""
+        return [job.now() for job in self._jobs.values() if job.over_s is None]
+
     async def end(self, preview_id: str) -> Preview | None:
         """Stops one that is at work; None when it isn't known."""
         job = self._jobs.get(preview_id)

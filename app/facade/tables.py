@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from app.facade.cursors import cursor_of, place_of
+from app.facade.ledger_rows import LEDGERS, QUESTION, LedgerRows, key_bytes
 from app.facade.local import ROWS_TABLES
 from app.facade.owners import Owners, page
 from app.facade.parts import Parts
@@ -18,6 +19,9 @@ from tables.documents import Version
 PURPOSES = {
     "sessions": "open sessions and what is left of flushed ones, by aggregator and group values",
     "due": "when which session is to be looked at next",
+    "campaigns": "campaigns, their records and FDDs, negatives, counts, timers",
+    "rollups": "values of records of sources, buckets of every grain",
+    "insight": "funnel and usage events, their figures",
     "documents": "every version of every document",
     "routes": "routing decisions on each input partition, and what was refused there",
 }
@@ -30,6 +34,8 @@ class Tables:
         self._parts = parts
         self._owners = owners
         self._routes = routes
+        self._ledgers = LedgerRows(parts)
+        self.questions = self._ledgers.questions
 
     async def listed(self) -> list[TableInfo]:
         """The tables."""
@@ -37,6 +43,8 @@ class Tables:
         inputs = await self._routes.latest()
         rows = {"documents": sum(map(len, documents)), "routes": len(inputs)}
         partitions = {"documents": 1, "routes": len(inputs)}
+        for name in LEDGERS:
+            partitions[name] = await self._parts.partitions(self._ledgers.topic(name)) or 0
         return [
             TableInfo(name, partitions.get(name, self._parts.shards), purpose, rows.get(name))
             for name, purpose in PURPOSES.items()
@@ -48,6 +56,9 @@ class Tables:
             asked = {"table": table, "prefix": "", "exact": key, "after": None, "limit": 1}
             rows, _ = page(await self._owners.all("rows", asked), 1)
             return next(map(_row, rows), None)
+        if table in LEDGERS:
+            page_of_one = await self._of_ledger(table, b"", key_bytes(key), 1, None)
+            return next(iter(page_of_one.items), None)
         rows_here = await self._here(table)
         return next((row for row in rows_here or () if row.key == key), None)
 
@@ -62,6 +73,8 @@ class Tables:
             }  # fmt: skip
             found, reached = page(await self._owners.all("rows", asked), limit)
             return Page([*map(_row, found)], None if reached is None else cursor_of(reached))
+        if table in LEDGERS:
+            return await self._of_ledger(table, key_bytes(prefix), None, limit, cursor)
         here = await self._here(table)
         if here is None:
             return None
@@ -69,6 +82,15 @@ class Tables:
         wanted = [row for row in here if row.key.startswith(prefix) and row.key > start]
         following = cursor_of(wanted[limit - 1].key) if len(wanted) > limit else None
         return Page(wanted[:limit], following)
+
+    async def _of_ledger(
+        self, table: str, prefix: bytes, exact: bytes | None, limit: int, cursor: str | None
+    ) -> Page[TableRow]:
+        after = None if cursor is None else place_of(cursor, bytes)
+        asked = {"table": table, "prefix": prefix, "exact": exact, "after": after, "limit": limit}
+        count = await self._parts.partitions(self._ledgers.topic(table)) or 0
+        found, reached = page(await self._owners.all(QUESTION, asked, count), limit)
+        return Page([*map(_row, found)], None if reached is None else cursor_of(reached))
 
     async def _here(self, table: str) -> list[TableRow] | None:
         """All rows of a table that every worker can tell; None for no such table."""

@@ -9,7 +9,7 @@ from app.facade.parts import Parts
 from app.shapes import DeadLetterCount, Trouble
 from app.sink_shapes import SinkStatus
 from app.source_shapes import SourceStatus
-from config.topics import differences
+from config.topics import SOURCE_EVENTS, differences
 from connectors.streams.base import StreamError
 
 NOT_READY_S = 10.0  # a shard of usual size has recovered by then
@@ -55,6 +55,7 @@ class Troubles:
             *self._unbalanced(seen),
             *self._workers(seen),
             *self._shards(seen),
+            *await self._tables(seen),
             *self._lag(seen),
             *self._letters(seen),
             *self._sinks(seen),
@@ -75,7 +76,11 @@ class Troubles:
             key = trouble.code, subject
             since_ms, since_s = self._since[key] = known.get(key, (now_ms, now_s))
             young = now_s - since_s < NOT_READY_S
-            if trouble.code in ("shards-not-ready", "sink-stopped", "source-stopped") and young:
+            if (
+                trouble.code
+                in ("shards-not-ready", "tables-not-ready", "sink-stopped", "source-stopped")
+                and young
+            ):
                 continue
             shown.append(trouble if trouble.since_ms else replace(trouble, since_ms=since_ms))
         return shown
@@ -150,6 +155,46 @@ class Troubles:
                     "Wait for the recovery, or start a worker with the role aggregate.",
                 ),
             )
+
+    async def _tables(self, seen: Seen) -> list[About]:
+        """Shards beside the sessions' that nobody has open, of tables that are in use."""
+        found: list[About] = []
+        names = self._parts.names
+        for table, topic, role, kind, what in (
+            ("campaigns", names.campaigns_in, "campaigns", "flow", "Campaigns"),
+            ("insight", names.insight_in, "campaigns", "flow", "Funnel and usage"),
+            ("rollups", names.topic(SOURCE_EVENTS), "metrics", "source", "Figures of sources"),
+        ):
+            beats = self._parts.members.live()
+            if not any(role in beat.roles for beat in beats) and not self._in_force(kind):
+                continue
+            told = (one.get("tables", {}) for one in seen.figures.values())
+            there = {number for tables in told for number in tables.get(table, ())}
+            missing = [n for n in range(await self._parts.partitions(topic) or 0) if n not in there]
+            if missing:
+                which = ", ".join(map(str, missing))
+                found.append(
+                    (
+                        table,
+                        Trouble(
+                            "tables-not-ready",
+                            f"{what} of partition {which} can't be used",
+                            f"No worker with the role {role} has it open: it is being recovered, "
+                            "or there is none. Events wait and are not lost.",
+                            f"Wait for the recovery, or start a worker with the role {role}.",
+                            link="/processes",
+                        ),
+                    )
+                )
+        return found
+
+    def _in_force(self, kind: str) -> bool:
+        documents = self._parts.documents
+        return any(
+            versions[-1].document is not None
+            for (of, _), versions in documents.history.items()
+            if of == kind
+        )
 
     def _lag(self, seen: Seen) -> Iterator[About]:
         if seen.lag_s > LAG_S and seen.trend > 0:

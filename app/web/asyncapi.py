@@ -19,6 +19,7 @@ from app.web.campaign_messages import (
     FunnelEvent,
     ResultEvent,
     SlotFailure,
+    UsageEvent,
 )
 from config.names import Names
 from config.topics import (
@@ -136,9 +137,10 @@ CHANNELS: Sequence[Channel] = (
     Channel(
         CAMPAIGN_EVENTS,
         "receive",
-        "`request_id/number`, of a command `request_id`, of funnel events campaign and customer",
-        "commands about campaigns, funnel events",
-        (CampaignCommand, FunnelEvent),
+        "`request_id/number`, of a command `request_id`, of funnel and usage events campaign "
+        "and customer",
+        "commands about campaigns, funnel and usage events",
+        (CampaignCommand, FunnelEvent, UsageEvent),
     ),
     Channel(
         EXECUTION_RESULTS, "receive", "`request_id/number`", "what executors say", (ResultEvent,)

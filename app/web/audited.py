@@ -64,6 +64,8 @@ ACTIONS: Final = {
     "POST /do-not-call": "do-not-call.change",
     "DELETE /api/do-not-call/{number}": "do-not-call.remove",
     "POST /api/metrics/sources/{name}/fetch": "sources.fetch",
+    "POST /api/processes/cancel": "processes.cancel",
+    "POST /processes/cancel": "processes.cancel",
     "POST /api/state/backups": "state.backup",
     "POST /api/users": "users.add",
     "PUT /api/users/{name}": "users.change",

@@ -35,6 +35,18 @@ class FunnelEvent(msgspec.Struct, tag_field="kind", tag="funnel"):
     detail: dict[str, Any] = {}
 
 
+class UsageEvent(msgspec.Struct, tag_field="kind", tag="usage"):
+    """What a customer did or was shown, under campaign and customer. `execution`: an execution has
+    started, told by the product itself; it reaches its number."""
+
+    what: Literal["synced_page", "message", "banner", "lead", "conversion", "execution"]
+    campaign: str
+    customer: str
+    at: str
+    placeholder: str | None = None
+    channel: str | None = None
+
+
 class ResultEvent(msgspec.Struct):
     """What an executor says of an order: that it started, and how it ended (`started_at` and
     `reason` may be null). Idempotent by `execution_id` and event."""

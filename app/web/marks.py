@@ -52,6 +52,11 @@ def exactly(at_ms: int | None) -> Markup | str:
     )
 
 
+def utc(at_ms: int) -> str:
+    """An instant of UTC to the minute, as text."""
+    return f"{print_instant(at_ms)[:16].replace('T', ' ')}"
+
+
 def without_relative(html: str) -> str:
     """The HTML without the words of relative times, which the script keeps current itself."""
     return _RELATIVE.sub(r"\1\2", html)
@@ -102,6 +107,8 @@ def ticked(text: str) -> Markup:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "when": when,
     "away": away,
+    "ago": words.relative,
+    "utc": utc,
     "exactly": exactly,
     "instant": parse_instant,
     "shown": shown,

@@ -73,6 +73,8 @@ OPERATOR = frozenset(
         "POST /erase",
         "POST /api/metrics/sources/{name}/fetch",
         "POST /api/metrics/sources/{name}/test",
+        "POST /api/processes/cancel",
+        "POST /processes/cancel",
     }
 )
 

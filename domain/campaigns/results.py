@@ -16,6 +16,7 @@ from domain.campaigns.fdds import (
     UNKNOWN,
     enqueue,
     held_to,
+    key_of,
     load,
     mark,
     move,
@@ -42,6 +43,7 @@ from domain.campaigns.rows import (
 )
 from domain.campaigns.work import Work, read, shown_instant
 from domain.errors import Reject
+from domain.insight.events import EXECUTION, USAGE
 
 CANCELLED = "CANCELLED"
 OUTCOMES = (COMPLETED, PARTIAL, FAILED, CANCELLED)
@@ -105,6 +107,18 @@ def _begins(work: Work, ref: Ref, fdd: Fdd, attempt: Attempt, at_ms: int) -> Non
     if all(each.started_ms is None for each in fdd.attempts):
         work.counts(ref.request_id, ref.day, ref.slot).reached += 1
     attempt.started_ms = at_ms
+    work.book.send("campaign-events", key_of(ref, fdd), _reached(ref, fdd, at_ms))
+
+
+def _reached(ref: Ref, fdd: Fdd, at_ms: int) -> dict[str, Any]:
+    """Tells the figures of usage that a number was reached."""
+    return {
+        "kind": USAGE,
+        "what": EXECUTION,
+        "campaign": ref.request_id,
+        "customer": fdd.number,
+        "at": shown_instant(at_ms),
+    }
 
 
 def _to_started(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd) -> None:

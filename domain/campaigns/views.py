@@ -151,6 +151,18 @@ def campaigns_of_day(book: Book, day: str, after: str = "", limit: int = 100) ->
     return [row_key[len(prefix) :].decode() for row_key, _ in rows]
 
 
+def has_fdd(book: Book, campaign: Campaign, from_ms: int, to_ms: int) -> bool:
+    """Whether an FDD was made of a day that is partly in [from_ms, to_ms)."""
+    zone = campaign.flow.timezone
+    for day, slot, _ in all_places(campaign):
+        begins_ms, ends_ms = (days.instant(zone, one, 0) for one in (day, days.day_after(day)))
+        if begins_ms < to_ms and from_ms < ends_ms:
+            counts = read(book, key("z", campaign.request_id, day, slot), Counts)
+            if counts is not None and counts.created:
+                return True
+    return False
+
+
 def is_on_day(campaign: Campaign, day: str) -> bool:
     """Whether the campaign has an upload or FDDs on that date."""
     return day in campaign.counted_on

@@ -25,6 +25,7 @@ from tests.agents.world import NAMES, START_MS, Disk
 T = TypeVar("T")
 PUBLIC = ("campaign-events", "execution-results")
 OWN = (NAMES.campaigns_in, NAMES.retrigger_in)
+BESIDE = NAMES.insight_in
 OUT = ("executions", "slot-failures", "campaign-audit", "dead-letters")
 
 
@@ -48,7 +49,7 @@ class CampaignWorld:
     def __post_init__(self) -> None:
         self.log = MemoryLog(self.clock)
         changelog = NAMES.changelog("campaigns")
-        for name in (*PUBLIC, *OWN, *OUT, changelog):
+        for name in (*PUBLIC, *OWN, BESIDE, *OUT, changelog):
             self.log.counts[name] = self.partitions
 
     def run(self, work: Coroutine[Any, Any, T]) -> T | None:

@@ -52,12 +52,6 @@ def test_a_command_about_a_number_goes_to_every_shard(name: str) -> None:
     assert sorted(sent.entries) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("kind", ["funnel", "usage"])
-def test_what_is_not_about_campaigns_rules_is_passed_over(kind: str) -> None:
-    sent = route(EVENTS, 0, [item({"kind": kind, "campaign": "c"})], 3, 0)
-    assert not (sent.entries or sent.retriggers or sent.letters)
-
-
 @pytest.mark.parametrize(
     ("topic", "value", "reason"),
     [

@@ -12,7 +12,6 @@ from connectors.streams.base import (
     MissingKey,
     RecordTooLarge,
     Row,
-    StreamUnavailable,
     TopicSpec,
     UnknownTopic,
 )
@@ -355,47 +354,6 @@ def test_group_that_never_committed_stands_nowhere(stream: Stream) -> None:
         assert await log.committed(stream.name("group"), tps) == dict.fromkeys(tps)
 
     stream.run(story)
-
-
-def test_closed_log_says_so(stream: Stream) -> None:
-    async def story() -> None:
-        async with stream.opened() as log:
-            topic = await stream.topic(log)
-        with pytest.raises(StreamUnavailable) as raised:
-            await log.append(topic, 0, rows(b"a"))
-        assert raised.value.exit_code == 3
-
-    asyncio.run(story())
-
-
-def test_stop_ends_waiting_reads(stream: Stream) -> None:
-    async def story() -> None:
-        async with stream.opened() as log:
-            topic = await stream.topic(log)
-            waiting = asyncio.create_task(log.read(topic, 0, 0, wait_s=LONG_S))
-            await asyncio.wait((waiting,), timeout=0.1)
-        async with asyncio.timeout(LONG_S / 2):
-            assert (await waiting).items == []
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize("turns", [0, 1, 2, 4, 8, 16, 32])
-def test_stop_ends_reads_that_have_hardly_begun(stream: Stream, turns: int) -> None:
-    async def story() -> None:
-        async with stream.opened() as log:
-            topic = await stream.topic(log)
-            await log.end_offsets([(topic, 0)])  # so that the read knows its way
-            waiting = asyncio.create_task(log.read(topic, 0, 0, wait_s=LONG_S))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-        async with asyncio.timeout(LONG_S / 2):
-            try:
-                assert (await waiting).items == []
-            except StreamUnavailable:  # it began after the stop
-                assert turns == 0
-
-    asyncio.run(story())
 
 
 def test_records_outlive_the_log_that_wrote_them(stream: Stream) -> None:

@@ -100,6 +100,19 @@ def ids(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
     return found
 
 
+def census(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
+    """[request id, name, whether it is revoked, whether it has an FDD of a day that is partly in
+    [from_ms, to_ms)] of every campaign."""
+    found, after = [], b""
+    while rows := book.scan(b"c/", after, PAGE):
+        for _, raw in rows:
+            one = decode(Campaign, raw)
+            has_fdd = views.has_fdd(book, one, asked["from_ms"], asked["to_ms"])
+            found.append([one.request_id, one.name, one.revoked, has_fdd])
+        after = rows[-1][0]
+    return found
+
+
 def over(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
     """Ids of the campaigns whose last day was before `day`, erased or not."""
     found, after = [], b""
@@ -232,7 +245,7 @@ def shown_not_to_call(row: list[Any]) -> dict[str, Any]:
 ASKS: Mapping[str, Ask] = {
     one.__name__: one
     for one in (
-        campaign, listed, about, ids, over, fdd, why, command, negative_files, is_negative,
+        campaign, listed, about, ids, census, over, fdd, why, command, negative_files, is_negative,
         do_not_call, alerts, mean_seconds, records, figures, fdds_kept,
     )
 }  # fmt: skip

@@ -27,6 +27,7 @@ from app.facade.campaigns.recount import Recount
 from app.facade.campaigns.reports import Reports
 from app.facade.campaigns.sources import Sources
 from app.facade.campaigns.uploads import UploadsArea
+from app.facade.exports import Exports
 from app.facade.parts import Parts
 from app.shapes import Change, Page
 
@@ -41,8 +42,10 @@ class Inside:
         appends: Appends,
         peers: Peers,
         crash: Callable[[BaseException], None],
+        exports: Exports,
     ) -> None:
         self.asking = Asking(campaigns, peers, parts.clock)
+        self.exports, self.now_ms = exports, parts.clock.now_ms
         self.reads = Reads(campaigns, self.asking)
         self.commands = Commands(appends, self.asking)
         self.files = UploadsArea(parts, campaigns.flows, appends, self.asking, peers, crash)
@@ -122,7 +125,9 @@ class CampaignsArea:
     def report(
         self, kind: ReportKind, day: str | None, request_id: str | None
     ) -> AsyncIterator[Json]:
-        return self._in.reports.rows(kind, day, request_id)
+        name = f"{kind} report of {day or 'today'}{f', {request_id}' if request_id else ''}"
+        rows = self._in.reports.rows(kind, day, request_id)
+        return self._in.exports.counted(name, rows, self._in.now_ms())
 
     async def upload_campaign(self, upload: Upload, change: Change) -> Uploaded:
         return await self._in.files.take(upload, change)

@@ -16,6 +16,7 @@ from app.web.api import (
     documents,
     explanations,
     feeds,
+    funnel,
     health,
     hooks,
     impressions,
@@ -25,6 +26,7 @@ from app.web.api import (
     overview,
     people,
     previews,
+    processes,
     reconciliation,
     records_in,
     records_out,
@@ -34,6 +36,7 @@ from app.web.api import (
     state,
     tables,
     topics,
+    usage,
 )
 from app.web.routes import Route
 
@@ -55,6 +58,9 @@ ROUTES: tuple[Route, ...] = (
     *campaign_numbers.ROUTES,
     *campaign_reports.ROUTES,
     *campaigns.ROUTES,
+    *processes.ROUTES,
+    *funnel.ROUTES,
+    *usage.ROUTES,
     *metric_figures.ROUTES,
     *dashboards.ROUTES,
     *feeds.ROUTES,

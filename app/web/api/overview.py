@@ -70,6 +70,8 @@ class OverviewOut(msgspec.Struct):
     next_due: str | None
     overdue: int
     dead_letters: int
+    live_slots: int
+    alerts: int
     aggregators: list[AggregatorOut]
     troubles: list[TroubleOut]
     workers: list[WorkerOut]
@@ -104,6 +106,8 @@ def _shown(found: Overview, trial: bool, workers: list[WorkerOut]) -> OverviewOu
         next_due=instant(found.next_due_ms),
         overdue=found.overdue,
         dead_letters=found.dead_letters,
+        live_slots=found.live_slots,
+        alerts=found.alerts,
         aggregators=[
             AggregatorOut(
                 a.name,

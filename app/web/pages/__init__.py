@@ -3,15 +3,30 @@
 A new page is one file and one line here.
 """
 
-from app.web.pages import campaigns, configuration, dead_letters, login, overview, sessions
+from app.web.pages import (
+    campaigns,
+    configuration,
+    dead_letters,
+    funnel,
+    login,
+    overview,
+    processes,
+    sessions,
+    tables,
+    usage,
+)
 from app.web.pages.shell import Page
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
+    processes.PAGE,
+    funnel.PAGE,
+    usage.PAGE,
     sessions.PAGE,
     campaigns.PAGE,
     configuration.PAGE,
     dead_letters.PAGE,
+    tables.PAGE,
 )
 
 BESIDE: tuple[Page, ...] = (login.PAGE,)

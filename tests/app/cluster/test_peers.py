@@ -12,7 +12,7 @@ from aiohttp import web
 from app.cluster import peers
 from app.cluster.beat import Beat
 from app.cluster.peers import Peers, route
-from app.cluster.signing import GOOD_FOR_S, HEADER, is_signed, sign
+from app.cluster.signing import GOOD_FOR_S, HEADER, Once, is_signed, sign
 
 
 class Some:
@@ -145,3 +145,28 @@ def test_a_signature_is_for_one_call_and_a_minute(
 def test_what_is_no_signature_is_none(given: str) -> None:
     assert not is_signed("s", "/internal/totals", b"x", given, 1_000.0)
     assert HEADER == "X-Sluice-Signature"
+
+
+def test_a_call_that_was_heard_can_not_be_made_again() -> None:
+    async def work() -> None:
+        async with worker("s3cret") as url, aiohttp.ClientSession() as session:
+            body = b"\x81\xa1n\x01"
+            statuses = []
+            signed = sign("s3cret", "/internal/double", body)
+            for header in (signed, signed, f"{signed},x=1", f"x=1,{signed}"):
+                async with session.post(
+                    url + "/internal/double", data=body, headers={HEADER: header}
+                ) as response:
+                    statuses.append(response.status)
+            assert statuses == [200, 403, 403, 403]
+
+    asyncio.run(work())
+
+
+def test_what_was_sent_is_remembered_for_as_long_as_it_is_good() -> None:
+    once = Once()
+    first = sign("s", "/p", b"")
+    assert once.take(first, 0.0)
+    assert not once.take(first, 2 * GOOD_FOR_S)
+    assert once.take(sign("s", "/p", b""), 2 * GOOD_FOR_S)
+    assert once.take(first, 2 * GOOD_FOR_S + 1)

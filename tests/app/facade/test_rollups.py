@@ -9,8 +9,10 @@ import pytest
 
 from agents.roll_up import EVENTS
 from app.facade.facade import Facade
+from app.ledger_parts import LedgerMeans
 from app.metrics_backend import Asked, BadRange, TooManyBuckets
-from app.rollup_parts import RollupMeans, RollupParts
+from app.recoveries import Recoveries
+from app.rollup_parts import RollupParts
 from connectors.streams.base import Item
 from domain.metrics.records import Record, Value, encode
 from tests.app.facade.house import NAMES, START_MS, House, Living
@@ -22,9 +24,9 @@ async def rolled(living: Living, records: list[Record]) -> Facade:
     """The facade of a worker that has rolled up these records, half of them on each partition."""
     parts = living.parts
     rollups = RollupParts(
-        RollupMeans(
+        LedgerMeans(
             parts.settings, NAMES, living.clock, living.log, living.worker, living.engine.send,
-            lambda _step: None,
+            lambda _step: None, Recoveries(living.clock.now_ms),
         )
     )  # fmt: skip
     object.__setattr__(parts, "rollups", rollups)

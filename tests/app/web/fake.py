@@ -21,6 +21,7 @@ from tests.app.web.fake_campaigns import FakeCampaigns
 from tests.app.web.fake_commands import FakeCommands
 from tests.app.web.fake_figures import FakeFigures
 from tests.app.web.fake_impressions import FakeImpressions
+from tests.app.web.fake_insight import FakeInsight
 from tests.app.web.fake_records import FakeRecords
 from tests.app.web.fake_sources import FakeSources
 
@@ -32,7 +33,7 @@ LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
 class FakeBackend(
-    FakeCampaigns, FakeCommands, FakeFigures, FakeImpressions, FakeRecords, FakeSources
+    FakeCampaigns, FakeCommands, FakeFigures, FakeImpressions, FakeInsight, FakeRecords, FakeSources
 ):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 

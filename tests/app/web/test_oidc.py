@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,22 +77,23 @@ def test_a_role_may_lie_deeper() -> None:
     with_provider(steps, "realm.access")
 
 
-def later(seconds: int) -> int:
-    return int(time.time()) + seconds
+def later(value: Any) -> Any:
+    """A span from now on as a token has it; anything else as it is."""
+    return int(time.time() + value.total_seconds()) if isinstance(value, timedelta) else value
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
         {"nonce": "another"}, {"aud": "another"}, {"iss": "https://elsewhere.example"},
-        {"exp": later(-120)}, {"iat": later(600)}, {"aud": [CLIENT, "another"]},
+        {"exp": timedelta(minutes=-2)}, {"iat": timedelta(minutes=10)}, {"aud": [CLIENT, "another"]},
         {"azp": "another"}, {"roles": ["staff"]}, {"roles": None}, {"sub": None},
     ],
     ids=str,
 )  # fmt: skip
 def test_a_token_that_is_not_for_this_sign_in_is_refused(wrong: dict[str, Any]) -> None:
     async def steps(client: Client, people: People, at: Provider) -> None:
-        at.wrong = wrong
+        at.wrong = {name: later(value) for name, value in wrong.items()}
         assert (await through(client)).status == 403
         assert "eve" not in people.book.users
         assert (await client.get("/api/topics")).status == 401
