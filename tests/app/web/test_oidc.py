@@ -86,8 +86,8 @@ def later(value: Any) -> Any:
     "wrong",
     [
         {"nonce": "another"}, {"aud": "another"}, {"iss": "https://elsewhere.example"},
-        {"exp": timedelta(minutes=-2)}, {"iat": timedelta(minutes=10)}, {"aud": [CLIENT, "another"]},
-        {"azp": "another"}, {"roles": ["staff"]}, {"roles": None}, {"sub": None},
+        {"exp": timedelta(minutes=-2)}, {"iat": timedelta(minutes=10)},
+        {"aud": [CLIENT, "another"]}, {"azp": "another"}, {"roles": ["staff"]}, {"roles": None}, {"sub": None},
     ],
     ids=str,
 )  # fmt: skip
