@@ -19,11 +19,13 @@ from agents.sinks.lanes import Means, SinkLanes
 from app import listening
 from app.campaign_parts import ROLES as CAMPAIGN_ROLES
 from app.campaign_parts import CampaignMeans, CampaignParts
+from app.impression_parts import ImpressionMeans, ImpressionParts
 from app.membership import Membership
 from app.rollup_parts import RollupMeans, RollupParts
+from app.session_parts import SessionMeans, make_shard
 from app.source_parts import make_collector
 from app.topic_specs import spec_of
-from config.clock import Clock, clock_from, system_ms
+from config.clock import Clock, clock_from
 from config.documents.registry import load_document
 from config.names import Names
 from config.settings import Settings
@@ -39,12 +41,10 @@ from domain.errors import SluiceError
 from domain.sinks.document import Sink
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
-from tables.formats import SHARD
 from tables.shard import Shard
-from tables.store import RocksStore
 
 logger = logging.getLogger(__name__)
-ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "metrics", "console")
+ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "metrics", "impressions", "console")
 FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
 
@@ -120,6 +120,7 @@ class Worker:
             self._fail_now, self._on_step,
         )  # fmt: skip
         self.rollups = self._make_rollups()
+        self.impressions = self._make_impressions()
         self.app = make_app(
             self.settings,
             self.log,
@@ -202,21 +203,20 @@ class Worker:
             )
         )  # fmt: skip
 
-    def _make_shard(self, number: int, folds: Folds) -> Shard:
-        path = self.settings.data_dir / "tables" / self.settings.app_id / f"sessions-{number}"
-        store = RocksStore(path, self.settings.state_memory_bytes, durable=False)
-        if store.moved_aside is not None:
-            logger.warning(
-                "state of shard %d was damaged: moved to %s, rebuilding", number, store.moved_aside
+    def _make_impressions(self) -> ImpressionParts:
+        return ImpressionParts(
+            ImpressionMeans(
+                self.settings, self.names, self.clock, self.log, self.id, self.engine.send,
+                self._fail_now,
             )
-        name = self.names.changelog("sessions")
-        changelog = Changelog(self.log, name, number, self.id, SHARD)
-        return Shard(
-            number, store, changelog, folds.rule_of, self.engine.send,
-            cache_rows=self.settings.cache_rows, on_step=self._on_step,
-            # a broker keeps tombstones by its own time, also under a trial clock
-            now_ms=system_ms if self.settings.brokers else self.clock.now_ms,
         )  # fmt: skip
+
+    def _make_shard(self, number: int, folds: Folds) -> Shard:
+        means = SessionMeans(
+            self.settings, self.names, self.clock, self.log, self.id, self.engine.send,
+            self._on_step,
+        )  # fmt: skip
+        return make_shard(means, number, folds)
 
     # Faust
 
@@ -229,7 +229,8 @@ class Worker:
             found.add(self.names.changelog("sinks"))
         if "metrics" in self.roles:
             found.add(self.names.changelog("sources"))
-        found |= self.campaigns.wanted(self.roles) | self.rollups.wanted(self.roles)
+        for part in (self.campaigns, self.rollups, self.impressions):
+            found |= part.wanted(self.roles)
         for name in self.documents.known_inputs():
             keyed = any(
                 rule.document.keyed_by
@@ -267,6 +268,7 @@ class Worker:
         await self.engine.assign(ours)
         await self.campaigns.work.assign(ours)
         await self.rollups.work.assign(ours)
+        await self.impressions.assign(ours)
         lanes = self.names.changelog("sinks")
         self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         lanes = self.names.changelog("sources")
@@ -303,8 +305,9 @@ class Worker:
             return
         if topic in (self.names.changelog("sinks"), self.names.changelog("sources")):
             return  # being assigned its partitions is all that it is consumed for
-        taken = await self.campaigns.take(topic, partition, items, still)
-        taken = taken or await self.rollups.take(topic, partition, items, still)
+        taken = False
+        for part in (self.campaigns, self.rollups, self.impressions):
+            taken = taken or await part.take(topic, partition, items, still)
         if not taken or self.names.public(topic) in self.documents.known_inputs():
             await self.engine.take(topic, partition, items, still)
 
@@ -391,4 +394,6 @@ class Worker:
             await self.campaigns.stop()
         if hasattr(self, "rollups"):
             await self.rollups.stop()
+        if hasattr(self, "impressions"):
+            await self.impressions.stop()
         await self.log.stop()
