@@ -183,17 +183,10 @@ class Worker:
     def _make_campaigns(self, outbound: Outbound) -> CampaignParts:
         return CampaignParts(
             CampaignMeans(
-                self.settings,
-                self.names,
-                self.clock,
-                self.log,
-                self.documents,
-                outbound,
-                self.id,
-                self.engine.send,
-                self._on_step,
+                self.settings, self.names, self.clock, self.log, self.documents, outbound, self.id,
+                self.engine.send, self._on_step,
             )
-        )
+        )  # fmt: skip
 
     def _make_rollups(self) -> RollupParts:
         return RollupParts(

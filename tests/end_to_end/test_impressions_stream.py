@@ -1,6 +1,6 @@
 """Impressions by themselves in the stream: files found, events, kills; on each stream and S3."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,10 @@ import pytest
 
 from agents.impressions.load import undo_load
 from agents.impressions.store import Store
+from agents.impressions.strays import unknown
 from config.clock import SystemClock
 from connectors.files.base import Files
-from domain.impressions.layout import JOINED, PARTITIONED, UPDATED
+from domain.impressions.layout import DIMENSION, JOINED, PARTITIONED, TABLES, UPDATED
 from tests.agents.impressions.kit import check_table, packed
 from tests.contracts.files import Tree, tree
 from tests.end_to_end.running import Sluice
@@ -28,6 +29,28 @@ def rows(number: int, count: int = 60) -> bytes:
 def dimension(mark: str, *changed: int) -> bytes:
     lines = [f"c{i},{mark if i in changed else 'old'}{i}" for i in range(4)]
     return ("campaign_id,name\n" + "\n".join(lines) + "\n").encode()
+
+
+FOLDER, S3, KAFKA = ("folder", "embedded"), ("s3_url", "embedded"), ("s3_url", "kafka")
+LONG = pytest.mark.faults
+on_kafka = pytest.mark.parametrize(
+    "world",
+    [pytest.param(FOLDER, marks=LONG), pytest.param(S3, marks=LONG), KAFKA],
+    indirect=True,
+    ids=["folder", "s3", "kafka"],
+)
+in_a_folder = pytest.mark.parametrize(
+    "world",
+    [FOLDER, pytest.param(S3, marks=LONG), pytest.param(KAFKA, marks=LONG)],
+    indirect=True,
+    ids=["folder", "s3", "kafka"],
+)
+all_long = pytest.mark.parametrize(
+    "world",
+    [pytest.param(place, marks=LONG) for place in (FOLDER, S3, KAFKA)],
+    indirect=True,
+    ids=["folder", "s3", "kafka"],
+)
 
 
 class World:
@@ -74,8 +97,7 @@ class World:
         return Store(self.files).manifest(table)[0].version
 
 
-@pytest.fixture(params=[("folder", "embedded"), ("s3_url", "embedded"), ("s3_url", "kafka")],
-                ids=["folder", "s3", "kafka-s3"])  # fmt: skip
+@pytest.fixture
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     place, stream = request.param
     request.param = place
@@ -85,6 +107,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     made.sluice.close()
 
 
+@on_kafka
 def test_files_found_and_events_become_tables(world: World) -> None:
     sluice = world.sluice.start()
     first = world.put("incoming/day1.csv.gz", rows(1))
@@ -114,6 +137,7 @@ def test_files_found_and_events_become_tables(world: World) -> None:
     assert sluice.get("/api/impressions/loads").body["items"][0]["file"] == second
 
 
+@all_long
 def test_a_restart_loads_nothing_again_nor_what_was_undone(world: World) -> None:
     sluice = world.sluice.start()
     bad = world.put("bad.csv.gz", rows(7)[:-9])
@@ -133,6 +157,56 @@ def test_a_restart_loads_nothing_again_nor_what_was_undone(world: World) -> None
     assert len(world.events(file=bad, state="failed")) == 1
 
 
+def killed_within(
+    world: World, table: str, step: str, file: str, ask: Callable[[], object]
+) -> None:
+    """Kills the worker once the step has put some files into its table."""
+    below = f"tables/{table}/"
+    before = sum(1 for _ in world.files.list(below))
+    ask()
+
+    def within() -> bool:
+        begun = bool(world.events(file=file, step=step, state="running"))
+        return begun and sum(1 for _ in world.files.list(below)) > before + 5
+
+    until(within, 60)
+    world.sluice.kill()
+
+
+@in_a_folder
+def test_killed_within_a_step_it_goes_on_there(world: World) -> None:
+    sluice = world.sluice.start()
+    known = world.put("dim1.csv", dimension("x"))
+    world.ask("dimension", known)
+    until(lambda: world.done(known), 60)
+    day = f"{world.files.where}/day1.csv.gz"
+    killed_within(
+        world, PARTITIONED, "partition", day, lambda: world.put("day1.csv.gz", rows(1, 3000))
+    )
+    sluice.start()
+    until(lambda: world.done(day), 60)
+    check_table(world.files, JOINED)
+    second = f"{world.files.where}/day2.csv.gz"
+    killed_within(world, JOINED, "join", second, lambda: world.put("day2.csv.gz", rows(2, 3000)))
+    sluice.start()
+    until(lambda: world.done(second), 60)
+    changed = world.put("dim2.csv", dimension("y", 1, 2, 3))
+    killed_within(world, UPDATED, "update", changed, lambda: world.ask("dimension", changed))
+    sluice.start()
+    until(lambda: world.done(changed), 60)
+    for table in TABLES:
+        assert check_table(world.files, table).manifest.rows == 6000
+        assert list(unknown(Store(world.files), table)) == []
+        assert not world.files.stat(f"tables/{table}/lock.json")
+    assert Store(world.files).manifest(DIMENSION)[0].dimension == 2
+    # what was done before the kill was not begun again
+    for file, step in ((second, "partition"), (changed, "dimension")):
+        assert len(world.events(file=file, step=step, state="running")) == 1
+    for file, step in ((day, "partition"), (second, "join"), (changed, "update")):
+        assert len(world.events(file=file, step=step, state="running")) == 2
+
+
+@all_long
 def test_events_that_ask_for_nothing_are_dead_letters(world: World) -> None:
     sluice = world.sluice.start()
     sluice.send([{"type": "load"}, {"type": "what", "file": "s3://a/b"},

@@ -118,7 +118,9 @@ def test_topics_are_described_with_their_keys() -> None:
     campaigns = {"campaign-events", "execution-results", "executions", "slot-failures"}
     assert (
         set(channels)
-        == {"config", "usage", "campaign-audit", "source-events", "alerts"} | outputs | campaigns
+        == {"config", "usage", "campaign-audit", "source-events", "alerts", "impression-events"}
+        | outputs
+        | campaigns
     )
     assert "key: kind/name" in channels["config"]["description"]
 
