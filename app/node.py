@@ -155,6 +155,7 @@ class Node:
             campaigns=worker.campaigns,
             collector=worker.collector,
             rollups=worker.rollups,
+            impressions=worker.impressions,
         )
         self._facade = Facade(parts, self._crash, settings.cluster_secret)
         await self._members.start()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from agents.impressions.summaries import Summaries
 from app import history_shapes, shapes
 from app.backend import Unavailable
 from app.cluster.peers import Peers
@@ -78,6 +79,8 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
         if sources is not None:
             self._inside = Inside(parts, sources, self._appends, self._peers, crash)
             self.local.add(self._inside.questions)
+        self._summaries = Summaries()
+        self.local.add(self.impression_questions)
         self._rollups = Rollups(parts, self._peers)
         self.local.add(self._rollups.questions)
         self._letters = Letters(parts)

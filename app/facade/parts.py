@@ -10,6 +10,7 @@ from agents.sinks.lanes import SinkLanes
 from app.campaign_parts import CampaignParts
 from app.cluster.members import Members
 from app.facade.campaigns.sources import Sources
+from app.impression_parts import ImpressionParts
 from app.rollup_parts import RollupParts
 from config.clock import Clock
 from config.names import Names
@@ -40,6 +41,7 @@ class Parts:
     sources: Sources | None = None
     collector: Collector | None = None
     rollups: RollupParts | None = None
+    impressions: ImpressionParts | None = None
     names: Names = field(init=False)
     topics: Topics = field(init=False)
 

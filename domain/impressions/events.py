@@ -13,6 +13,8 @@ OWN = ("status", "progress")
 LOCAL_ENDINGS = (".csv", ".csv.gz")
 """What a file that is not on S3 must be called: an event must not make us read just anything."""
 
+FILE_EXPECTED = "s3://bucket/path/file, or the whole path of a .csv or .csv.gz"
+
 State = Literal["queued", "running", "done", "failed", "waiting"]
 
 
@@ -85,14 +87,8 @@ def asked(body: bytes) -> ImpressionEvent | None:
 
 
 def _check(event: ImpressionEvent) -> None:
-    if event.file.startswith("s3://"):
-        bucket, _, name = event.file.removeprefix("s3://").partition("/")
-        right = bool(bucket) and bool(name) and not name.endswith("/")
-    else:
-        right = event.file.startswith("/") and event.file.lower().endswith(LOCAL_ENDINGS)
-    if not right or "\0" in event.file:
-        expected = "s3://bucket/path/file, or the whole path of a .csv or .csv.gz"
-        raise Reject("bad_event", f"file {event.file!r}; expected {expected}")
+    if not is_file(event.file):
+        raise Reject("bad_event", f"file {event.file!r}; expected {FILE_EXPECTED}")
     if event.date:
         try:
             right = Date.fromisoformat(event.date).isoformat() == event.date
@@ -100,3 +96,13 @@ def _check(event: ImpressionEvent) -> None:
             right = False
         if not right:
             raise Reject("bad_event", f"date {event.date!r}; expected a day like 2025-11-03")
+
+
+def is_file(text: str) -> bool:
+    """Whether the text is FILE_EXPECTED."""
+    if "\0" in text:
+        return False
+    if text.startswith("s3://"):
+        bucket, _, name = text.removeprefix("s3://").partition("/")
+        return bool(bucket) and bool(name) and not name.endswith("/")
+    return text.startswith("/") and text.lower().endswith(LOCAL_ENDINGS)

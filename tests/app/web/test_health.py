@@ -34,7 +34,10 @@ EXAMPLES = {
 }
 
 # of real tables in test_impressions.py, of documents in test_dashboards.py
-ELSEWHERE = {"/api/impressions/tables/{table}", "/api/metrics/dashboards/{name}"}
+ELSEWHERE = {
+    "/api/impressions/tables/{table}", "/api/impressions/figures", "/api/impressions/plan",
+    "/api/metrics/dashboards/{name}",
+}  # fmt: skip
 QUERIES = {
     "/api/metrics/query": "?metric=github.stars&group=repo&overlay=week",
     "/api/sessions": "?aggregator=data-per-account",
