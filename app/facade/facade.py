@@ -196,6 +196,7 @@ class Facade(CampaignsArea, ImpressionsArea, RollupsArea, SourcesArea):
             *await self._metrics.samples(),
             *self._campaign_figures.samples(),
             *self._metric_sources.samples(),
+            *await self.impression_samples(),
         ]
 
     # Documents

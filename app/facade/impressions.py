@@ -15,13 +15,22 @@ from app.cluster.peers import Peers
 from app.facade.cursors import cursor_of, place_of
 from app.facade.parts import Parts
 from app.impressions import source_at, tables_of
-from app.shapes import Page
-from connectors.files.base import Files
+from app.shapes import Page, Sample
+from connectors.files.base import Files, FilesError
 from domain.aggregation.instants import print_instant
 from domain.impressions.jobs import Job
 from domain.impressions.layout import DIMENSION, TABLES
 
 STEPS = 50
+# metric behind sluice_impressions_ -> the table's figure
+SAMPLED = {
+    "rows": "rows",
+    "files": "files",
+    "mean": "mean",
+    "stddev": "stddev",
+    "unmatched_rows": "unmatched",
+    "rejected_rows": "rejected",
+}
 JOBS = 50
 
 
@@ -167,6 +176,32 @@ class ImpressionsArea:
             "missing": missing,
             "trouble": shard.trouble,
         }
+
+    async def impression_samples(self) -> list[Sample]:
+        """For /metrics, of the worker that has the queue; without the tables' while they are
+        away."""
+        parts = self._parts.impressions
+        shard = None if parts is None else parts.shard
+        if shard is None:
+            return []
+        waiting = sum(job.open for job in shard.log.jobs.values())
+        found = [
+            Sample("sluice_impressions_waiting", waiting),
+            Sample("sluice_impressions_missing_days", len(shard.log.missed)),
+        ]
+        try:
+            told = await asyncio.to_thread(
+                overview_of, tables_of(self._parts.settings), self._summaries
+            )
+        except FilesError:
+            return found
+        for one in told["tables"]:
+            labels = {"table": one["table"]}
+            found += [
+                Sample(f"sluice_impressions_{name}", one[field], labels)
+                for name, field in SAMPLED.items()
+            ]
+        return found
 
     @property
     def impression_questions(self) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from agents.impressions import journal
 from agents.impressions.journal import StepRecord
-from agents.impressions.store import manifest_name, piece_name
 from domain.aggregation.instants import print_instant
 from domain.impressions.figures import Figures
 from domain.impressions.layout import (
@@ -18,6 +17,8 @@ from domain.impressions.layout import (
     UPDATED,
     file_name,
     folder,
+    manifest_name,
+    piece_name,
 )
 from domain.impressions.manifest import FileEntry, Load, Manifest, Piece, PieceRef, encode, entry
 from tests.agents.impressions.kit import MemoryFiles
