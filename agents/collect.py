@@ -8,7 +8,7 @@ a task of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,6 +17,7 @@ from agents.fetching import Fetcher, FetcherKit
 from config.names import Names
 from config.topics import SOURCE_EVENTS
 from connectors.archive.archive import Archive
+from connectors.files.base import Files
 from connectors.outbound import Outbound
 from connectors.sources.base import Connector, Kit
 from connectors.sources.caller import Caller
@@ -25,7 +26,7 @@ from connectors.sources.registry import connector_class
 from connectors.streams.base import Log, Row, Slice
 from connectors.streams.murmur2 import partition_for
 from domain.clock import Clock
-from domain.metrics.records import Record, encode, event_key
+from domain.metrics.records import Attributes, Record, encode, event_key
 from domain.metrics.source import Source
 from tables.changelog import Changelog
 from tables.documents import Documents, Version
@@ -52,6 +53,7 @@ class CollectMeans:
     max_record_bytes: int = 1 << 20
     on_step: Callable[[int], None] = lambda _step: None
     jitter_s: float = 0.0
+    tables: Callable[[], Files] | None = None
 
 
 @dataclass
@@ -191,7 +193,12 @@ class Collector:
             own = [item for item in part.items if item[2] == source.name.encode()]
             return Slice(own, part.next_offset, part.end_offset)
 
-        kit = Kit(source, caller, means.environ, means.clock.now_ms, deliveries)
+        def archived() -> Iterator[Attributes]:
+            return (one.record.attributes for one in means.archive.records(source.name))
+
+        kit = Kit(
+            source, caller, means.environ, means.clock.now_ms, deliveries, means.tables, archived
+        )
         return connector_class(source.connector)(kit)
 
     async def _send(self, records: Sequence[Record]) -> None:

@@ -167,6 +167,7 @@ class Node:
             rollups=worker.rollups,
             insight=worker.insight,
             recoveries=worker.recoveries,
+            impressions=worker.impressions,
         )
         self._people = People(lambda take: TopicJournal(worker.log, worker.names.people, take))
         await self._people.start(settings.admin_password)

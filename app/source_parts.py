@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 from agents.collect import CollectMeans, Collector
+from app.impressions import tables_of
 from config.clock import Clock
 from config.names import Names
 from config.settings import Settings
@@ -47,5 +48,6 @@ def make_collector(
             on_step=on_step,
             max_record_bytes=settings.max_record_bytes,
             jitter_s=0.0 if clock.is_trial else JITTER_S,
+            tables=lambda: tables_of(settings),
         )
     )

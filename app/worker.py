@@ -19,14 +19,16 @@ from agents.sinks.lanes import Means, SinkLanes
 from app import listening
 from app.campaign_parts import ROLES as CAMPAIGN_ROLES
 from app.campaign_parts import CampaignMeans, CampaignParts
+from app.impression_parts import ImpressionMeans, ImpressionParts
 from app.insight_parts import InsightParts
 from app.ledger_parts import LedgerMeans
 from app.membership import Membership
 from app.recoveries import Recoveries
 from app.rollup_parts import RollupParts
+from app.session_parts import make_shard
 from app.source_parts import make_collector
 from app.topic_specs import spec_of
-from config.clock import Clock, clock_from, system_ms
+from config.clock import Clock, clock_from
 from config.documents.registry import load_document
 from config.names import Names
 from config.settings import Settings
@@ -42,12 +44,10 @@ from domain.errors import SluiceError
 from domain.sinks.document import Sink
 from tables.changelog import Changelog
 from tables.documents import Documents, DocumentsFollower
-from tables.formats import SHARD
 from tables.shard import Shard
-from tables.store import RocksStore
 
 logger = logging.getLogger(__name__)
-ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "metrics", "console")
+ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "metrics", "impressions", "console")
 FORGET_S = 1.0  # between two looks for what is to be forgotten
 FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
@@ -119,17 +119,17 @@ class Worker:
             loopback=listening.is_loopback(listening.place(self.settings).host),
         )
         self.sinks = self._make_sinks(outbound)
-        ledger = (
-            self.settings, self.names, self.clock, self.log, self.id, self.engine.send,
-            self._on_step, self.recoveries,
-        )  # fmt: skip
-        self.campaigns = CampaignParts(CampaignMeans(*ledger, self.documents, outbound))
+        ledger = self._ledger_means()
+        self.campaigns = CampaignParts(
+            CampaignMeans(**vars(ledger), documents=self.documents, outbound=outbound)
+        )
         self.collector = make_collector(
             self.settings, self.log, self.clock, self.documents, self.id, outbound,
             self._fail_now, self._on_step,
         )  # fmt: skip
-        self.rollups = RollupParts(LedgerMeans(*ledger))
-        self.insight = InsightParts(LedgerMeans(*ledger))
+        self.rollups = RollupParts(ledger)
+        self.insight = InsightParts(ledger)
+        self.impressions = self._make_impressions()
         self.app = make_app(
             self.settings,
             self.log,
@@ -190,22 +190,22 @@ class Worker:
         )
         return SinkLanes(means)
 
-    def _make_shard(self, number: int, folds: Folds) -> Shard:
-        path = self.settings.data_dir / "tables" / self.settings.app_id / f"sessions-{number}"
-        store = RocksStore(path, self.settings.state_memory_bytes, durable=False)
-        if store.moved_aside is not None:
-            logger.warning(
-                "state of shard %d was damaged: moved to %s, rebuilding", number, store.moved_aside
+    def _make_impressions(self) -> ImpressionParts:
+        return ImpressionParts(
+            ImpressionMeans(
+                self.settings, self.names, self.clock, self.log, self.id, self.engine.send,
+                self._fail_now,
             )
-        name = self.names.changelog("sessions")
-        changelog = Changelog(self.log, name, number, self.id, SHARD)
-        self.recoveries.begin("sessions", number, changelog)
-        return Shard(
-            number, store, changelog, folds.rule_of, self.engine.send,
-            cache_rows=self.settings.cache_rows, on_step=self._on_step,
-            # a broker keeps tombstones by its own time, also under a trial clock
-            now_ms=system_ms if self.settings.brokers else self.clock.now_ms,
         )  # fmt: skip
+
+    def _ledger_means(self) -> LedgerMeans:
+        return LedgerMeans(
+            self.settings, self.names, self.clock, self.log, self.id, self.engine.send,
+            self._on_step, self.recoveries,
+        )  # fmt: skip
+
+    def _make_shard(self, number: int, folds: Folds) -> Shard:
+        return make_shard(self._ledger_means(), number, folds)
 
     # Faust
 
@@ -218,8 +218,8 @@ class Worker:
             found.add(self.names.changelog("sinks"))
         if "metrics" in self.roles:
             found.add(self.names.changelog("sources"))
-        found |= self.campaigns.wanted(self.roles) | self.rollups.wanted(self.roles)
-        found |= self.insight.wanted(self.roles)
+        for part in (self.campaigns, self.rollups, self.insight, self.impressions):
+            found |= part.wanted(self.roles)
         for name in self.documents.known_inputs():
             keyed = any(
                 rule.document.keyed_by
@@ -256,6 +256,7 @@ class Worker:
         ours = {(tp.topic, tp.partition) for tp in assigned}
         for one in (self.engine, self.campaigns.work, self.rollups.work, self.insight.work):
             await one.assign(ours)
+        await self.impressions.assign(ours)
         lanes = self.names.changelog("sinks")
         self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         lanes = self.names.changelog("sources")
@@ -293,7 +294,7 @@ class Worker:
         if topic in (self.names.changelog("sinks"), self.names.changelog("sources")):
             return  # being assigned its partitions is all that it is consumed for
         taken = False
-        for part in (self.campaigns, self.rollups, self.insight):
+        for part in (self.campaigns, self.rollups, self.insight, self.impressions):
             taken = taken or await part.take(topic, partition, items, still)
         if not taken or self.names.public(topic) in self.documents.known_inputs():
             await self.engine.take(topic, partition, items, still)
@@ -382,7 +383,7 @@ class Worker:
             task.cancel()
         if hasattr(self, "engine"):
             await self.engine.stop()
-        for name in ("campaigns", "rollups", "insight"):
+        for name in ("campaigns", "rollups", "insight", "impressions"):
             if hasattr(self, name):
                 await getattr(self, name).stop()
         await self.log.stop()

@@ -42,6 +42,13 @@ def seconds(low: float, high: float) -> Callable[[str], float]:
     return read
 
 
+def time_of_day(value: str) -> str:
+    """A time of day, to the minute."""
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII):
+        raise ValueError("a time of day like 12:00")
+    return value
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """One of `choices`, in whatever case; the value has the case of the choice."""
 

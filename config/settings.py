@@ -103,6 +103,19 @@ class Settings:
     max_unzipped_bytes: int = _setting(
         1 << 38, readers.whole(1, 1 << 50), "what one impressions file may unzip to"
     )
+    impressions_incoming: str = _setting(
+        "",
+        readers.folder_or_s3,
+        "where new impressions files are put; empty: below the tables' root, beside `tables`",
+    )
+    impressions_poll: float = _setting(
+        60.0, readers.seconds(0.1, 86_400), "seconds between two looks for new impressions files"
+    )
+    impressions_due: str = _setting(
+        "12:00",
+        readers.time_of_day,
+        "time of day (UTC) by which the impressions of the day before are to be there",
+    )
     outbound_allow: tuple[str, ...] = _setting(
         (), readers.listed, "hosts and networks to be reached besides public ones"
     )

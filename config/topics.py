@@ -25,6 +25,7 @@ CAMPAIGN_AUDIT = "campaign-audit"
 SOURCE_EVENTS = "source-events"
 ROLLUPS = "rollups"
 ALERTS = "alerts"
+IMPRESSION_EVENTS = "impression-events"
 
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare
@@ -109,6 +110,13 @@ class Topics:
             self._own(names.deliveries, shards, "what was pushed to sources", days=DELIVERY_DAYS),
             self.output_topic(ROLLUPS, "figures of every bucket that changed, with its revision"),
             self.changelog("rollups", shards, "values of records, buckets of every grain"),
+            self._public(
+                IMPRESSION_EVENTS,
+                "impressions to load, dimensions to take, how their steps go",
+                partitions=1,
+                days=INPUT_DAYS,
+            ),
+            self.changelog("impressions", 1, "loads and dimensions that wait, objects known"),
             self._own(names.workers, 1, "heartbeats of the workers", compact=True),
             self._own(names.processes, 1, "what each worker does and how it is", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),

@@ -37,14 +37,16 @@ def needed(store: Store) -> History:
     return found
 
 
-def take_dimension(files: Files, clock: Clock, source: Source) -> History:
-    """Makes a file's content the newest version, unless it is that already. Raises BadDimension,
-    Damaged, TooLarge, Missing, Busy."""
+def take_dimension(files: Files, clock: Clock, source: Source, since: int | None = None) -> History:
+    """Makes a file's content the newest version, unless it is that already, or has been made one of
+    the versions after `since`. Raises BadDimension, Damaged, TooLarge, Missing, Busy."""
     given, checksum, tag = read_source(source)
     with Step(files, "dimension", [DIMENSION], clock, file=source.address) as step:
         manifest, now = step.manifest, print_instant(clock.now_ms())
         history = _history(step.store, manifest)
-        if manifest.loads and manifest.loads[-1].checksum == checksum:
+        last = len(manifest.loads) - 1
+        recent = manifest.loads[max(0, last if since is None else min(since, last)) :]
+        if any(load.checksum == checksum for load in recent):
             return history
         history = history.applied(given, now)
         text = b"".join(line + b"\n" for line in history.lines())

@@ -47,13 +47,15 @@ class Source:
 @dataclass(frozen=True)
 class Options:
     """`layout` None: that of the table, dated for an empty one. `date` ISO, for files without that
-    column. `limit`: bytes a file may unzip to, 0 for any."""
+    column; `day` for such a file when no date is given. `limit`: bytes a file may unzip to, 0: any.
+    """
 
     layout: Layout | None = None
     buckets: int = BUCKETS
     date: str = ""
     replace: bool = False
     limit: int = 0
+    day: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ def _how(manifest: Manifest, source: Source, options: Options) -> How:
                 f"{PARTITIONED} has the {wanted} layout, not {options.layout}",
                 "a table keeps the layout of its first load",
             )
-    return How(source.address, wanted, buckets, options.date, options.limit)
+    date = options.date or options.day
+    return How(source.address, wanted, buckets, date, options.limit)
 
 
 class _Loading:
@@ -213,9 +216,10 @@ class _Loading:
             changed[date] = writer.without(date, gone)
         rejects = self._rejects(ident, content)
         finished = print_instant(step.clock.now_ms())
+        given = options.date or (options.day if content.undated else "")
         load = Load(
             ident, source.address, content.checksum, found.tag, "loaded", content.rows,
-            content.rejects.count, step.started, finished, dates, self._how.date, rejects,
+            content.rejects.count, step.started, finished, dates, given, rejects,
         )  # fmt: skip
         step.told(load=ident, rows=load.rows, rejected=load.rejected, files=writer.count)
         replaced = {

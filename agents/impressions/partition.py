@@ -57,13 +57,15 @@ class Place:
 
 
 class Partitioned:
-    """What a file holds, by place, on a scratch disk; `checksum` is that of the file itself."""
+    """What a file holds, by place, on a scratch disk; `checksum` is that of the file itself,
+    `undated` says that its rows have no column of dates."""
 
     def __init__(self, spill: Spill, sums: Sums, places: list[Place], rejects: Rejects) -> None:
         self._spill, self._sums, self._places = spill, sums, places
         self.rejects = rejects
         self.checksum = ""
         self.rows = 0
+        self.undated = False
 
     def __iter__(self) -> Iterator[tuple[Place, Figures, Iterator[bytes]]]:
         """Every place in order, its figures, and its gzip members (to be read before the next)."""
@@ -121,6 +123,7 @@ class Partitioner:
         with_date, without = widths.count(len(COLUMNS)), widths.count(len(OUTPUT))
         dated = self._how.layout == "dated"
         columns = len(OUTPUT) if without > with_date else len(COLUMNS)
+        self.found.undated = columns == len(OUTPUT)
         if dated and columns == len(OUTPUT) and not self._how.date:
             raise UsageError(
                 f"{self._how.file} has no column of dates", "--date YYYY-MM-DD says which day it is"

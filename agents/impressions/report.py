@@ -101,7 +101,7 @@ def loads_json(manifest: Manifest, steps: list[dict[str, object]]) -> list[dict[
 def loads(store: Store) -> list[dict[str, object]]:
     """Every load of FACT_PARTITIONED, newest last; none when there is no table yet."""
     manifest, _ = store.manifest(PARTITIONED)
-    return loads_json(manifest, _steps(store, PARTITIONED))
+    return loads_json(manifest, steps_of(store, PARTITIONED))
 
 
 def existing(store: Store) -> list[str]:
@@ -148,11 +148,11 @@ def _steady(store: Store, table: str, read: Read) -> Report:
             if store.moved(manifest):
                 continue
             raise
-        return Report(manifest, files, damaged, _steps(store, table))
+        return Report(manifest, files, damaged, steps_of(store, table))
     raise Invariant("a table can be read", f"{table} moved on {TRIES} times", "try again later")
 
 
-def _steps(store: Store, table: str) -> list[dict[str, object]]:
+def steps_of(store: Store, table: str) -> list[dict[str, object]]:
     """The last steps; one that says it runs, and holds no lock, was interrupted."""
     held = held_by(store.files, table)
     found = []

@@ -24,13 +24,20 @@ import msgspec
 from agents.impressions import journal, strays
 from agents.impressions.journal import StepRecord
 from agents.impressions.lock import LEASE_S, TableLock
-from agents.impressions.store import Store, manifest_name, piece_name
+from agents.impressions.store import Store
 from connectors.files.base import Conflict, Files, FilesError
 from domain.aggregation.instants import print_instant as instant
 from domain.clock import Clock
 from domain.errors import SluiceError
 from domain.impressions import manifest as shapes
-from domain.impressions.layout import JOINED, UPDATED, folder, piece_folder
+from domain.impressions.layout import (
+    JOINED,
+    UPDATED,
+    folder,
+    manifest_name,
+    piece_folder,
+    piece_name,
+)
 from domain.impressions.manifest import FileEntry, Manifest, Piece, PieceRef, Retired
 
 

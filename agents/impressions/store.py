@@ -12,7 +12,7 @@ import msgspec
 from connectors.files.base import Files, Missing
 from domain.errors import SluiceError
 from domain.impressions import manifest as shapes
-from domain.impressions.layout import folder, piece_folder
+from domain.impressions.layout import manifest_name
 from domain.impressions.manifest import FileEntry, Manifest, Piece, PieceRef
 
 
@@ -23,16 +23,6 @@ class DamagedTable(SluiceError):
         self.path = path
         self.problem = problem
         super().__init__(f"{path}: {problem}")
-
-
-def manifest_name(table: str) -> str:
-    """The file of a table's manifest."""
-    return f"{folder(table)}/manifest.json"
-
-
-def piece_name(table: str, date: str, version: int) -> str:
-    """The file of a date's list."""
-    return f"{piece_folder(table, date)}/files.v{version}.json"
 
 
 class Store:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from agents.impressions.journal import journal_name
 from agents.impressions.lock import lock_name
-from agents.impressions.store import Store, manifest_name
-from domain.impressions.layout import DIMENSION, folder
+from agents.impressions.store import Store
+from domain.impressions.layout import DIMENSION, folder, manifest_name
 from domain.impressions.manifest import Manifest
 
 

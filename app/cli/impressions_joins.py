@@ -8,9 +8,9 @@ from agents.impressions.joining import Joined, Planned, join, planned_update, up
 from agents.impressions.load import Source
 from agents.impressions.store import Store
 from app.cli.command import Context
-from app.cli.impressions_loads import source_at, watched
+from app.cli.impressions_loads import watched
 from app.cli.progress import Bar
-from app.impressions import tables_of
+from app.impressions import source_at, tables_of
 from config.settings import Settings
 from domain.aggregation.instants import print_instant
 from domain.errors import UsageError

@@ -8,24 +8,16 @@ from datetime import date
 import msgspec
 
 from agents.impressions.joining import follow
-from agents.impressions.load import Loaded, Options, Source, load_file, undo_load
+from agents.impressions.load import Loaded, Options, load_file, undo_load
 from agents.impressions.store import Store
 from app.cli.command import Context
 from app.cli.progress import Bar
-from app.impressions import tables_of
-from config.settings import Settings
-from connectors.files.opening import open_file, s3_access
+from app.impressions import source_at, tables_of
 from domain.errors import UsageError
 from domain.impressions.layout import PARTITIONED
 from domain.impressions.rows import read_date
 
 MOST_BUCKETS = 1024
-
-
-def source_at(address: str, settings: Settings) -> Source:
-    """The file at an address, which is told by its whole path."""
-    files, name = open_file(address, s3_access(settings))
-    return Source(files, name, f"{files.where}/{name}")
 
 
 def watched(context: Context) -> bool:

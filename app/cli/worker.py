@@ -9,9 +9,11 @@ from pathlib import Path
 from app.cli.command import Command, Context
 from domain.errors import UsageError
 
-ROLES = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger", "metrics", "console")
+ROLES = (
+    "route", "aggregate", "sinks", "campaigns", "execute", "retrigger", "metrics", "impressions",
+    "console",
+)  # fmt: skip
 ALL = "all"
-LATER = ("impressions",)
 MOST = 256  # processes of one machine
 
 
@@ -50,8 +52,6 @@ def roles_of(text: str) -> tuple[str, ...]:
     """The roles that the text names. Raises UsageError."""
     named = [word.strip() for word in text.split(",")]
     for word in named:
-        if word in LATER:
-            raise UsageError(f"role {word} is not there yet", f"there are {', '.join(ROLES)}")
         if word not in (*ROLES, ALL):
             raise UsageError(f"{word!r} is no role", f"there are {', '.join(ROLES)} and {ALL}")
     return ROLES if ALL in named else tuple(role for role in ROLES if role in named)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from agents.impressions.summaries import Summaries
 from app import history_shapes, shapes
 from app.backend import Unavailable
 from app.cluster.peers import Peers
@@ -85,6 +86,8 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, Rollups
         if sources is not None:
             self._inside = Inside(parts, sources, self._appends, self._peers, crash, self._exports)
             self.local.add(self._inside.questions)
+        self._summaries = Summaries()
+        self.local.add(self.impression_questions)
         self._rollups = Rollups(parts, self._peers)
         self.local.add(self._rollups.questions)
         self._insight = Insight(parts, self._peers, lambda: self._in.asking)
@@ -217,6 +220,7 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, Rollups
             *await self._metrics.samples(),
             *self._campaign_figures.samples(),
             *self._metric_sources.samples(),
+            *await self.impression_samples(),
         ]
 
     # Documents

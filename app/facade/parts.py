@@ -10,6 +10,7 @@ from agents.sinks.lanes import SinkLanes
 from app.campaign_parts import CampaignParts
 from app.cluster.members import Members
 from app.facade.campaigns.sources import Sources
+from app.impression_parts import ImpressionParts
 from app.insight_parts import InsightParts
 from app.recoveries import Recoveries
 from app.rollup_parts import RollupParts
@@ -44,6 +45,7 @@ class Parts:
     rollups: RollupParts | None = None
     insight: InsightParts | None = None
     recoveries: Recoveries | None = None
+    impressions: ImpressionParts | None = None
     names: Names = field(init=False)
     topics: Topics = field(init=False)
 

@@ -32,12 +32,15 @@ from config.topics import (
     DEAD_LETTERS,
     EXECUTION_RESULTS,
     EXECUTIONS,
+    IMPRESSION_EVENTS,
     SINK_LETTERS,
     SLOT_FAILURES,
     SOURCE_EVENTS,
     USAGE,
 )
 from domain.aggregation.command import Action
+from domain.impressions.events import ImpressionEvent, StepProgress, StepStatus
+from domain.impressions.missing import DayMissing
 from domain.metrics.records import Record
 
 REF = "#/components/schemas/{name}"
@@ -167,7 +170,16 @@ CHANNELS: Sequence[Channel] = (
         "records that sources archived; of those with one key the highest version counts",
         (Record,),
     ),
-    Channel(ALERTS, "send", "alert", "what a person should look at", (CampaignAlertMessage,)),
+    Channel(
+        ALERTS, "send", "alert", "what a person should look at", (CampaignAlertMessage, DayMissing)
+    ),
+    Channel(
+        IMPRESSION_EVENTS,
+        "receive",
+        "file",
+        "impressions to load and dimensions to take; how the steps that they start go",
+        (ImpressionEvent, StepStatus, StepProgress),
+    ),
 )
 
 

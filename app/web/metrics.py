@@ -49,6 +49,14 @@ MetricName = Literal[
     "sluice_source_pages_total",
     "sluice_source_records_total",
     "sluice_source_failing",
+    "sluice_impressions_rows",
+    "sluice_impressions_files",
+    "sluice_impressions_mean",
+    "sluice_impressions_stddev",
+    "sluice_impressions_unmatched_rows",
+    "sluice_impressions_rejected_rows",
+    "sluice_impressions_waiting",
+    "sluice_impressions_missing_days",
     "sluice_workers",
     "sluice_event_loop_lag_seconds",
     "sluice_http_requests_total",
@@ -181,6 +189,24 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         "",
         "1 while the last fetch of a source failed; look at its last_error",
         ("source",),
+    ),
+    "sluice_impressions_rows": Metric("gauge", "rows", "rows of a table in force", ("table",)),
+    "sluice_impressions_files": Metric("gauge", "", "files of a table in force", ("table",)),
+    "sluice_impressions_mean": Metric("gauge", "", "mean of viewing_percentage", ("table",)),
+    "sluice_impressions_stddev": Metric(
+        "gauge", "", "standard deviation of viewing_percentage, of the population", ("table",)
+    ),
+    "sluice_impressions_unmatched_rows": Metric(
+        "gauge", "rows", "rows whose campaign is not in the dimension; give it to it", ("table",)
+    ),
+    "sluice_impressions_rejected_rows": Metric(
+        "gauge", "rows", "rows refused in the loads in force; the rejects files say why", ("table",)
+    ),
+    "sluice_impressions_waiting": Metric(
+        "gauge", "", "loads and dimensions that run or wait; above 0 for long: look at the page"
+    ),
+    "sluice_impressions_missing_days": Metric(
+        "gauge", "", "days whose file has not come; above 0: ask whoever delivers it"
     ),
     "sluice_workers": Metric("gauge", "", "workers heard of lately, by state", ("state",)),
     "sluice_event_loop_lag_seconds": Metric(

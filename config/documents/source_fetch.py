@@ -8,6 +8,7 @@ from typing import Any
 
 from config.documents import fields, spans
 from config.documents.base import At, Reader, Section, section
+from domain.impressions.layout import TABLES
 from domain.metrics.moments import moment_ms
 
 Read = Callable[[Section], dict[str, Any]]
@@ -156,6 +157,10 @@ def _logs(parts: Section) -> dict[str, Any]:
     }
 
 
+def _impressions(parts: Section) -> dict[str, Any]:
+    return _given(parts, table=fields.choice(TABLES))
+
+
 def _none(_: Section) -> dict[str, Any]:
     return {}
 
@@ -227,6 +232,7 @@ SHAPES: dict[str, Shape] = {
     ),
     "google_analytics": Shape(_analytics, _GOOGLE),
     "youtube": Shape(_youtube, (*_GOOGLE, "key")),
+    "impressions": Shape(_impressions),
     "linkedin": Shape(_linkedin, ("token",)),
     "twitter": Shape(_twitter, ("token",)),
     "meltwater": Shape(_meltwater, ("apikey",)),

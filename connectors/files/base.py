@@ -102,9 +102,9 @@ class Files(Protocol):
     def where(self) -> str:
         """What people call it: the folder, or s3://bucket/prefix."""
 
-    def list(self, prefix: str = "") -> Iterator[Found]:
+    def list(self, prefix: str = "", *, without: str = "") -> Iterator[Found]:
         """The files whose names begin with `prefix`, by name, read bit by bit. Without what is
-        being written beside."""
+        being written beside. `without`: a folder (`tables/`) that is not looked into."""
 
     def stat(self, name: str) -> Found | None:
         """One file, None when there is none."""

@@ -99,10 +99,10 @@ class LocalFiles:
         """See `base.Files`."""
         return str(self._root)
 
-    def list(self, prefix: str = "") -> Iterator[Found]:
+    def list(self, prefix: str = "", *, without: str = "") -> Iterator[Found]:
         """See `base.Files`."""
         folder, _, _ = prefix.rpartition("/")
-        yield from self._walk(self._path(folder) if folder else self._root, prefix)
+        yield from self._walk(self._path(folder) if folder else self._root, prefix, without)
 
     def stat(self, name: str) -> Found | None:
         """See `base.Files`."""
@@ -197,7 +197,7 @@ class LocalFiles:
             raise FilesRefused(self.where, f"{name!r} is no name of a file in it")
         return self._root.joinpath(*parts)
 
-    def _walk(self, folder: Path, prefix: str) -> Iterator[Found]:
+    def _walk(self, folder: Path, prefix: str, without: str) -> Iterator[Found]:
         try:
             entries = sorted(os.scandir(folder), key=_by_name)
         except (FileNotFoundError, NotADirectoryError):
@@ -205,8 +205,9 @@ class LocalFiles:
         for entry in entries:
             name = Path(entry.path).relative_to(self._root).as_posix()
             if entry.is_dir(follow_symlinks=False):
-                if f"{name}/".startswith(prefix) or prefix.startswith(f"{name}/"):
-                    yield from self._walk(Path(entry.path), prefix)
+                inside = f"{name}/".startswith(prefix) or prefix.startswith(f"{name}/")
+                if inside and f"{name}/" != without:
+                    yield from self._walk(Path(entry.path), prefix, without)
             elif name.startswith(prefix) and PART not in entry.name and entry.name != SWAPPING:
                 try:
                     yield _found(name, entry.stat())

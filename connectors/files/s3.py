@@ -41,12 +41,21 @@ class S3Files:
         """See `base.Files`."""
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
-    def list(self, prefix: str = "") -> Iterator[Found]:
+    def list(self, prefix: str = "", *, without: str = "") -> Iterator[Found]:
         """See `base.Files`."""
+        for found in self._list(prefix, ""):
+            if without and found.name.startswith(without):
+                # The first name that is behind all of the folder's: "0" follows "/".
+                yield from self._list(prefix, f"{without.rstrip('/')}0")
+                return
+            yield found
+
+    def _list(self, prefix: str, begin: str) -> Iterator[Found]:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket,
             Prefix=self._prefix + prefix,
             PaginationConfig={"PageSize": PAGE},
+            **({"StartAfter": self._prefix + begin} if begin else {}),
         )
         with told(self.where):
             for page in pages:

@@ -6,15 +6,17 @@ A new one is a file here and a line in `registry.py`; in another package, an ent
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from connectors.files.base import Files
 from connectors.sources.caller import Caller
 from connectors.sources.errors import CallFailed
 from connectors.streams.base import Slice
 from domain.metrics.fetched import Fetched
+from domain.metrics.records import Attributes
 from domain.metrics.source import Source
 
 Cursor = dict[str, Any] | None
@@ -40,13 +42,17 @@ class Window:
 @dataclass(frozen=True)
 class Kit:
     """What a connector works with. `now_ms` is the product's clock. `deliveries(offset)` reads
-    what was pushed to this source, for connectors that are pushed to."""
+    what was pushed to this source, for connectors that are pushed to; `tables` is the tree of
+    impressions' tables; `archived` gives what is in the archive of this source, in no order, and
+    blocks."""
 
     source: Source
     call: Caller
     environ: Mapping[str, str]
     now_ms: Callable[[], int]
     deliveries: Callable[[int], Awaitable[Slice]]
+    tables: Callable[[], Files] | None = None
+    archived: Callable[[], Iterator[Attributes]] = lambda: iter(())
 
     def secret(self, credential: str) -> str:
         """What the document's environment variable of this name holds, or the file that

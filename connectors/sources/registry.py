@@ -13,6 +13,7 @@ CONNECTORS: dict[str, str] = {
     "github_webhook": "connectors.sources.github_webhook:GithubWebhook",
     "google_analytics": "connectors.sources.google_analytics:GoogleAnalytics",
     "http_json": "connectors.sources.http_json:HttpJson",
+    "impressions": "connectors.sources.impressions:Impressions",
     "linkedin": "connectors.sources.linkedin:LinkedIn",
     "meltwater": "connectors.sources.meltwater:Meltwater",
     "pro_rankings": "connectors.sources.pro_rankings:ProRankings",

@@ -62,6 +62,16 @@ def folder(table: str) -> str:
     return f"tables/{table}"
 
 
+def manifest_name(table: str) -> str:
+    """The file of a table's manifest."""
+    return f"{folder(table)}/manifest.json"
+
+
+def piece_name(table: str, date: str, version: int) -> str:
+    """The file of a date's list, written by that version of the table."""
+    return f"{piece_folder(table, date)}/files.v{version}.json"
+
+
 def piece_folder(table: str, date: str) -> str:
     """Where the files of a date are; `date` is empty in the compat layout."""
     return f"tables/{table}/AdDate={date}" if date else f"tables/{table}"

@@ -94,6 +94,21 @@ DEFAULTS: dict[str, Default] = {
         ),
     ),
     "pro_rankings": Default(),
+    "impressions": Default(
+        ("id",),
+        (),
+        (
+            *_metrics(
+                "impressions", "counter", "campaign=campaign",
+                rows="rows", unmatched="unmatched", viewing_sum="sum", viewing_squares="squares",
+            ),
+            *_metrics(
+                "impressions", "gauge", "campaign=campaign",
+                viewing_percentage="mean", viewing_deviation="stddev",
+            ),
+            *_metrics("impressions", "counter", "", loads="loads", rejected="rejected"),
+        ),
+    ),
     "s3_access_logs": Default(
         ("request_id",),
         (),

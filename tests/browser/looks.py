@@ -20,6 +20,9 @@ LISTS = (
     "/do-not-call",
     "/erase",
     "/fdds",
+    "/impressions",
+    "/impressions/loads",
+    "/impressions/change",
     "/configuration",
     "/configuration/apply",
     "/dead-letters",
@@ -48,6 +51,8 @@ ONES = (
     "/campaigns/reminder-0000000000000002/retrigger",
     "/fdds/reminder-0000000000000000.20251103.1000_1200.1.2",
     "/fdds?number=%2B919800000003",
+    "/impressions/figures?table=FACT_UPDATED",
+    "/impressions/figures?table=FACT_JOINED&day=2025-11-02",
 )
 RULES = {
     "type": "tag",

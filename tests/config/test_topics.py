@@ -19,7 +19,7 @@ def test_public_topics_carry_the_prefix_and_the_others_the_app_id() -> None:
                       "eu.dead-letters", "eu.sink-dead-letters", "eu.campaign-events",
                       "eu.execution-results", "eu.executions", "eu.slot-failures",
                       "eu.campaign-audit", "eu.source-events", "eu.rollups",
-                      "eu.alerts"}  # fmt: skip
+                      "eu.alerts", "eu.impression-events"}  # fmt: skip
     assert all(name.startswith("billing-") for name in topics.keys() - public)
 
 

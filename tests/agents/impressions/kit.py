@@ -42,10 +42,11 @@ class MemoryFiles:
         self.kill_at -= 1
         self.changes += 1
 
-    def list(self, prefix: str = "") -> Iterator[Found]:
+    def list(self, prefix: str = "", *, without: str = "") -> Iterator[Found]:
         for name in sorted(self.held):
             found = self.stat(name)
-            if name.startswith(prefix) and found is not None:
+            left_out = bool(without) and name.startswith(without)
+            if name.startswith(prefix) and found is not None and not left_out:
                 yield found
 
     def stat(self, name: str) -> Found | None:

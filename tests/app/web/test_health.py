@@ -34,7 +34,10 @@ EXAMPLES = {
 }
 
 # of real tables in test_impressions.py, of documents in test_dashboards.py
-ELSEWHERE = {"/api/impressions/tables/{table}", "/api/metrics/dashboards/{name}"}
+ELSEWHERE = {
+    "/api/impressions/tables/{table}", "/api/impressions/figures", "/api/impressions/plan",
+    "/api/metrics/dashboards/{name}",
+}  # fmt: skip
 QUERIES = {
     "/api/metrics/query": "?metric=github.stars&group=repo&overlay=week",
     "/api/sessions": "?aggregator=data-per-account",
@@ -118,7 +121,9 @@ def test_topics_are_described_with_their_keys() -> None:
     campaigns = {"campaign-events", "execution-results", "executions", "slot-failures"}
     assert (
         set(channels)
-        == {"config", "usage", "campaign-audit", "source-events", "alerts"} | outputs | campaigns
+        == {"config", "usage", "campaign-audit", "source-events", "alerts", "impression-events"}
+        | outputs
+        | campaigns
     )
     assert "key: kind/name" in channels["config"]["description"]
 

@@ -24,7 +24,7 @@ from tests.contracts.files import tree
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> FakeBackend:
     """One whose tables have two loads and one that failed."""
     found = FakeBackend()
-    found.impressions = tree(request, tmp_path).open()
+    found.impressions_files = tree(request, tmp_path).open()
     clock = FixedClock(1_700_000_000_000)
     inputs = LocalFiles(tmp_path / "in")
     numbers = [1 / (n + 2) for n in range(16)]
@@ -39,7 +39,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> FakeBackend:
         writing.place()
         source = Source(inputs, name, f"in/{name}")
         try:
-            load_file(found.impressions, clock, source, Options(None, 8, "", False, 1 << 20))
+            load_file(found.impressions_files, clock, source, Options(None, 8, "", False, 1 << 20))
         except SluiceError:
             assert name == "damaged.csv.gz"
         clock.advance(1000)
@@ -83,7 +83,7 @@ def test_a_table_that_is_not_there_is_not_found(backend: FakeBackend) -> None:
 def test_s3_that_is_away_is_told(free_port: int) -> None:
     found = FakeBackend()
     nobody = S3Access(f"http://127.0.0.1:{free_port}", "us-east-1", "key", "secret")
-    found.impressions = open_files("s3://bucket/tables", nobody)
+    found.impressions_files = open_files("s3://bucket/tables", nobody)
     status, text = get("/api/impressions/loads", found)
     assert status == 503
     assert "3://bucket/tables/" in json.loads(text)["detail"]

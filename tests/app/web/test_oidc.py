@@ -87,7 +87,8 @@ def later(value: Any) -> Any:
     [
         {"nonce": "another"}, {"aud": "another"}, {"iss": "https://elsewhere.example"},
         {"exp": timedelta(minutes=-2)}, {"iat": timedelta(minutes=10)},
-        {"aud": [CLIENT, "another"]}, {"azp": "another"}, {"roles": ["staff"]}, {"roles": None}, {"sub": None},
+        {"aud": [CLIENT, "another"]}, {"azp": "another"}, {"roles": ["staff"]},
+        {"roles": None}, {"sub": None},
     ],
     ids=str,
 )  # fmt: skip

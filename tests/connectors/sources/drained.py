@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from config.documents.registry import load_document
+from connectors.files.base import Files
 from connectors.outbound import Outbound
 from connectors.sources.base import Cursor, Kit, Page, Window
 from connectors.sources.caller import Caller
 from connectors.sources.registry import connector_class
 from connectors.streams.base import Slice
+from domain.metrics.records import Attributes
 from domain.metrics.source import Source
 
 NOW_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
@@ -23,6 +25,8 @@ async def drained(
     environ: Mapping[str, str] | None = None,
     now_ms: int = NOW_MS,
     window: Window | None = None,
+    tables: Files | None = None,
+    archived: Iterable[Attributes] = (),
 ) -> tuple[list[Page], int | None]:
     """The pages behind the cursor, and the calls that are left. Raises CallFailed."""
     body = {"kind": "source", "name": "s", "schedule": "0 * * * *", **document}
@@ -33,7 +37,10 @@ async def drained(
     async def deliveries(offset: int) -> Slice:
         return Slice([], offset, offset)
 
-    kit = Kit(source, caller, environ or {}, lambda: now_ms, deliveries)
+    kit = Kit(
+        source, caller, environ or {}, lambda: now_ms, deliveries,
+        None if tables is None else lambda: tables, lambda: iter(archived),
+    )  # fmt: skip
     connector = connector_class(source.connector)(kit)
     try:
         return [page async for page in connector.fetch(cursor, window)], caller.quota_left
