@@ -66,6 +66,7 @@ ACTIONS: Final = {
     "POST /api/metrics/sources/{name}/fetch": "sources.fetch",
     "POST /api/processes/cancel": "processes.cancel",
     "POST /processes/cancel": "processes.cancel",
+    "POST /impressions/change": "impressions.change",
     "POST /api/state/backups": "state.backup",
     "POST /api/users": "users.add",
     "PUT /api/users/{name}": "users.change",

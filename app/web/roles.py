@@ -75,6 +75,7 @@ OPERATOR = frozenset(
         "POST /api/metrics/sources/{name}/test",
         "POST /api/processes/cancel",
         "POST /processes/cancel",
+        "POST /impressions/change",
     }
 )
 
