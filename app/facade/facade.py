@@ -13,6 +13,7 @@ from app.facade.appends import Appends
 from app.facade.backups import Backups
 from app.facade.campaign_figures import CampaignFigures
 from app.facade.campaigns.area import CampaignsArea, Inside
+from app.facade.campaigns.raised import Raised
 from app.facade.campaigns.sources import sources_of
 from app.facade.commands import Commands
 from app.facade.completeness import Completeness
@@ -88,6 +89,7 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, Rollups
             self.local.add(self._inside.questions)
         self._summaries = Summaries()
         self.local.add(self.impression_questions)
+        self.local.add(Raised(parts).questions)
         self._rollups = Rollups(parts, self._peers)
         self.local.add(self._rollups.questions)
         self._insight = Insight(parts, self._peers, lambda: self._in.asking)

@@ -5,7 +5,7 @@ from typing import Any
 
 from agents.engine import TP
 from app.cluster.peers import Peers
-from app.facade.campaigns.asking import QUESTION as ASK
+from app.facade.campaigns.raised import RAISED
 from app.facade.documents import is_example
 from app.facade.letters import Letters
 from app.facade.metric_sources import MetricSources
@@ -59,7 +59,7 @@ class Figured:
         counts = await self._letters.counts()
         dues = _dues(shards)
         aggregators = self._summaries(told, shards, totals, dues)
-        raised = owned(await self._peers.ask(ASK, {"ask": "alerts", "shard": None}))
+        raised = owned(await self._peers.ask(RAISED, {}))
         seen = Seen(
             now_ms=now,
             figures=told,
