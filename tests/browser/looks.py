@@ -26,6 +26,12 @@ LISTS = (
     "/configuration",
     "/configuration/apply",
     "/dead-letters",
+    "/processes",
+    "/funnel",
+    "/usage",
+    "/usage/banners",
+    "/tables",
+    "/tables/sessions",
 )
 CAMPAIGN = "/campaigns/reminder-0000000000000000"
 ONES = (
@@ -41,6 +47,11 @@ ONES = (
     "/configuration/aggregator/example-nightly",
     "/dead-letters/dl-000002",
     "/dead-letters/replay",
+    "/funnel/0-0-3",
+    "/funnel/0-0-3?format=edn",
+    "/funnel?since=1h&label=error",
+    "/usage/banners_by_placeholder?from=2025-10-01&to=2025-12-01",
+    "/tables/sessions/row?key=%5B%22acc-0000001%22%2C%22voice%22%2C%222025-11%22%5D",
     CAMPAIGN,
     f"{CAMPAIGN}/fdds",
     f"{CAMPAIGN}/rejections",
