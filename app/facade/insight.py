@@ -50,7 +50,7 @@ class Insight:
 
     def _still(self, number: int, epoch: int) -> bool:
         """Whether the shard is open here as it was; its store may be closed otherwise."""
-        return self._books().get(number, (None,))[0] == epoch
+        return bool(self._books().get(number, (None,))[0] == epoch)
 
     async def _tell_funnel(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
         found = {}

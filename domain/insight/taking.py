@@ -132,14 +132,11 @@ def _index(at_ms: int, campaign: str, label: str, customer: str, at: bytes) -> l
 def index_of(campaign: str, label: str, customer: str) -> bytes:
     """The beginning of the index for these filters ("": any). A customer's events are few: theirs
     are looked through for the other two."""
+    texts = [text for text in ((customer,) if customer else (campaign, label)) if text]
     if customer:
-        kind, texts = _CUSTOMER, (customer,)
-    elif campaign and label:
-        kind, texts = _CAMPAIGN_LABEL, (campaign, label)
+        kind = _CUSTOMER
     elif campaign:
-        kind, texts = _CAMPAIGN, (campaign,)
-    elif label:
-        kind, texts = _LABEL, (label,)
+        kind = _CAMPAIGN_LABEL if label else _CAMPAIGN
     else:
-        return b"i" + bytes([_ALL])
-    return b"i" + bytes([kind]) + hashed(*texts)
+        kind = _LABEL if label else _ALL
+    return b"i" + bytes([kind]) + (hashed(*texts) if texts else b"")

@@ -91,11 +91,11 @@ def test_two_workers_hear_each_other_and_who_comes_later_hears_both() -> None:
         await first.start(crashes.append)
         await second.start(crashes.append)
 
-        async def knows(who: Watching) -> bool:
-            return [each.worker for each in await who.all()] in (["w-1", "w-2"], ["w-2", "w-1"])
+        async def know_both() -> bool:
+            told = [{each.worker for each in await who.all()} for who in (first, second)]
+            return told == [{"w-1", "w-2"}] * 2
 
-        await auntil(lambda: knows(first))
-        await auntil(lambda: knows(second))
+        await auntil(know_both)
         await second.stop()
         later = one("w-3")
         await later.start(crashes.append)

@@ -2,8 +2,10 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from markupsafe import escape
 
 from app.web.edn import edn
 from app.web.wire import loads
@@ -172,6 +174,17 @@ def test_pages_are_there_with_any_data(path: str, size: Any) -> None:
     name = {"p": "Processes", "f": "Funnel debugger", "u": "Usage"}[path[1]]
     assert f"<title>{name}" in text
     assert 'aria-current="page"' in text
+
+
+def test_rows_of_state_are_found_by_the_beginning_of_their_key() -> None:
+    assert "/tables/sessions" in page("/tables")
+    key = made.key_of(1)
+    address = f"/tables/sessions/row?{urlencode({'key': key})}"
+    assert str(escape(address)) in page(f"/tables/sessions?{urlencode({'prefix': key[:14]})}")
+    assert "No row begins so." in page("/tables/sessions?prefix=nothing")
+    assert "owned by w-1" in page(address)
+    assert get("/tables/nope", Accept="text/html")[0] == 404
+    assert get("/tables/sessions/row?key=nope", Accept="text/html")[0] == 404
 
 
 def test_an_estimate_is_marked() -> None:
