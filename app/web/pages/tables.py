@@ -7,12 +7,15 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from app.shapes import TableRow
+from app.web.api.tables import check_prefix
 from app.web.context import BACKEND
 from app.web.marks import pretty
+from app.web.masked import masker_of
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found
 from app.web.wire import loads
+from domain.masking import Masker
 
 ROWS = 50
 SHOWN = 160  # characters of a value in a list
@@ -40,7 +43,9 @@ async def build_list(request: web.Request) -> Context:
 async def build_rows(request: web.Request) -> Context:
     """Rows of a table by the beginning of their key."""
     table = request.match_info["table"]
+    check_prefix(request)
     prefix = request.query.get("prefix", "")
+    masker = masker_of(request)
     backend = request.app[BACKEND]
     page = await backend.table_rows(table, prefix, ROWS, cursor(request))
     if page is None:
@@ -52,12 +57,17 @@ async def build_rows(request: web.Request) -> Context:
         "purpose": "" if info is None else info.purpose,
         "prefix": prefix,
         "rows": [
-            Row(row, row.value[:SHOWN].decode("utf-8", "ignore"), link(table, row.key))
+            # masked before it is cut: half a number would pass for something else
+            Row(row, _masked(masker, row.value.decode())[:SHOWN], link(table, row.key))
             for row in page.items
         ],
         "more": _address(table, {**where, "cursor": page.next}) if page.next else "",
         "first": _address(table, where) if cursor(request) else "",
     }
+
+
+def _masked(masker: Masker | None, text: str) -> str:
+    return text if masker is None else masker.text(text)
 
 
 def _address(table: str, where: Mapping[str, str]) -> str:
