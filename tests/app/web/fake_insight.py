@@ -1,7 +1,7 @@
 """Funnel, usage and processes of the backend in memory."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from app.facade.cursors import cursor_of, place_of
 from app.facade.insight import active
@@ -33,7 +33,7 @@ MINUTE_MS = 60_000
 class FakeInsight:
     """Answers at once, by the product's own rules over a book in memory."""
 
-    size: Any
+    size: Literal["none", "little", "big"]
     clock: Any
 
     def __init__(self) -> None:
