@@ -64,6 +64,7 @@ ACTIONS: Final = {
     "POST /do-not-call": "do-not-call.change",
     "DELETE /api/do-not-call/{number}": "do-not-call.remove",
     "POST /api/metrics/sources/{name}/fetch": "sources.fetch",
+    "POST /impressions/change": "impressions.change",
     "POST /api/processes/cancel": "processes.cancel",
     "POST /processes/cancel": "processes.cancel",
     "POST /impressions/change": "impressions.change",
