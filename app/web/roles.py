@@ -78,7 +78,6 @@ OPERATOR = frozenset(
         "POST /impressions/change",
         "POST /api/processes/cancel",
         "POST /processes/cancel",
-        "POST /impressions/change",
     }
 )
 
