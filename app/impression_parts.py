@@ -102,5 +102,8 @@ class ImpressionParts:
         )  # fmt: skip
 
     async def stop(self) -> None:
-        """Closes the queue; a step under way ends at its next block."""
+        """Closes the queue; a step under way ends at its next block, and leaves nothing."""
+        shard = self.shard if self.shards.opened else None
         await self.shards.close()
+        if shard is not None:
+            await shard.finish()

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-BY_ROLE = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger", "metrics")
+BY_ROLE = ("route", "aggregate", "sinks", "campaigns", "execute", "retrigger", "metrics",
+           "impressions")  # fmt: skip
 
 
 def variables(service: dict[str, Any]) -> dict[str, str]:
@@ -31,7 +32,7 @@ def _default(variable: re.Match[str]) -> str:
 
 
 def test_there_are_servers_a_console_workers_by_role_and_prometheus() -> None:
-    servers = {"kafka", "mongo", "mysql", "prometheus"}
+    servers = {"kafka", "mongo", "mysql", "s3", "prometheus"}
     assert {*servers, "console", "route", "aggregate"} <= set(SERVICES)
     assert {"console", *BY_ROLE} <= set(OURS)
 
@@ -95,17 +96,38 @@ def test_workers_sign_in_to_the_stores_as_they_are_set_up(name: str) -> None:
         mysql["MARIADB_PASSWORD"],
         mysql["MARIADB_DATABASE"],
     )
-    assert {"kafka", "mongo", "mysql"} <= set(OURS[name]["depends_on"])
+    assert {"kafka", "mongo", "mysql", "s3"} <= set(OURS[name]["depends_on"])
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_workers_get_at_the_tables_as_the_server_is_set_up(name: str) -> None:
+    found, s3 = resolve({}, variables(OURS[name])).settings, variables(SERVICES["s3"])
+    port = urlsplit(found.s3_endpoint).port
+    assert found.s3_endpoint == f"http://s3:{port}"
+    assert f":{port}" in SERVICES["s3"]["command"]
+    assert found.s3_access_key == s3["ROOT_ACCESS_KEY"]
+    assert found.s3_secret_key == s3["ROOT_SECRET_KEY"]
+    folder = SERVICES["s3"]["command"][-1]
+    bucket = urlsplit(found.tables_root).netloc
+    assert SERVICES["s3"]["volumes"] == [f"s3:{folder}/{bucket}"]
+
+
+def test_the_s3_server_is_the_one_the_tests_run_on() -> None:
+    version = re.search(
+        r"versity/versitygw (v[\d.]+)", (ROOT / "scripts" / "s3" / "go.mod").read_text()
+    )
+    assert version
+    assert SERVICES["s3"]["image"] == f"versity/versitygw:{version[1]}"
 
 
 def test_passwords_of_the_servers_come_from_outside_and_must_be_set() -> None:
     given = {
         key: str(value)
-        for name in ("mongo", "mysql")
+        for name in ("mongo", "mysql", "s3")
         for key, value in SERVICES[name]["environment"].items()
-        if key.endswith("_PASSWORD") and "RANDOM" not in key
+        if key.endswith(("_PASSWORD", "_SECRET_KEY")) and "RANDOM" not in key
     }
-    assert len(given) == 2
+    assert len(given) == 3
     assert all(re.fullmatch(r"\$\{\w+:\?[^}]+\}", value) for value in given.values())
 
 

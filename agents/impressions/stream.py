@@ -101,6 +101,11 @@ class ImpressionsShard:
             task.cancel()
         self._thread.shutdown(wait=False)
 
+    async def finish(self) -> None:
+        """After `close`: returns when nothing of it runs any more, steps included."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._thread.shutdown)
+
     # Events
 
     async def apply(self, number: int, items: Sequence[Item]) -> None:

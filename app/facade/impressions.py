@@ -144,6 +144,15 @@ def job_json(job: Job) -> dict[str, Any]:
     }
 
 
+async def queue_of(peers: Peers) -> dict[str, Any]:
+    """What the queue's owner tells of it, of all workers."""
+    answers = (await peers.ask("impressions", {})).values()
+    owner = max(answers, key=lambda one: int(one["epoch"]), default=None)
+    if owner is None:
+        return {"worker": None, "jobs": [], "waiting": 0, "missing": [], "trouble": ""}
+    return {name: value for name, value in owner.items() if name != "epoch"}
+
+
 class ImpressionsArea:
     """The facade's part of `ImpressionsBackend`; `impression_questions` are what the workers ask
     each other."""
@@ -210,11 +219,7 @@ class ImpressionsArea:
     async def impressions(self) -> dict[str, Any]:
         files = tables_of(self._parts.settings)
         told = await asyncio.to_thread(overview_of, files, self._summaries)
-        answers = (await self._peers.ask("impressions", {})).values()
-        owner = max(answers, key=lambda one: int(one["epoch"]), default=None)
-        if owner is None:
-            owner = {"worker": None, "jobs": [], "waiting": 0, "missing": [], "trouble": ""}
-        return {**told, **{name: value for name, value in owner.items() if name != "epoch"}}
+        return {**told, **await queue_of(self._peers)}
 
     async def impressions_figures(
         self, table: str, day: str | None, limit: int, cursor: str | None

@@ -7,6 +7,7 @@ from agents.engine import TP
 from app.cluster.peers import Peers
 from app.facade.campaigns.raised import RAISED
 from app.facade.documents import is_example
+from app.facade.impressions import queue_of
 from app.facade.letters import Letters
 from app.facade.metric_sources import MetricSources
 from app.facade.owners import Owners, Told, owned
@@ -71,6 +72,7 @@ class Figured:
             unbalanced=[each.name for each in aggregators if not each.balanced],
             sinks=await self._sinks.all(self._peers),
             sources=await self._sources.all(),
+            impressions=await queue_of(self._peers),
         )
         return Overview(
             now_ms=now,

@@ -1,7 +1,7 @@
 """What someone must act on, told by the figures: what happened, what it means, what to do."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.facade.owners import Told
@@ -11,6 +11,7 @@ from app.sink_shapes import SinkStatus
 from app.source_shapes import SourceStatus
 from config.topics import SOURCE_EVENTS, differences
 from connectors.streams.base import StreamError
+from domain.aggregation.instants import parse_instant
 
 NOT_READY_S = 10.0  # a shard of usual size has recovered by then
 LAG_S = 30.0
@@ -37,6 +38,7 @@ class Seen:
     unbalanced: Sequence[str]
     sinks: Sequence[SinkStatus] = ()
     sources: Sequence[SourceStatus] = ()
+    impressions: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Troubles:
@@ -60,6 +62,7 @@ class Troubles:
             *self._letters(seen),
             *self._sinks(seen),
             *self._sources(seen),
+            *_impressions(seen),
             *self._held(seen),
             *self._machine(seen),
             *await self._topics_made(),
@@ -348,3 +351,29 @@ class Troubles:
                     "Unset SLUICE_CLOCK for anything but a trial.",
                 ),
             )
+
+
+def _impressions(seen: Seen) -> Iterator[About]:
+    for one in seen.impressions.get("missing", ()):
+        yield (
+            one["day"],
+            Trouble(
+                "impressions-missing",
+                f"The impressions of {one['day']} have not come",
+                "No row of that day is loaded; its figures are missing everywhere.",
+                "Ask whoever delivers the file. Once it is there it is loaded by itself.",
+                parse_instant(one["since"]),
+                "/impressions",
+            ),
+        )
+    if seen.impressions.get("trouble"):
+        yield (
+            "",
+            Trouble(
+                "impressions-not-found",
+                "New files of impressions can't be looked for",
+                f"{seen.impressions['trouble']}. What is loaded stays as it is.",
+                "See that the place is there and may be listed.",
+                link="/impressions",
+            ),
+        )

@@ -71,7 +71,7 @@ class Metric:
     """`unit` "" is a plain number. `help`: what it counts, when it moves, what to do."""
 
     type: Literal["counter", "gauge"]
-    unit: Literal["", "records", "sessions", "seconds", "bytes", "requests"]
+    unit: Literal["", "records", "rows", "sessions", "seconds", "bytes", "requests"]
     help: str
     labels: tuple[str, ...] = ()
 

@@ -73,9 +73,11 @@ OPERATOR = frozenset(
         "POST /erase",
         "POST /api/metrics/sources/{name}/fetch",
         "POST /api/metrics/sources/{name}/test",
+        "GET /api/impressions/plan",  # reads whatever file it is given
+        "GET /impressions/change",
+        "POST /impressions/change",
         "POST /api/processes/cancel",
         "POST /processes/cancel",
-        "POST /impressions/change",
     }
 )
 

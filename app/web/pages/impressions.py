@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from app.shapes import Idempotency
-from app.web import words
+from app.web import audited, words
 from app.web.api.impressions import plan_of
 from app.web.context import BACKEND, CLOCK
 from app.web.pages.shell import Context, Page, View, render, see_other
@@ -150,6 +150,7 @@ async def post_change(request: web.Request) -> web.StreamResponse:
     if context["plan"] is None or context["missing_reason"]:
         return await render(request, PAGE, CHANGE_TEMPLATE, context, 422)
     file = context["file"]
+    audited.note(request, object=file[:200], after=context["plan"])
     event = {
         "type": "dimension",
         "file": file,

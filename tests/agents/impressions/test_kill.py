@@ -5,58 +5,78 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from agents.impressions.store import Store
 from agents.impressions.strays import unknown
-from connectors.files.local import PART, LocalFiles
+from connectors.files.local import PART
 from domain.impressions.layout import DIMENSION, JOINED, PARTITIONED, TABLES, UPDATED
 from tests.agents.impressions.kit import check_table, content_of, packed
+from tests.contracts.files import Tree, tree
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 CAMPAIGNS = 10
+ROWS = 2000  # of a round
 STEPS = {"partition": PARTITIONED, "join": JOINED, "update": UPDATED}
 
 
-def started(work: Path, *words: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "app.cli", "impressions", *words, "--json"]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "SLUICE_DATA_DIR": str(work / "data")}
-    return subprocess.Popen(command, cwd=work, env=environ, stdout=subprocess.PIPE)
+@dataclass(frozen=True)
+class Place:
+    """Where the commands are run, and where their tables are."""
 
+    work: Path
+    tables: Tree
 
-def done(work: Path, *words: str) -> dict[str, object]:
-    process = started(work, *words)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    found = json.loads(output)
-    assert isinstance(found, dict)
-    return found
+    def started(self, *words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-P", "-m", "app.cli", "impressions", *words, "--json"]
+        access = self.tables.access
+        environ = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SLUICE_DATA_DIR": str(self.work / "data"),
+            "SLUICE_TABLES_ROOT": self.tables.address,
+            "SLUICE_S3_ENDPOINT": access.endpoint,
+            "SLUICE_S3_REGION": access.region,
+            "SLUICE_S3_ACCESS_KEY": access.access_key,
+            "SLUICE_S3_SECRET_KEY": access.secret_key,
+        }
+        return subprocess.Popen(command, cwd=self.work, env=environ, stdout=subprocess.PIPE)
 
+    def done(self, *words: str) -> dict[str, object]:
+        process = self.started(*words)
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0
+        found = json.loads(output)
+        assert isinstance(found, dict)
+        return found
 
-def killed(work: Path, table: str, after: int, *words: str) -> None:
-    """Kills a step once so many files were added to its table, unless it has ended before."""
-    folder = work / "data" / "impressions" / "tables" / table
-    enough = after + sum(1 for _ in folder.rglob("*"))
-    process = started(work, *words)
+    def count(self, table: str) -> int:
+        return sum(1 for _ in self.tables.open().list(f"tables/{table}/"))
 
-    def seen() -> bool:
-        return process.poll() is not None or sum(1 for _ in folder.rglob("*")) >= enough
+    def killed(self, table: str, after: int, *words: str) -> None:
+        """Kills a step once so many files were added to its table, unless it has ended before."""
+        enough = after + self.count(table)
+        process = self.started(*words)
 
-    try:
-        until(seen, 60)
-    finally:
-        process.kill()
-        process.communicate()
+        def seen() -> bool:
+            return process.poll() is not None or self.count(table) >= enough
+
+        try:
+            until(seen, 300)
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def make(work: Path, number: int) -> list[str]:
     """Files of one round: impressions, the dimension, and a changed one."""
     rows = [
         f"06/{1 + i % 2:02}/2025,{number}-{i},c{i % CAMPAIGNS},v{i % 7},{1 / (i + 2)!r}"
-        for i in range(2000)
+        for i in range(ROWS)
     ]
     (work / f"day{number}.csv.gz").write_bytes(packed(*rows))
     for name, mark in (("dim", "x"), ("new", "y")):
@@ -65,29 +85,37 @@ def make(work: Path, number: int) -> list[str]:
     return [f"day{number}.csv.gz", f"dim{number}.csv", f"new{number}.csv"]
 
 
-def rounds(work: Path, kills: int, seed: int) -> None:
+def rounds(place: Place, kills: int, seed: int) -> None:
     chance = random.Random(seed)
-    files = LocalFiles(work / "data" / "impressions")
+    files = place.tables.open()
     for number in range(-(-kills // len(STEPS))):
-        for (step, table), file in zip(STEPS.items(), make(work, number), strict=True):
+        for (step, table), file in zip(STEPS.items(), make(place.work, number), strict=True):
             before = content_of(files, table)
-            killed(work, table, chance.randrange(1, 200), step, file)
+            place.killed(table, chance.randrange(1, 200), step, file)
             now = content_of(files, table)
-            done(work, step, file)
+            place.done(step, file)
             after = content_of(files, table)
             assert now in (before, after)
-            assert after.total() == 2000 * (number + 1)
+            assert after.total() == ROWS * (number + 1)
             check_table(files, table)
     for table in (*TABLES, DIMENSION):
         assert list(unknown(Store(files), table)) == []
-    left = [path.name for path in (work / "data").rglob("*")]
-    assert not [name for name in left if PART in name or name == "lock.json"]
+        assert files.stat(f"tables/{table}/lock.json") is None
+    assert files.sweep("tables/") == 0  # nothing was begun and left
+    left = [path.name for path in (place.work / "data").rglob("*")]
+    assert not [name for name in left if PART in name]
 
 
-def test_killed_at_a_few_moments_a_rerun_completes(tmp_path: Path) -> None:
-    rounds(tmp_path, 6, seed=11)
+@pytest.fixture(params=["folder", "s3_url"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place(tmp_path, tree(request, tmp_path))
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+def test_killed_at_a_few_moments_a_rerun_completes(place: Place) -> None:
+    rounds(place, 6, seed=11)
 
 
 @pytest.mark.faults
-def test_killed_at_thirty_moments_of_each_step_a_rerun_completes(tmp_path: Path) -> None:
-    rounds(tmp_path, 90, seed=12)
+def test_killed_at_thirty_moments_of_each_step_a_rerun_completes(place: Place) -> None:
+    rounds(place, 90, seed=12)
