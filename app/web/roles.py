@@ -71,6 +71,7 @@ OPERATOR = frozenset(
         "POST /campaigns/{id}/{action}",
         "POST /do-not-call",
         "POST /erase",
+        "POST /impressions/change",
         "POST /api/metrics/sources/{name}/fetch",
         "POST /api/metrics/sources/{name}/test",
         "POST /api/processes/cancel",

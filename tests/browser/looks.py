@@ -26,6 +26,7 @@ LISTS = (
     "/configuration",
     "/configuration/apply",
     "/dead-letters",
+    "/login",
 )
 CAMPAIGN = "/campaigns/reminder-0000000000000000"
 ONES = (
