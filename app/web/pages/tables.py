@@ -9,6 +9,7 @@ from aiohttp import web
 from app.shapes import TableRow
 from app.web.context import BACKEND
 from app.web.marks import pretty
+from app.web.masked import check_prefix
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found
@@ -40,6 +41,7 @@ async def build_list(request: web.Request) -> Context:
 async def build_rows(request: web.Request) -> Context:
     """Rows of a table by the beginning of their key."""
     table = request.match_info["table"]
+    check_prefix(request)
     prefix = request.query.get("prefix", "")
     backend = request.app[BACKEND]
     page = await backend.table_rows(table, prefix, ROWS, cursor(request))
