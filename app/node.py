@@ -184,7 +184,8 @@ class Node:
                 settings.oidc_role_claim,
             ))  # fmt: skip
         app = make_web(self._facade, settings, worker.clock, self._people, self._trail, oidc)
-        app.router.add_routes([route(self._facade.local.questions, settings.cluster_secret)])
+        if settings.brokers:  # else there is nobody who asks
+            app.router.add_routes([route(self._facade.local.questions, settings.cluster_secret)])
         if self._place.guarded:
             app.middlewares.append(listening.guard)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)

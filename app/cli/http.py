@@ -210,6 +210,8 @@ class Client:
             headers.setdefault("Content-Type", "application/json")
         if self._token:
             headers.setdefault("Authorization", f"Bearer {self._token}")
+        if not headers.get("Authorization", "-"):  # who signs in otherwise says so
+            del headers["Authorization"]
         status, answered, content = self._exchange(
             method, target, body, headers, timeout_s or self._timeout_s
         )

@@ -6,6 +6,7 @@ from typing import Any
 from app.cli.command import Command, Context, Run, run_chosen
 from app.cli.http import segment
 from app.cli.output import json_bytes
+from app.cli.signing_in import password_of
 from domain.errors import UsageError
 
 ROLES = ("viewer", "operator", "admin")
@@ -76,7 +77,13 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
     made = context.client.request(
         "POST", PATH, query=query_of(arguments), body=json_bytes(body)
     ).json()
-    return _told(context, made, f"{made['name']} may sign in as {made['role']}")
+    _told(context, made, f"{made['name']} may sign in as {made['role']}")
+    if not context.settings.token and not context.out.json:
+        context.out.note(
+            "note: commands need a token now that there are users:\n"
+            f"sluice tokens create NAME --role admin --user {made['name']} --password-stdin"
+        )
+    return 0
 
 
 def _change(arguments: argparse.Namespace, context: Context) -> int:
@@ -105,12 +112,7 @@ def _told(context: Context, made: dict[str, Any], text: str) -> int:
 
 
 def _password(context: Context) -> str:
-    try:
-        line = context.stdin.readline().decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the password is no UTF-8 text: {error}") from error
-    if not line:
-        raise UsageError("standard input has no password; `printf %s … | sluice users add …`")
+    line = password_of(context)
     if len(line) < SHORT:
         context.out.note(f"note: a password of {SHORT} characters or more is harder to guess")
     return line

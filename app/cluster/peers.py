@@ -19,6 +19,8 @@ from app.cluster.signing import HEADER, Once, is_signed, sign
 
 logger = logging.getLogger(__name__)
 PATH = "/internal/"
+FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Real-IP")
+"""Headers by which a server in front says that somebody else asks."""
 ANSWER_S = 5.0
 Question = Callable[[dict[str, Any]], Awaitable[Any]]
 """Takes and returns what MessagePack holds. Names of questions are those of its mapping."""
@@ -88,7 +90,9 @@ def route(questions: Mapping[str, Question], secret: str) -> web.RouteDef:
                 raise web.HTTPForbidden(text="The call isn't signed with SLUICE_CLUSTER_SECRET.")
             if not once.take(given):
                 raise web.HTTPForbidden(text="The call was made before; each is good once.")
-        elif request.remote not in ("127.0.0.1", "::1"):
+        elif request.remote not in ("127.0.0.1", "::1") or any(
+            name in request.headers for name in FORWARDED
+        ):
             raise web.HTTPForbidden(text="Without SLUICE_CLUSTER_SECRET, from this machine only.")
         question = questions.get(request.match_info["question"])
         if question is None:

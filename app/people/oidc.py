@@ -115,8 +115,8 @@ class Oidc:
             "redirect_uri": back,
             "code_verifier": pending.verifier,
         }
-        told = await self._ask("POST", str(about["token_endpoint"]), form)
-        token = told.get("id_token")
+        given = await self._ask("POST", str(about["token_endpoint"]), form)
+        token = given.get("id_token")
         if not isinstance(token, str):
             raise OidcRefused("the provider gave no ID token for the code; begin again")
         return self._known(await self._claims(token, pending.nonce))

@@ -67,6 +67,7 @@ ACTIONS: Final = {
     "POST /impressions/change": "impressions.change",
     "POST /api/processes/cancel": "processes.cancel",
     "POST /processes/cancel": "processes.cancel",
+    "POST /impressions/change": "impressions.change",
     "POST /api/state/backups": "state.backup",
     "POST /api/users": "users.add",
     "PUT /api/users/{name}": "users.change",
@@ -112,6 +113,8 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
     if action is None or (
         route == TOPIC_ROUTE and request.match_info["topic"] not in roles.ADMINS_TOPICS
     ):
+        return await handler(request)
+    if person_of(request) is None and route not in AFTER_ONLY:
         return await handler(request)
     request[NOTES] = {}
     fields = await _fields(request)

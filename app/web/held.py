@@ -16,7 +16,7 @@ from typing import IO, Final
 
 from aiohttp import BodyPartReader, web
 
-from app.web import security
+from app.web import audited, security
 from app.web.problems import ProblemError
 from connectors.streams.base import DiskFull
 
@@ -129,6 +129,7 @@ async def read_form(request: web.Request) -> tuple[dict[str, str], HeldFile | No
         came = await request.app[HELD].take(part, visitor) or came
     if security.FIELD not in fields:
         security.check_token(request, "")
+    audited.note(request, reason=fields.get("reason", "")[: audited.REASON_MAX])
     return fields, came or request.app[HELD].find(fields.get("held", ""), visitor)
 
 

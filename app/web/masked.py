@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from app.backend import BadCursor
 from app.web import audited
 from app.web.people import PEOPLE, person_of
+from app.web.problems import ProblemError
 from app.web.routes import Handler
 from domain.masking import Masker
 
@@ -35,6 +36,7 @@ PLAIN = (
 )
 LINE = b"\n"
 WITH_CURSORS = ("application/json", "text/html")
+BEGUN = re.compile(r"\+ ?[0-9]")  # a phone number, as far as it goes
 SEALED = "~"
 CURSOR = b"cursor"  # what a seal is for
 _CURSOR = re.compile(r'("next":"|cursor=)([A-Za-z0-9_-]{4,})')
@@ -60,6 +62,17 @@ async def tell(request: web.Request) -> None:
     if "numbers" in person.rights:
         request[TOLD] = True
         await audited.tell(request, "numbers.see", {"count": masker.found})
+
+
+def check_prefix(request: web.Request) -> None:
+    """Refuses to have a number guessed digit by digit, by keys that begin so. Raises ProblemError
+    (403).
+    """
+    masker = masker_of(request)
+    hides = masker is not None and not masker.only_counts
+    if hides and BEGUN.search(request.query.get("prefix", "")):
+        detail = "Rows are found by a part of a phone number by who has the right `numbers`."
+        raise ProblemError(403, "forbidden", detail, [{"path": "prefix"}])
 
 
 def seal(request: web.Request, masker: Masker, text: str) -> str:

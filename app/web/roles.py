@@ -71,11 +71,11 @@ OPERATOR = frozenset(
         "POST /campaigns/{id}/{action}",
         "POST /do-not-call",
         "POST /erase",
+        "POST /impressions/change",
         "POST /api/metrics/sources/{name}/fetch",
         "POST /api/metrics/sources/{name}/test",
         "GET /api/impressions/plan",  # reads whatever file it is given
         "GET /impressions/change",
-        "POST /impressions/change",
         "POST /api/processes/cancel",
         "POST /processes/cancel",
     }

@@ -32,6 +32,7 @@ LISTS = (
     "/usage/banners",
     "/tables",
     "/tables/sessions",
+    "/login",
 )
 CAMPAIGN = "/campaigns/reminder-0000000000000000"
 ONES = (

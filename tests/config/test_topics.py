@@ -25,7 +25,9 @@ def test_public_topics_carry_the_prefix_and_the_others_the_app_id() -> None:
 
 def test_state_is_compacted_only_and_records_are_kept_by_age() -> None:
     for topic in by_name().values():
-        state = topic.name == "config" or not (topic.public or topic.name.endswith("-in"))
+        state = topic.name == "config" or not (
+            topic.public or topic.name.endswith(("-in", "-audit"))
+        )
         assert topic.compact is state, topic.name
         assert (topic.retention_ms is None) is state, topic.name
         assert topic.config()["cleanup.policy"] == ("compact" if state else "delete")

@@ -8,7 +8,7 @@ from aiohttp import BodyPartReader, MultipartReader, web
 
 from app.campaign_shapes import Mistake, RefusedUpload, Upload
 from app.shapes import Change
-from app.web import params
+from app.web import audited, params
 from app.web.api import campaign_outs as outs
 from app.web.api.campaign_bodies import REASON_MAX, flag, wrong
 from app.web.context import BACKEND
@@ -33,6 +33,7 @@ async def upload(request: web.Request) -> web.StreamResponse:
     if dry_run:
         return answer(await backend.preview_upload(await form.upload()))
     done = await backend.upload_campaign(await form.upload(), change)
+    audited.note(request, object=done.request_id)
     headers = {"Location": f"/api/campaigns/{done.request_id}"}
     return answer({"request_id": done.request_id, "warnings": done.warnings}, 202, headers)
 

@@ -1,6 +1,5 @@
 """Rows of keyed state over HTTP, from whichever worker owns them."""
 
-import re
 from typing import Any
 
 import msgspec
@@ -10,13 +9,10 @@ from app.shapes import TableRow
 from app.web import params
 from app.web.api.records_out import value_shown
 from app.web.context import BACKEND
-from app.web.masked import masker_of
-from app.web.problems import ProblemError, not_found
+from app.web.masked import check_prefix
+from app.web.problems import not_found
 from app.web.routes import CURSOR, LIMIT, Answer, Param, Route, in_path
 from app.web.wire import answer
-
-NUMBER = re.compile(r"\+ ?[0-9]")
-"""The beginning of a phone number."""
 
 
 class TableOut(msgspec.Struct):
@@ -69,15 +65,6 @@ async def list_rows(request: web.Request) -> web.StreamResponse:
     if page is None:
         raise not_found(f"table {table!r}", "GET /api/tables lists all.")
     return answer(RowsOut([_shown(row) for row in page.items], page.next))
-
-
-def check_prefix(request: web.Request) -> None:
-    """Refuses to have a number guessed digit by digit. Raises ProblemError (403)."""
-    masker = masker_of(request)
-    hides = masker is not None and not masker.only_counts
-    if hides and NUMBER.search(request.query.get("prefix", "")):
-        detail = "Rows are found by a part of a phone number by who has the right `numbers`."
-        raise ProblemError(403, "forbidden", detail, [{"path": "prefix"}])
 
 
 async def get_row(request: web.Request) -> web.StreamResponse:

@@ -66,12 +66,12 @@ async def enter(request: web.Request, found: SignedIn, following: str) -> web.Re
     if before is not None and before.session:
         await request.app[PEOPLE].end_session(before, before.session)
     response = see_other(own_path(following))
+    response.del_cookie(VISITOR, path="/")
     # Lax: a link in a mail finds its reader signed in; a change needs the token all the same.
     response.set_cookie(
         COOKIE, found.secret, httponly=True, samesite="Lax", path="/",
         secure=scheme(request) == "https",
     )  # fmt: skip
-    response.del_cookie(VISITOR, path="/")
     return response
 
 

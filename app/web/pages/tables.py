@@ -7,10 +7,9 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from app.shapes import TableRow
-from app.web.api.tables import check_prefix
 from app.web.context import BACKEND
 from app.web.marks import pretty
-from app.web.masked import masker_of
+from app.web.masked import check_prefix, masker_of
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from app.campaign_shapes import Mistake, RefusedFile, RefusedUpload, Upload
 from app.shapes import Change
+from app.web import audited
 from app.web.context import BACKEND
 from app.web.held import HELD, HeldFile, read_form
 from app.web.marks import compact
@@ -123,5 +124,6 @@ async def _take(
     change = Change(actor_of(request), context["reason"], f"form-{context['once']}")
     taken = await request.app[BACKEND].upload_campaign(upload, change)
     request.app[HELD].drop(file)
+    audited.note(request, object=taken.request_id)
     warning = str(taken.warnings[0]["code"]) if taken.warnings else None
     return see_other(campaign_link(taken.request_id, did="upload", warning=warning))

@@ -6,7 +6,7 @@ import pytest
 from aiohttp.web import Application
 
 from app.people.people import People
-from app.people.rows import ROLES
+from app.people.rows import ROLES, Role
 from app.web import roles
 from app.web.server import make_web
 from tests.app.web.fake import FakeBackend
@@ -50,7 +50,7 @@ def test_what_is_in_no_table_is_read_by_viewers_and_changed_by_admins() -> None:
 
 
 @pytest.mark.parametrize("role", [None, *ROLES])
-def test_nobody_gets_further_than_their_role(role: str | None) -> None:
+def test_nobody_gets_further_than_their_role(role: Role | None) -> None:
     """Without the role it is 401 or 403 on each route and nothing happens; with it, never."""
 
     async def steps(client: Client, people: People) -> list[str]:

@@ -227,7 +227,7 @@ def test_where_a_sign_in_leads_is_one_of_our_own_pages(text: str) -> None:
     async def steps(client: Client, _: People) -> None:
         entered = await sign_in(client, "vera", next=text)
         assert (entered.status, entered.headers["Location"]) == (303, "/")
-        assert entered.headers.getall("Set-Cookie")[0].startswith(SESSION)
+        assert entered.headers.getall("Set-Cookie")[-1].startswith(SESSION)
 
     if "\x00" not in text:
         among_people(steps)
