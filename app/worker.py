@@ -28,6 +28,7 @@ from app.rollup_parts import RollupParts
 from app.session_parts import make_shard
 from app.source_parts import make_collector
 from app.topic_specs import spec_of
+from app.widening import Widening
 from config.clock import Clock, clock_from
 from config.documents.registry import load_document
 from config.names import Names
@@ -49,6 +50,7 @@ from tables.shard import Shard
 logger = logging.getLogger(__name__)
 ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "metrics", "impressions", "console")
 FORGET_S = 1.0  # between two looks for what is to be forgotten
+CROSS_S = 0.5  # how often inputs are looked at that are to be routed by a new number of shards
 FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
 
@@ -113,6 +115,7 @@ class Worker:
             ),
         )
         await self.engine.start()
+        self.widening = Widening(self.log, self.names, self.documents, self.engine.topics)
         membership = self._membership
         outbound = Outbound(
             self.settings.outbound_allow,
@@ -147,6 +150,7 @@ class Worker:
         self._spawn(self._tick())
         self._spawn(self._tick_campaigns())
         self._spawn(self._tick_insight())
+        self._spawn(self._cross())
         self._spawn(self._watch())
 
     async def catch_up(self) -> bool:
@@ -246,6 +250,9 @@ class Worker:
             task.add_done_callback(self._task_ended)
             # The channel of the stream, a copy of `topic`, is what the conductor delivers to.
             self._subscribed[name] = (stream.channel, task)
+        if await self.widening.news(self._subscribed):
+            await self.app.consumer.look_again()
+            self.app.topics.subscribe_anew()
         for name in self._subscribed.keys() - wanted:
             channel, task = self._subscribed.pop(name)
             self.app.topics.discard(channel)
@@ -284,7 +291,7 @@ class Worker:
                 changelog = Changelog(self.log, self.names.changelog("documents"), 0, self.id)
                 control = DocumentsAgent(
                     changelog, self.clock.now_ms, self.engine.send_letters, self.prepare,
-                    self.engine.command_desk(),
+                    self.engine.command_desk(), self.engine.growth.desk(self.widening.widen),
                 )  # fmt: skip
                 await control.open()
                 self._control = control
@@ -320,6 +327,14 @@ class Worker:
             if not self.app.rebalancing:
                 await self.engine.tick()
             await asyncio.sleep(self.settings.tick_interval_s)
+
+    async def _cross(self) -> None:
+        while True:
+            await self.engine.growth.crossing.look(
+                self.engine,
+                lambda: not self.app.rebalancing and self.app.flow_control.is_active(),
+            )
+            await asyncio.sleep(CROSS_S)
 
     async def _tick_campaigns(self) -> None:
         while True:

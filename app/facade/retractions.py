@@ -164,7 +164,7 @@ class Retractions:
         return items[0][3] if items and items[0][0] == offset else None
 
     async def _ask(self, counted: Counted, event_id: object, flush_id: str, change: Change) -> None:
-        shard = partition_for(placer(counted.rule.document)(counted.key), self._parts.shards)
+        shard = partition_for(placer(counted.rule.document)(counted.key), self._parts.placed)
         asked = Retraction(
             id=sha256(f"event_retracted {flush_id}".encode()).hexdigest(),
             aggregator=counted.rule.name,
