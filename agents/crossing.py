@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agents.engine import Engine
 
 LOOK_S = 0.05
+WATCH_S = 0.5  # how often inputs are looked at that are to be routed by a new number of shards
 
 
 class Crossing:
@@ -49,6 +50,12 @@ class Crossing:
         """Those that the group has not yet read to their ends."""
         read = await self._log.committed(self._group, ends)
         return {tp: end for tp, end in ends.items() if (read[tp] or 0) < end}
+
+    async def watch(self, engine: "Engine", steady: Callable[[], bool]) -> None:
+        """Looks again and again, for ever; for `steady` see `look`."""
+        while True:
+            await self.look(engine, steady)
+            await asyncio.sleep(WATCH_S)
 
     async def look(self, engine: "Engine", steady: Callable[[], bool] = lambda: True) -> None:
         """One look: partitions of the engine's that wait cross, and each one tells so. It is given

@@ -1,6 +1,7 @@
 """Topics that get more partitions while workers run: made so, and noticed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
 
 from config.names import Names
 from connectors.streams.base import Log
@@ -8,15 +9,18 @@ from tables.documents import Documents
 
 
 class Widening:
-    """`known` are topics' partitions, by physical name, as this worker subscribes to them first."""
+    """`refresh()` has the worker learn how many partitions there are; the documents were read."""
 
     def __init__(
-        self, log: Log, names: Names, documents: Documents, known: Mapping[str, int]
+        self, log: Log, names: Names, documents: Documents, refresh: Callable[[], Awaitable[None]]
     ) -> None:
         self._log = log
         self._names = names
         self._documents = documents
-        self._known = dict(known)
+        self._refresh = refresh
+        growth = documents.growths.latest
+        # a static member that is back in the middle of one gets what it had, without what is new
+        self._seen = growth.after if growth is not None and growth.finished else 0
 
     async def widen(self, shards: int, inputs: Sequence[str]) -> None:
         """Gives what sessions live on, and these inputs, as many partitions, unless they have."""
@@ -27,12 +31,19 @@ class Widening:
         for topic in widened:
             await self._log.widen_topic(topic, shards)
 
-    async def news(self, subscribed: Iterable[str]) -> bool:
-        """Whether some of these topics got more partitions by a growth since it was asked last."""
-        if not self._documents.growths.under_way:
-            return False
-        before, self._known = self._known, await self._log.topics()
-        return any(
-            self._known.get(name, 0) > before.get(name, self._known.get(name, 0))
-            for name in subscribed
-        )
+    async def follow(self, subscribed: Iterable[str], app: Any) -> None:
+        """Has the group give out the partitions of a growth when they are there, once: each worker
+        does so, because only its leader's word counts, and that may be any of them.
+        """
+        growth = self._documents.growths.latest
+        if growth is None or growth.after <= self._seen:
+            return
+        grown = [self._names.sessions_in, *map(self._names.topic, growth.inputs)]
+        counts = await self._log.topics()
+        if any(counts.get(name, 0) < growth.after for name in grown):
+            return
+        self._seen = growth.after
+        await self._refresh()
+        if not set(grown).isdisjoint(subscribed):
+            await app.consumer.look_again()
+            app.topics.subscribe_anew()

@@ -50,7 +50,6 @@ from tables.shard import Shard
 logger = logging.getLogger(__name__)
 ROLES = ("route", "aggregate", "sinks", *CAMPAIGN_ROLES, "metrics", "impressions", "console")
 FORGET_S = 1.0  # between two looks for what is to be forgotten
-CROSS_S = 0.5  # how often inputs are looked at that are to be routed by a new number of shards
 FOLLOW_S = 0.1  # how soon a worker has a document in force after it was written
 
 
@@ -115,7 +114,7 @@ class Worker:
             ),
         )
         await self.engine.start()
-        self.widening = Widening(self.log, self.names, self.documents, self.engine.topics)
+        self.widening = Widening(self.log, self.names, self.documents, self.engine.refresh_topics)
         membership = self._membership
         outbound = Outbound(
             self.settings.outbound_allow,
@@ -150,7 +149,7 @@ class Worker:
         self._spawn(self._tick())
         self._spawn(self._tick_campaigns())
         self._spawn(self._tick_insight())
-        self._spawn(self._cross())
+        self._spawn(self.engine.growth.crossing.watch(self.engine, self._steady))
         self._spawn(self._watch())
 
     async def catch_up(self) -> bool:
@@ -250,9 +249,7 @@ class Worker:
             task.add_done_callback(self._task_ended)
             # The channel of the stream, a copy of `topic`, is what the conductor delivers to.
             self._subscribed[name] = (stream.channel, task)
-        if await self.widening.news(self._subscribed):
-            await self.app.consumer.look_again()
-            self.app.topics.subscribe_anew()
+        await self.widening.follow(self._subscribed, self.app)
         for name in self._subscribed.keys() - wanted:
             channel, task = self._subscribed.pop(name)
             self.app.topics.discard(channel)
@@ -281,6 +278,9 @@ class Worker:
             self.app.flow_control.is_active()
             and message.generation_id == self.app.consumer_generation_id
         )
+
+    def _steady(self) -> bool:
+        return not self.app.rebalancing and self.app.flow_control.is_active()
 
     async def _take(
         self, topic: str, partition: int, items: list[Any], still: Callable[[], bool]
@@ -327,14 +327,6 @@ class Worker:
             if not self.app.rebalancing:
                 await self.engine.tick()
             await asyncio.sleep(self.settings.tick_interval_s)
-
-    async def _cross(self) -> None:
-        while True:
-            await self.engine.growth.crossing.look(
-                self.engine,
-                lambda: not self.app.rebalancing and self.app.flow_control.is_active(),
-            )
-            await asyncio.sleep(CROSS_S)
 
     async def _tick_campaigns(self) -> None:
         while True:
