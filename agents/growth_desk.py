@@ -6,12 +6,13 @@ past the switch. All of them may come again. What follows from one is durable be
 read.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from agents.chunks import Parcel, encode_parcel
+from config.topics import FIXED
 from domain.errors import SluiceError
 from tables.changelog import Change
 from tables.documents import Documents
@@ -63,6 +64,28 @@ def problem_of(documents: Documents, present: int, shards: Any) -> str | None:
     return None
 
 
+def may_grow(documents: Documents) -> set[str]:
+    """The public topics of inputs that a growth can widen: no others know where records of a key
+    are on them.
+    """
+    return documents.known_inputs() - documents.outputs() - FIXED
+
+
+def problem_of_inputs(documents: Documents, inputs: Iterable[str]) -> str | None:
+    """Why these can't be widened; None when they can."""
+    named = set(inputs)
+    unknown = named - documents.known_inputs()
+    if unknown:
+        return f"inputs: {', '.join(sorted(unknown))}: no aggregator reads there"
+    fixed = named - may_grow(documents)
+    if fixed:
+        return (
+            f"inputs: {', '.join(sorted(fixed))}: the product itself finds records there by key, "
+            "so it stays as wide as it is; leave it out, sessions grow without it"
+        )
+    return None
+
+
 class GrowthDesk:
     """See the module.
 
@@ -100,9 +123,9 @@ class GrowthDesk:
             raise GrowthRefused(problem or f"key: expected growth/{said['shards']}")
         actor, reason = (str(said.get(field) or "") for field in ("actor", "reason"))
         inputs = tuple(topic for topic in said.get("inputs") or () if isinstance(topic, str))
-        unknown = set(inputs) - documents.known_inputs()
-        if unknown:
-            raise GrowthRefused(f"inputs: {', '.join(sorted(unknown))}: no aggregator reads there")
+        problem = problem_of_inputs(documents, inputs)
+        if problem is not None:
+            raise GrowthRefused(problem)
         before = documents.growths.target(present)
         begun = documents.revision + 1
         return growth_change(Growth(before, shards, begun, inputs, actor, reason, now_ms))

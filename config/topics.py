@@ -26,6 +26,13 @@ SOURCE_EVENTS = "source-events"
 ROLLUPS = "rollups"
 ALERTS = "alerts"
 IMPRESSION_EVENTS = "impression-events"
+FIXED = frozenset(
+    {
+        CONFIG, AGGREGATES, AUDIT, DEAD_LETTERS, SINK_LETTERS, CAMPAIGN_EVENTS, EXECUTION_RESULTS,
+        EXECUTIONS, SLOT_FAILURES, CAMPAIGN_AUDIT, SOURCE_EVENTS, ROLLUPS, ALERTS, IMPRESSION_EVENTS,
+    }
+)  # fmt: skip
+"""What the product itself writes, or reads by more than sessions: always as wide as it was made."""
 
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare

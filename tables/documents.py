@@ -133,6 +133,10 @@ class Documents:
         """
         return {rule.document.input for rule in self.rules.values()}
 
+    def outputs(self) -> set[str]:
+        """The public topics that flushes of any document go to, or went to."""
+        return {rule.document.output.topic for rule in self.rules.values()}
+
     def latest(self, kind: str, name: str) -> Version | None:
         """The newest version, a removal included."""
         versions = self.history.get((kind, name))

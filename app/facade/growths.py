@@ -42,12 +42,12 @@ class GrowthsArea:
             # those that may be read without a hop stay so
             inputs = [
                 name
-                for name in sorted(parts.documents.inputs())
+                for name in sorted(parts.documents.inputs() & growth_desk.may_grow(parts.documents))
                 if parts.engine.topics.get(parts.names.topic(name)) == parts.shards
             ]
-        unknown = set(inputs) - parts.documents.known_inputs()
-        if unknown:
-            raise GrowthRefused(f"inputs: no aggregator reads {', '.join(sorted(unknown))}")
+        problem = growth_desk.problem_of_inputs(parts.documents, inputs)
+        if problem is not None:
+            raise GrowthRefused(problem)
         key, value = growth_desk.ask(partitions, inputs, change.actor, change.reason)
         await parts.log.append(parts.names.topic(CONFIG), 0, [(key, value, None, ())])
         until = parts.monotonic_s() + WAIT_S

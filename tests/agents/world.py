@@ -255,6 +255,14 @@ class World:
         await asyncio.gather(*map(feed, sorted(engine.assigned)))
         return True
 
+    def documents(self) -> Documents:
+        """What is in force, as a worker reads it."""
+
+        async def read() -> Documents:
+            return (await self._alive()).documents
+
+        return self.run(read()) or Documents()
+
     async def tick(self) -> None:
         """One look for what is due, when everything that was read counts as read."""
         engine = await self._alive()
