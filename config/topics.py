@@ -29,7 +29,8 @@ IMPRESSION_EVENTS = "impression-events"
 FIXED = frozenset(
     {
         CONFIG, AGGREGATES, AUDIT, DEAD_LETTERS, SINK_LETTERS, CAMPAIGN_EVENTS, EXECUTION_RESULTS,
-        EXECUTIONS, SLOT_FAILURES, CAMPAIGN_AUDIT, SOURCE_EVENTS, ROLLUPS, ALERTS, IMPRESSION_EVENTS,
+        EXECUTIONS, SLOT_FAILURES, CAMPAIGN_AUDIT, SOURCE_EVENTS, ROLLUPS, ALERTS,
+        IMPRESSION_EVENTS,
     }
 )  # fmt: skip
 """What the product itself writes, or reads by more than sessions: always as wide as it was made."""

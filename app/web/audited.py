@@ -67,6 +67,7 @@ ACTIONS: Final = {
     "POST /api/processes/cancel": "processes.cancel",
     "POST /processes/cancel": "processes.cancel",
     "POST /api/state/backups": "state.backup",
+    "POST /api/topics/growths": "topics.grow",
     "POST /api/users": "users.add",
     "PUT /api/users/{name}": "users.change",
     "DELETE /api/users/{name}": "users.remove",

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from agents import growth_desk
-from tests.agents.test_growing import KEYS, ROUTED
+from tests.agents.test_engine_histories import ROUTED
+from tests.agents.test_growing import KEYS
 from tests.agents.world import NAMES, World, aggregator
 
 

@@ -10,7 +10,6 @@ from typing import Literal
 from app import shapes
 from app.backend import BadCursor, FlushNotFound, RetractionRefused
 from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retractable, Retracted
-from app.growth_shapes import GrowthInfo, GrowthRefused
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
 from app.sink_shapes import SinkPart, SinkStatus, Taken
@@ -21,6 +20,7 @@ from tests.app.web import made, past
 from tests.app.web.fake_campaigns import FakeCampaigns
 from tests.app.web.fake_commands import FakeCommands
 from tests.app.web.fake_figures import FakeFigures
+from tests.app.web.fake_growths import FakeGrowths
 from tests.app.web.fake_impressions import FakeImpressions
 from tests.app.web.fake_insight import FakeInsight
 from tests.app.web.fake_records import FakeRecords
@@ -34,7 +34,14 @@ LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
 class FakeBackend(
-    FakeCampaigns, FakeCommands, FakeFigures, FakeImpressions, FakeInsight, FakeRecords, FakeSources
+    FakeCampaigns,
+    FakeCommands,
+    FakeFigures,
+    FakeGrowths,
+    FakeImpressions,
+    FakeInsight,
+    FakeRecords,
+    FakeSources,
 ):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
@@ -386,17 +393,6 @@ class FakeBackend(
         """Makes the latest version of an aggregator `days` old."""
         versions = self.history["aggregator", name]
         versions[-1] = replace(versions[-1], at_ms=versions[-1].at_ms - days * 24 * made.HOUR_MS)
-
-    async def growths(self) -> list[GrowthInfo]:
-        return [GrowthInfo(4, 8, "moving", ("usage",), ("partition 1 of sessions",), made.NOW_MS)]
-
-    async def grow(
-        self, partitions: int, inputs: Sequence[str] | None, change: shapes.Change
-    ) -> GrowthInfo:
-        self.calls.append(f"grow to {partitions}, {change.reason}")
-        if partitions <= 4:
-            raise GrowthRefused("shards: expected more than 4")
-        return (await self.growths())[0]
 
     async def back_up(self, *, stream: bool) -> shapes.BackedUp:
         self.calls.append(f"back up, stream {stream}")
