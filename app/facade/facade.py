@@ -21,7 +21,7 @@ from app.facade.documents import DocumentsArea, loaded, problems_of
 from app.facade.explain import Explanations
 from app.facade.exports import Exports
 from app.facade.figures import Figures
-from app.facade.growths import GrowthsArea
+from app.facade.growths import GrowArea
 from app.facade.health import readiness
 from app.facade.impressions import ImpressionsArea
 from app.facade.insight import Insight, InsightArea
@@ -50,7 +50,6 @@ from app.facade.tables import Tables
 from app.facade.topics import TopicsArea
 from app.facade.totals import ControlTotals
 from app.facade.trials import aggregator_of, tried
-from app.growth_shapes import GrowthInfo
 from app.since import Since
 from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
@@ -60,7 +59,9 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea, SourcesArea):
+class Facade(
+    CampaignsArea, GrowArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea, SourcesArea
+):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
@@ -109,7 +110,6 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, Rollups
         )
         self._records = Records(parts)
         self._topics = TopicsArea(parts)
-        self._growths = GrowthsArea(parts)
         self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
         self.local.add(self._tables.questions)
@@ -370,14 +370,6 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, Rollups
 
     async def topics(self) -> Sequence[shapes.TopicInfo]:
         return await self._topics.listed()
-
-    async def growths(self) -> Sequence[GrowthInfo]:
-        return await self._growths.listed()
-
-    async def grow(
-        self, partitions: int, inputs: Sequence[str] | None, change: shapes.Change
-    ) -> GrowthInfo:
-        return await self._growths.ask(partitions, inputs, change)
 
     async def append_records(
         self, topic: str, rows: Sequence[Row], idempotency: shapes.Idempotency | None

@@ -14,24 +14,23 @@ LOOK_S = 0.05
 WAIT_S = 10.0  # until the message is read: a worker that has `config` is needed
 
 
-class GrowthsArea:
-    """See `Backend`, section Topics."""
+class GrowArea:
+    """The facade's part of `Backend`, section Topics, that is about growths."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    _parts: Parts
 
-    async def listed(self) -> list[GrowthInfo]:
+    async def growths(self) -> Sequence[GrowthInfo]:
         """See `Backend.growths`."""
         await self._parts.catch_up()
         return [_shown(growth) for growth in reversed(self._parts.documents.growths.known)]
 
-    async def ask(
+    async def grow(
         self, partitions: int, inputs: Sequence[str] | None, change: Change
     ) -> GrowthInfo:
         """See `Backend.grow`."""
         await self._parts.catch_up()
         parts = self._parts
-        known = self._find(partitions)
+        known = self._grown(partitions)
         if known is not None:
             return _shown(known)
         await parts.engine.refresh_topics()
@@ -51,14 +50,14 @@ class GrowthsArea:
         key, value = growth_desk.ask(partitions, inputs, change.actor, change.reason)
         await parts.log.append(parts.names.topic(CONFIG), 0, [(key, value, None, ())])
         until = parts.monotonic_s() + WAIT_S
-        while (growth := self._find(partitions)) is None:
+        while (growth := self._grown(partitions)) is None:
             if parts.monotonic_s() >= until:
                 return GrowthInfo(parts.shards, partitions, "asked", tuple(inputs), (), 0)
             await asyncio.sleep(LOOK_S)
             await parts.catch_up()
         return _shown(growth)
 
-    def _find(self, partitions: int) -> Growth | None:
+    def _grown(self, partitions: int) -> Growth | None:
         known = self._parts.documents.growths.known
         return next((growth for growth in known if growth.after == partitions), None)
 

@@ -20,7 +20,6 @@ from tests.app.web import made, past
 from tests.app.web.fake_campaigns import FakeCampaigns
 from tests.app.web.fake_commands import FakeCommands
 from tests.app.web.fake_figures import FakeFigures
-from tests.app.web.fake_growths import FakeGrowths
 from tests.app.web.fake_impressions import FakeImpressions
 from tests.app.web.fake_insight import FakeInsight
 from tests.app.web.fake_records import FakeRecords
@@ -34,14 +33,7 @@ LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
 class FakeBackend(
-    FakeCampaigns,
-    FakeCommands,
-    FakeFigures,
-    FakeGrowths,
-    FakeImpressions,
-    FakeInsight,
-    FakeRecords,
-    FakeSources,
+    FakeCampaigns, FakeCommands, FakeFigures, FakeImpressions, FakeInsight, FakeRecords, FakeSources
 ):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
