@@ -5,7 +5,7 @@ shard is its *effective now*: the smallest of what all inputs that feed it have 
 goes back.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -24,7 +24,8 @@ from tables.letters import KEPT_MS, is_letter
 from tables.shard import Changes, Shard
 from tables.sights import Sights, sights
 
-DIRECT, ROUTED = 0, 1
+DIRECT, ROUTED, HANDED_ON = 0, 1, 2
+HandOn = Callable[[Shard, int, Sequence[Chunk]], Awaitable[Sequence[Chunk]]]
 # rows of one tick's commit: bounded memory, and a batch waits for no longer than that takes
 TICK_ROWS = 5_000
 FORGET_IDS = 20_000
@@ -55,12 +56,19 @@ class ShardProcessor:
     """The rules at work on one shard. Calls must not overlap.
 
     `source_name` is the name of a topic that people see, in `explain.sources` and dead letters.
+    `hand_on` gives the chunks that are left when what belongs to other shards is on its way there.
     """
 
     def __init__(
-        self, shard: Shard, folds: Folds, source_name: SourceName = str, limit: Limit = NONE
+        self,
+        shard: Shard,
+        folds: Folds,
+        source_name: SourceName = str,
+        limit: Limit = NONE,
+        hand_on: HandOn | None = None,
     ) -> None:
         self.shard = shard
+        self._hand_on = hand_on
         self._limit = limit
         self._folds = folds
         self.source_name = source_name
@@ -83,6 +91,8 @@ class ShardProcessor:
     async def apply(self, path: int, chunks: Sequence[Chunk]) -> None:
         """Applies chunks in order and commits; records already applied change nothing."""
         began_s = perf_counter()
+        if self.shard.marks.placed and self._hand_on is not None:
+            chunks = await self._hand_on(self.shard, path, chunks)
         while await self._apply_once(path, chunks):
             pass
         self.batches += 1

@@ -16,6 +16,7 @@ class Chunk(msgspec.Struct, array_like=True):
 
     `upto`: with this chunk the shard has everything of the aggregator up to that offset (-1: more
     is to come). `originals` has, by offset, the bytes of those that the session may still refuse.
+    It was placed by that many shards (0: not told).
     """
 
     topic: str
@@ -25,6 +26,7 @@ class Chunk(msgspec.Struct, array_like=True):
     groups: list[Any]
     upto: int
     originals: dict[int, bytes] = {}
+    placed: int = 0
 
 
 class Progress(msgspec.Struct, array_like=True):
@@ -50,9 +52,25 @@ class Order(msgspec.Struct, array_like=True):
     message: bytes
 
 
+class Move(msgspec.Struct, array_like=True):
+    """A row that comes to live on this shard, from `origin`, and its event ids' first sights.
+
+    With `row` empty these are only some of the sights: the row follows.
+    """
+
+    origin: int
+    key: bytes
+    row: bytes
+    seen: list[list[Any]]
+
+
 class Parcel(msgspec.Struct, array_like=True):
     """One stream record on sessions-in. A reader needs the documents up to `revision`. For
     `replays` see `replay_messages.py`; they come behind its chunks, and `orders` last.
+
+    For growths (see `growing.py`): `handed` has the number of shards by which what is in it was
+    handed on by another shard (0: it was not), `give` asks to give rows away by a number of shards,
+    `release` says that all of that is over.
     """
 
     revision: int
@@ -60,6 +78,10 @@ class Parcel(msgspec.Struct, array_like=True):
     progress: list[Progress] = []
     replays: list[bytes] = []
     orders: list[Order] = []
+    moves: list[Move] = []
+    handed: int = 0
+    give: int = 0
+    release: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -79,18 +101,19 @@ def decode_parcel(data: bytes) -> Parcel:
     return _decode(data)
 
 
-def parcels(revision: int, chunks: list[Chunk]) -> list[bytes]:
+def parcels(revision: int, chunks: list[Chunk], handed: int = 0) -> list[bytes]:
     """The chunks as stream records of about PARCEL_BYTES at most, in order."""
-    data = encode_parcel(Parcel(revision, chunks))
+    data = encode_parcel(Parcel(revision, chunks, handed=handed))
     if len(data) <= PARCEL_BYTES:
         return [data]
     if len(chunks) > 1:
         middle = len(chunks) // 2
-        return parcels(revision, chunks[:middle]) + parcels(revision, chunks[middle:])
+        first, second = chunks[:middle], chunks[middle:]
+        return parcels(revision, first, handed) + parcels(revision, second, handed)
     halves = _halves(chunks[0])
     if halves is None:
         return [data]
-    return parcels(revision, [halves[0]]) + parcels(revision, [halves[1]])
+    return parcels(revision, [halves[0]], handed) + parcels(revision, [halves[1]], handed)
 
 
 def _halves(chunk: Chunk) -> tuple[Chunk, Chunk] | None:

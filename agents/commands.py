@@ -74,12 +74,13 @@ def concerned(selection: Selection, shards: int) -> list[int]:
 
 
 class CommandDesk:
-    """Hands commands on. `send(shard, parcel)` returns when that is durable; `done(partition, key)`
-    takes a message off the compacted topic."""
+    """Hands commands on. `shards(documents)` is by how many records are routed; `send(shard,
+    parcel)` returns when that is durable; `done(partition, key)` takes a message off the
+    compacted topic."""
 
     def __init__(
         self,
-        shards: Callable[[], int],
+        shards: Callable[[Documents], int],
         send: Callable[[int, bytes], Awaitable[None]],
         done: Callable[[int, bytes], Awaitable[None]],
     ) -> None:
@@ -92,6 +93,12 @@ class CommandDesk:
         offset, timestamp, key, message, _ = item
         if message is None or key is None:
             return
+        growth = documents.growths.latest
+        if growth is not None and growth.moving:
+            raise CommandRefused(
+                f"partitions are growing from {growth.before} to {growth.after}: "
+                "sessions are on the move; give it again when `sluice topics grow` is done"
+            )
         name = aggregator_of(message)
         rules = documents.versions_of(name)
         if not rules:
@@ -99,7 +106,7 @@ class CommandDesk:
         command = read_order(message, rules)
         if key != f"{KIND}/{command.id}".encode():
             raise CommandRefused(f"key: expected {KIND}/{command.id}")
-        shards = concerned(Selection(rules, command), self._shards())
+        shards = concerned(Selection(rules, command), self._shards(documents))
         order = Order(
             partition,
             offset,

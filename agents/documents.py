@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from agents.commands import CommandDesk, CommandRefused, is_command
+from agents.growth_desk import GrowthDesk, GrowthRefused, is_growth
 from agents.letters import Letter
 from config.documents.aggregator import refuse_for_stream
 from config.documents.base import DocumentError
@@ -99,7 +100,7 @@ def validate(kind: str, name: str, document: Any) -> None:
 
 class DocumentsAgent:
     """Applies control messages. `prepare(document)` makes the topics that a document needs before
-    it is in force; `commands` hands on what is no document.
+    it is in force; `commands` and `growths` see to what is no document.
     """
 
     def __init__(
@@ -109,7 +110,9 @@ class DocumentsAgent:
         send_letters: Callable[[list[Letter]], Awaitable[None]],
         prepare: Callable[[dict[str, Any]], Awaitable[None]],
         commands: CommandDesk,
+        growths: GrowthDesk,
     ) -> None:
+        self._growths = growths
         self._changelog = changelog
         self._now_ms = now_ms
         self._send_letters = send_letters
@@ -133,9 +136,11 @@ class DocumentsAgent:
             try:
                 if is_command(key):
                     await self._commands.take(self._documents, partition, item)
+                elif is_growth(key):
+                    changes += await self._growth(partition, key or b"", value)
                 else:
                     changes += await self._document(partition, item)
-            except (Refused, CommandRefused) as refused:
+            except (Refused, CommandRefused, GrowthRefused) as refused:
                 refused_letter = Letter(
                     "config",
                     partition,
@@ -151,6 +156,15 @@ class DocumentsAgent:
             changes.append(read_change(partition, offset))
             await self._changelog.append(changes)
             self._documents.take(changes)
+
+    async def _growth(self, partition: int, key: bytes, value: bytes | None) -> list[Change]:
+        """The changes that a message about a growth makes; raises GrowthRefused."""
+        begun = await self._growths.begin(self._documents, key, value, self._now_ms())
+        if begun is not None:
+            await self._changelog.append([begun])
+            self._documents.take([begun])
+        change = await self._growths.follow(self._documents, partition, key, value)
+        return [] if change is None else [change]
 
     async def _document(self, partition: int, item: Item) -> list[Change]:
         """The changes that a message about a document makes; raises Refused."""

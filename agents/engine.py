@@ -12,6 +12,8 @@ from agents import retractions
 from agents.aggregate import ROUTED, Folds, ShardProcessor
 from agents.chunks import Chunk, Order, Parcel, Progress, decode_parcel, encode_parcel
 from agents.commands import CommandDesk
+from agents.growing import resting
+from agents.growth_work import GrowthWork
 from agents.intake import Intakes
 from agents.letters import Letter
 from agents.operators import Operators
@@ -80,6 +82,7 @@ class Engine:
         self._limit = limit
         self.folds = Folds(documents.rule, self._latest)
         self.shards = Shards[ShardProcessor](self._open_shard)
+        self.growth = GrowthWork(log, names, group, documents, self.folds)
         self.intakes: Intakes
         self.replays: Replays
         self.topics: dict[str, int] = {}
@@ -97,7 +100,8 @@ class Engine:
             documents=self.documents,
             clock=self.clock,
             shards=self.shards,
-            shard_count=self.topics[self.names.sessions_in],
+            shard_count=self.shards_at,
+            cross=self.growth.crossing.arrived,
             max_record_bytes=self._max_record_bytes,
             open_route_log=self._open_route_log,
             partitions_of=lambda topic: self.topics[self.names.topic(topic)],
@@ -107,9 +111,19 @@ class Engine:
             limit=self._limit,
         )
 
-        shards = self.topics[self.names.sessions_in]
-        decider = Decider(self.documents, shards, self._max_record_bytes)
-        self.replays = Replays(decider, self.folds, shards, self.clock.now_ms)
+        decider = Decider(self.documents, self.shards_now, self._max_record_bytes)
+        self.replays = Replays(decider, self.folds, self.shards_now, self.clock.now_ms)
+
+    def shards_at(self, revision: int) -> int:
+        """By how many shards records are routed at a revision."""
+        return self.documents.growths.shards(revision, self.topics[self.names.sessions_in])
+
+    def shards_now(self) -> int:
+        """By how many they are routed now."""
+        return self._shards_of(self.documents)
+
+    def _shards_of(self, at: Documents) -> int:
+        return at.growths.shards(at.revision, self.topics[self.names.sessions_in])
 
     async def refresh_topics(self) -> None:
         self.topics = await self.log.topics()
@@ -141,15 +155,18 @@ class Engine:
             raise
         finally:
             self.opening.pop(number, None)
-        return ShardProcessor(shard, self.folds, limit=self._limit)
+        return ShardProcessor(
+            shard, self.folds, limit=self._limit, hand_on=self.growth.handing_on.chunks
+        )
 
     async def _resume(self, shard: Shard) -> None:
-        """What a command had decided comes before anything else."""
+        """What a command or a growth had begun comes before anything else."""
         operators = self._operators(shard)
         order = operators.decided()
         if order is not None:
             await self.revision_reached(order.revision)
             await operators.resume()
+        await self.growth.resume(shard)
 
     def _operators(self, shard: Shard) -> Operators:
         return Operators(shard, self.folds, self.documents.versions_of, self.send)
@@ -183,10 +200,20 @@ class Engine:
         self, number: int, items: Sequence[Item], still: Callable[[], bool]
     ) -> None:
         work = _Routed()
+        async with self.shards.use(number, still) as processor:
+            done_before = processor.shard.marks.placed_at
         for offset, _, _, value, _ in items:
             parcel = decode_parcel(value or b"")
             await self.revision_reached(parcel.revision)
-            work.chunks += parcel.chunks
+            if offset < done_before:
+                work.progress += parcel.progress
+                continue
+            if parcel.handed or parcel.give or parcel.release:
+                async with self.shards.use(number, still) as processor:
+                    await self._apply(processor, work)
+                    await self.growth.take(processor, offset, parcel)
+            if not parcel.handed:
+                work.chunks += parcel.chunks
             work.progress += parcel.progress
             work.replays += [(offset, message) for message in parcel.replays]
             if parcel.orders:
@@ -206,7 +233,10 @@ class Engine:
             asked = retractions.decode(value or b"")
             await self.revision_reached(asked.revision)
             async with self.shards.use(number, still) as processor:
-                await retractions.carry_out(processor.shard, self.folds, asked)
+                shard = processor.shard
+                known = offset < shard.marks.placed_at
+                if not known and not await self.growth.handing_on.retraction(shard, asked):
+                    await retractions.carry_out(shard, self.folds, asked)
                 self.read[number] = offset + 1
 
     async def _apply(self, processor: ShardProcessor, work: "_Routed") -> None:
@@ -214,7 +244,8 @@ class Engine:
         if work.chunks:
             await processor.apply(ROUTED, work.chunks)
         if work.replays:
-            await self.replays.apply(processor, work.replays)
+            mine = await self.growth.handing_on.replays(processor.shard, work.replays)
+            await self.replays.apply(processor, mine)
         work.chunks, work.replays = [], []
 
     async def _carry_out(self, number: int, order: Order, still: Callable[[], bool]) -> None:
@@ -264,7 +295,7 @@ class Engine:
         async def done(partition: int, key: bytes) -> None:
             await self.log.append(config, partition, [(key, None, None, ())])
 
-        return CommandDesk(lambda: self.topics[self.names.sessions_in], self._send_parcel, done)
+        return CommandDesk(self._shards_of, self._send_parcel, done)
 
     # What the clock brings
 
@@ -280,6 +311,8 @@ class Engine:
         """Tells shards how far the inputs are, and flushes what is due; returns how many rows were
         looked at.
         """
+        if self.documents.growths.under_way:
+            await self.refresh_topics()
         await self._tell_progress()
         feeding = self.feeding()
         # side by side: a shard that is at work on a batch doesn't hold up the others' flushes
@@ -292,7 +325,8 @@ class Engine:
         try:
             async with self.shards.use(number) as processor:
                 self._note_reached(number, processor)
-                return await processor.tick(feeding, self.clock.now_ms())
+                now = self.clock.now_ms()
+                return 0 if resting(processor.shard) else await processor.tick(feeding, now)
         except NotOwned:
             return 0
 
@@ -314,7 +348,7 @@ class Engine:
         ends = await self.log.end_offsets([*mine, *own])
         for tp in own:
             if tp[1] not in self.read:
-                start = await self._committed(tp)
+                start = await self.committed(tp)
                 self.read.setdefault(tp[1], start)  # a batch may have come meanwhile
         progress = [await self._progress_of(tp, ends[tp], now) for tp in mine]
         progress = [each for each in progress if each.until > 0]
@@ -335,12 +369,13 @@ class Engine:
         at = (topic, tp[1])
         position = self.intakes.positions.get(at)
         if position is None:
-            start = await self._committed(tp)
+            start = await self.committed(tp)
             position = self.intakes.positions.setdefault(at, start)  # a batch may have come
         until = now if position >= end else self.intakes.until.get(at, 0)
         return Progress(topic, tp[1], until)
 
-    async def _committed(self, tp: TP) -> int:
+    async def committed(self, tp: TP) -> int:
+        """The position of this group on a partition."""
         found = (await self.log.committed(self._group, [tp]))[tp]
         return (await self.log.begin_offsets([tp]))[tp] if found is None else found
 

@@ -15,6 +15,7 @@ from agents.shards import Shards
 from domain.aggregation.limit import Limit
 from domain.clock import Clock
 from tables.documents import Documents
+from tables.growths import Growth
 from tables.routes import RouteLog
 from tables.stream import Item
 
@@ -22,7 +23,11 @@ SendParcel = Callable[[int, bytes], Awaitable[None]]
 
 
 class Intakes:
-    """All input partitions, by (public topic, partition)."""
+    """All input partitions, by (public topic, partition).
+
+    `shard_count(revision)` is by how many shards records are routed then; `cross(growth, still)`
+    returns when all that was sent before by the old number has arrived.
+    """
 
     def __init__(
         self,
@@ -30,7 +35,8 @@ class Intakes:
         documents: Documents,
         clock: Clock,
         shards: Shards[ShardProcessor],
-        shard_count: int,
+        shard_count: Callable[[int], int],
+        cross: Callable[[Growth, Callable[[], bool]], Awaitable[None]],
         max_record_bytes: int,
         open_route_log: Callable[[str, int], Awaitable[RouteLog]],
         partitions_of: Callable[[str], int],
@@ -43,6 +49,9 @@ class Intakes:
         self._clock = clock
         self._shards = shards
         self._shard_count = shard_count
+        self._cross = cross
+        self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        self._crossed: set[tuple[int, str, int]] = set()
         self._max_record_bytes = max_record_bytes
         self._open_route_log = open_route_log
         self._partitions_of = partitions_of
@@ -66,6 +75,7 @@ class Intakes:
         self._doubted = set(self._logs)
         self.positions = {at: offset for at, offset in self.positions.items() if at in assigned}
         self.until = {at: until for at, until in self.until.items() if at in assigned}
+        self._crossed = {each for each in self._crossed if each[1:] in assigned}
 
     def routes(self) -> dict[tuple[str, int], Any]:
         """What was decided on each partition that had a batch here."""
@@ -90,6 +100,59 @@ class Intakes:
         """Handles one batch; returns when everything that came of it is durable. Raises
         TooManyLetters before it decides.
         """
+        async with self._lock(topic, partition):
+            await self._take(topic, partition, items, still)
+
+    def _lock(self, topic: str, partition: int) -> asyncio.Lock:
+        return self._locks.setdefault((topic, partition), asyncio.Lock())
+
+    async def cross(
+        self, growth: Growth, topic: str, partition: int, position: int, still: Callable[[], bool]
+    ) -> bool:
+        """Brings a partition past the switch of a growth, unless a batch of it does; `position` is
+        where it is read. Whether it is past it, whoever has it from now on.
+        """
+        if self._past(growth, topic, partition):
+            return True  # asked for no lock: while records pour in, a batch has it nearly always
+        lock = self._lock(topic, partition)
+        if lock.locked():
+            return False
+        async with lock:
+            log = await self.route_log(topic, partition)
+            if self.positions.get((topic, partition), position) < log.route.decided:
+                return False  # some of what was decided by the old number may not have been sent
+            await self._revision_reached(growth.switched)
+            if (growth.after, topic, partition) not in self._crossed:
+                await self._cross(growth, still)
+                self._crossed.add((growth.after, topic, partition))
+            if not log.route.segments or log.route.segments[-1][1] < growth.switched:
+                await log.decide(log.route.decided, growth.switched)
+        return True
+
+    def _past(self, growth: Growth, topic: str, partition: int) -> bool:
+        """Whether a batch brought it past the switch: all that was decided by the old number was
+        sent before that batch, and had arrived.
+        """
+        log = self._logs.get((topic, partition))
+        if log is None or (growth.after, topic, partition) not in self._crossed:
+            return False
+        new = [start for start, revision in log.route.segments if revision >= growth.switched]
+        return bool(new) and self.positions.get((topic, partition), 0) >= new[0]
+
+    async def _reach(
+        self, topic: str, partition: int, revision: int, still: Callable[[], bool]
+    ) -> None:
+        """Before the first records that are routed by the new number of a growth."""
+        growth = self._documents.growths.latest
+        if growth is None or growth.finished or not 0 < growth.switched <= revision:
+            return
+        if (growth.after, topic, partition) not in self._crossed:
+            await self._cross(growth, still)
+            self._crossed.add((growth.after, topic, partition))
+
+    async def _take(
+        self, topic: str, partition: int, items: Sequence[Item], still: Callable[[], bool]
+    ) -> None:
         log = await self.route_log(topic, partition)
         end = items[-1][0] + 1
         for low, high, revision in log.revisions(items[0][0], end, self._documents.revision):
@@ -97,6 +160,7 @@ class Intakes:
             part = [item for item in items if low <= item[0] < high]
             if not part:
                 continue
+            await self._reach(topic, partition, revision, still)
             routed = self._router(topic, revision).route(partition, part, self._clock.now_ms())
             if high > log.route.decided:
                 runs = runs_after(self._limit, log.route, topic, partition, revision, part, routed)
@@ -118,8 +182,9 @@ class Intakes:
                 if rule.document.input == topic
             ]
             router = Router(
-                topic, rules, self._shard_count, self._partitions_of(topic), self._max_record_bytes
-            )
+                topic, rules, self._shard_count(revision), self._partitions_of(topic),
+                self._max_record_bytes,
+            )  # fmt: skip
             known = self._routers[topic] = (revision, router)
         return known[1]
 

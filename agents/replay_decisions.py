@@ -10,6 +10,7 @@ its own then. Commands carry an id and results one of their execution, so a reco
 twice is applied once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,9 +57,13 @@ class Decision:
 
 
 class Decider:
-    """Decides about letters; not for several tasks at once."""
+    """Decides about letters; not for several tasks at once. `shards` is by how many records are
+    routed at the documents' revision.
+    """
 
-    def __init__(self, documents: Documents, shards: int, max_record_bytes: int) -> None:
+    def __init__(
+        self, documents: Documents, shards: Callable[[], int], max_record_bytes: int
+    ) -> None:
         self._documents = documents
         self._shards = shards
         self._max_record_bytes = max_record_bytes
@@ -121,7 +126,7 @@ class Decider:
                 else f"the aggregator {name} is not in force"
             )
             return Stays(letter.reason, detail, letter.version)
-        made = Router(topic, rules, self._shards, NOWHERE, self._max_record_bytes)
+        made = Router(topic, rules, self._shards(), NOWHERE, self._max_record_bytes)
         if len(self._routers) >= ROUTERS:
             self._routers.clear()
         self._routers[topic, name, self.revision] = made

@@ -30,7 +30,7 @@ class Replays:
     """See the module. `now_ms` is the product's clock."""
 
     def __init__(
-        self, decider: Decider, folds: Folds, shards: int, now_ms: Callable[[], int]
+        self, decider: Decider, folds: Folds, shards: Callable[[], int], now_ms: Callable[[], int]
     ) -> None:
         self._decider = decider
         self._folds = folds
@@ -178,7 +178,7 @@ class Replays:
                 letter, take.command, take.at, take.attempt, reason, detail,
                 rule.version if reason else None,
             )  # fmt: skip
-            home = home_of(letter.id, self._shards)
+            home = home_of(letter.id, self._shards())
             row.outputs = [*row.outputs, to_shard(home, 0, done)]
         elif reason:
             own = replace(

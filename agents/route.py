@@ -166,7 +166,9 @@ class Router:
             if originals and len(by_shard) > 1:
                 offsets = {entry[0] for _, entries in mine for entry in entries}
                 theirs = {offset: originals[offset] for offset in originals.keys() & offsets}
-            chunk = Chunk(self._topic, partition, rule.name, rule.version, mine, upto, theirs)
+            chunk = Chunk(
+                self._topic, partition, rule.name, rule.version, mine, upto, theirs, self._shards
+            )  # fmt: skip
             if taker.keyed and shard == partition:
                 out.own.append(chunk)
             else:

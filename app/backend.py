@@ -16,6 +16,7 @@ from typing import Protocol
 from app.campaigns_backend import CampaignsBackend
 from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retractable, Retracted
+from app.growth_shapes import GrowthInfo
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.impressions_backend import ImpressionsBackend
 from app.insight_backend import InsightBackend
@@ -310,6 +311,16 @@ class Backend(
 
     async def topics(self) -> Sequence[TopicInfo]:
         """Every topic of this installation by its public name (without the prefix)."""
+
+    async def growths(self) -> Sequence[GrowthInfo]:
+        """All growths of partitions, the newest first."""
+
+    async def grow(
+        self, partitions: int, inputs: Sequence[str] | None, change: Change
+    ) -> GrowthInfo:
+        """Asks for so many partitions of sessions, and of these inputs (None: those in use that
+        have as many as sessions have). Durable when it returns, and goes on by itself; asked
+        again it tells how far it is. Raises GrowthRefused."""
 
     async def append_records(
         self, topic: str, rows: Sequence[Row], idempotency: Idempotency | None

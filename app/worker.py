@@ -28,6 +28,7 @@ from app.rollup_parts import RollupParts
 from app.session_parts import make_shard
 from app.source_parts import make_collector
 from app.topic_specs import spec_of
+from app.widening import Widening
 from config.clock import Clock, clock_from
 from config.documents.registry import load_document
 from config.names import Names
@@ -113,6 +114,7 @@ class Worker:
             ),
         )
         await self.engine.start()
+        self.widening = Widening(self.log, self.names, self.documents, self.engine.refresh_topics)
         membership = self._membership
         outbound = Outbound(
             self.settings.outbound_allow,
@@ -147,6 +149,7 @@ class Worker:
         self._spawn(self._tick())
         self._spawn(self._tick_campaigns())
         self._spawn(self._tick_insight())
+        self._spawn(self.engine.growth.crossing.watch(self.engine, self._steady))
         self._spawn(self._watch())
 
     async def catch_up(self) -> bool:
@@ -246,6 +249,7 @@ class Worker:
             task.add_done_callback(self._task_ended)
             # The channel of the stream, a copy of `topic`, is what the conductor delivers to.
             self._subscribed[name] = (stream.channel, task)
+        await self.widening.follow(self._subscribed, self.app)
         for name in self._subscribed.keys() - wanted:
             channel, task = self._subscribed.pop(name)
             self.app.topics.discard(channel)
@@ -275,6 +279,9 @@ class Worker:
             and message.generation_id == self.app.consumer_generation_id
         )
 
+    def _steady(self) -> bool:
+        return not self.app.rebalancing and self.app.flow_control.is_active()
+
     async def _take(
         self, topic: str, partition: int, items: list[Any], still: Callable[[], bool]
     ) -> None:
@@ -284,7 +291,7 @@ class Worker:
                 changelog = Changelog(self.log, self.names.changelog("documents"), 0, self.id)
                 control = DocumentsAgent(
                     changelog, self.clock.now_ms, self.engine.send_letters, self.prepare,
-                    self.engine.command_desk(),
+                    self.engine.command_desk(), self.engine.growth.desk(self.widening.widen),
                 )  # fmt: skip
                 await control.open()
                 self._control = control

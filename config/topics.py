@@ -5,7 +5,7 @@ Documents name further ones (`input`, `output.topic`): those are made as `usage_
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from config.names import Names
@@ -26,6 +26,14 @@ SOURCE_EVENTS = "source-events"
 ROLLUPS = "rollups"
 ALERTS = "alerts"
 IMPRESSION_EVENTS = "impression-events"
+FIXED = frozenset(
+    {
+        CONFIG, AGGREGATES, AUDIT, DEAD_LETTERS, SINK_LETTERS, CAMPAIGN_EVENTS, EXECUTION_RESULTS,
+        EXECUTIONS, SLOT_FAILURES, CAMPAIGN_AUDIT, SOURCE_EVENTS, ROLLUPS, ALERTS,
+        IMPRESSION_EVENTS,
+    }
+)  # fmt: skip
+"""What the product itself writes, or reads by more than sessions: always as wide as it was made."""
 
 DAY_MS = 86_400_000
 INPUT_DAYS = 7  # an outage over a long weekend is caught up with room to spare
@@ -42,7 +50,8 @@ STATE_FACTOR = 8  # a changelog row carries a session with its flush
 class Topic:
     """A topic as it is to be. `name` is physical; `retention_ms` None keeps records for ever.
 
-    `public`: people read or write it; the others are the product's own.
+    `public`: people read or write it; the others are the product's own. `grows`: it may have got
+    more partitions since it was made.
     """
 
     name: str
@@ -53,6 +62,7 @@ class Topic:
     max_message_bytes: int = 1 << 20
     log_append_time: bool = True
     public: bool = True
+    grows: bool = False
 
     def config(self) -> dict[str, str]:
         """Its configuration in Kafka's names."""
@@ -88,8 +98,13 @@ class Topics:
             self.output_topic(AUDIT, "expiries, operator actions, complete periods, days"),
             self.output_topic(DEAD_LETTERS, "what could not be applied"),
             self.output_topic(SINK_LETTERS, "what sinks' targets refused for good"),
-            self._own(names.sessions_in, shards, "records routed to their session's partition"),
-            self.changelog("sessions", shards, "open sessions and flush decisions"),
+            replace(
+                self._own(names.sessions_in, shards, "records routed to their session's partition"),
+                grows=True,
+            ),
+            replace(
+                self.changelog("sessions", shards, "open sessions and flush decisions"), grows=True
+            ),
             self.changelog("documents", 1, "documents in force with their versions"),
             self.changelog("sinks", shards, "how far each sink is, and its totals"),
             self._public(
@@ -206,7 +221,8 @@ def differences(topic: Topic, partitions: int, config: Mapping[str, str]) -> lis
     def differs(setting: str, harm: bool, why: str) -> None:
         found.append(Difference(setting, config[setting], wanted[setting], harm, why))
 
-    if not topic.public and partitions != topic.partitions:
+    grown = topic.grows and partitions > topic.partitions  # by `sluice topics grow`
+    if not topic.public and partitions != topic.partitions and not grown:
         why = "a key stays on its partition for ever"
         count = (str(partitions), str(topic.partitions))
         found.append(Difference("partitions", *count, True, why))

@@ -17,7 +17,9 @@ from domain.aggregation.document import Aggregator
 from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import Rule, compile_rule
 from domain.errors import Invariant
+from tables import growths
 from tables.changelog import Change, Changelog
+from tables.growths import Growths
 
 READ = b"\0read/"
 """READ + config partition: the last offset of it that was read."""
@@ -54,6 +56,7 @@ class Documents:
     rules: dict[tuple[str, int], Rule] = field(default_factory=dict)
     placements: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     letters: set[str] = field(default_factory=set)
+    growths: Growths = field(default_factory=Growths)
 
     def take(self, changes: list[Change]) -> None:
         """Changes of the log, in order; versions known already are passed over."""
@@ -62,6 +65,10 @@ class Documents:
                 continue
             if key.startswith(READ):
                 self.read[int(key[len(READ) :])] = int(body)
+                continue
+            if key.startswith(growths.PREFIX):
+                self.growths.take((key, body))
+                self.revision = max(self.revision, self.growths.revision)
                 continue
             version = _decode(body)
             versions = self.history.setdefault((version.kind, version.name), [])
@@ -125,6 +132,10 @@ class Documents:
         is counted as unmatched.
         """
         return {rule.document.input for rule in self.rules.values()}
+
+    def outputs(self) -> set[str]:
+        """The public topics that flushes of any document go to, or went to."""
+        return {rule.document.output.topic for rule in self.rules.values()}
 
     def latest(self, kind: str, name: str) -> Version | None:
         """The newest version, a removal included."""

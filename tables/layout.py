@@ -50,6 +50,11 @@ class Marks(msgspec.Struct, array_like=True):
     aggregator; `retiring`: [row key, touched] of those counted there in this record. `runs`: of
     what sessions refused, see `agents/limits.py`. `commands`: by partition of `config`, the offset
     of the last operator's command carried out here.
+
+    Of growths (see `agents/growing.py`): rows are placed by `placed` shards (0: none was given
+    away), since that offset of the shard's stream; `leaving`: [shards, offset] while they are being
+    given away. Timers rest from `held` shards on until `released` has caught up; `arrived`: by the
+    shard that gave them away, the last row key that had arrived before the commit that wrote this.
     """
 
     floors: list[list[Any]] = []
@@ -60,6 +65,12 @@ class Marks(msgspec.Struct, array_like=True):
     runs: dict[str, list[int]] = {}
     commands: dict[int, int] = {}
     underway: Underway | None = None
+    placed: int = 0
+    placed_at: int = -1
+    leaving: list[int] = []
+    held: int = 0
+    released: int = 0
+    arrived: dict[int, bytes] = {}
 
 
 class Local(msgspec.Struct, array_like=True):

@@ -23,6 +23,7 @@ from domain.aggregation.session import Row, Session
 from domain.aggregation.totals import Totals, contribution
 from tables.changelog import Change, Changelog
 from tables.codec import decode_rows, encode_row
+from tables.handed_over import hand_over
 from tables.layout import (
     FORGET,
     GONE,
@@ -53,8 +54,8 @@ Output = tuple[str, bytes | None, bytes]
 """(public topic, key, value)"""
 Send = Callable[[list[Output]], Awaitable[None]]
 Source = tuple[int, str, int, str]
-"""(path: 0 direct, 1 routed; public topic; partition; aggregator): what comes from one is applied
-in the order of offsets.
+"""(path: 0 direct, 1 routed, 2 handed on; public topic; partition; aggregator): what comes from one
+is applied in the order of offsets.
 """
 RuleOf = Callable[[str, int], Rule]
 OUTBOX_ROWS = 1_000  # read or cleared at a time
@@ -85,6 +86,9 @@ class Changes:
     """Outputs of no row: for a shard without a changelog only."""
     kept: dict[bytes, bytes] = field(default_factory=dict)
     """Further records of the same write batch, in the changelog too."""
+    gone: dict[bytes, Row] = field(default_factory=dict)
+    sights: dict[bytes, list[Any]] = field(default_factory=dict)
+    """`gone`: rows that live on another shard now; `sights`: of a row that comes, by their keys."""
     rewoken: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
     """Rows whose only change is when to look at them again: (row, instant)."""
     staged: dict[bytes, Row | None] = field(default_factory=dict)
@@ -169,9 +173,7 @@ class Shard:
         return sights(self.store, [(row_key, event_id) for event_id in event_ids]).get(row_key, {})
 
     def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes, Row]]:
-        """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in the order of
-        the due index.
-        """
+        """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in order."""
         end = WAKE + instant_bytes(now_ms + 1)
         keys = [key for key, _ in self.store.scan(self._wake_from, end, limit)]
         rows = self.load(key[9:] for key in keys)
@@ -208,7 +210,8 @@ class Shard:
                 self.applied[source] = offset
         puts.append((LOCAL, self.local()))
         self.store.write(puts, deletes)
-        self._move_indexes(changes)
+        self._wake_from = min(changes.wake_up_to or self._wake_from, changes.lowest_wake)
+        self._forget_from = min(changes.forget_up_to or self._forget_from, changes.lowest_forget)
         self._remember(changes)
         self._on_step(2)
         # Steps 3 and 4: the outbox sent, then cleared.
@@ -217,11 +220,6 @@ class Shard:
             self._on_step(3)
             self._cleared(range(self.numbered - len(outputs) + 1, self.numbered + 1))
         self._on_step(4)
-
-    def _move_indexes(self, changes: Changes) -> None:
-        """Where the indexes begin after a commit."""
-        self._wake_from = min(changes.wake_up_to or self._wake_from, changes.lowest_wake)
-        self._forget_from = min(changes.forget_up_to or self._forget_from, changes.lowest_forget)
 
     def local(self, written: int | None = None) -> bytes:
         """What only this disk knows, as it is after the write batch that it is part of."""
@@ -297,6 +295,9 @@ class Shard:
             puts += [(at, b""), (ROW + key, encode_row(row))]
         log += [(key, None) for key in changes.forget]
         deletes += changes.forget
+        if changes.gone or changes.sights:
+            changes.lowest_forget = hand_over(changes, log, puts, deletes)
+            self._cache.clear()
         self._retire(changes, log, deletes)
         body = encode(marks)
         log.append((MARKS, body))
@@ -372,16 +373,14 @@ class Shard:
         ]
         if found:
             await send([(topic, key, value) for _, (topic, key, value) in found])
-            self._cleared([number for number, _ in found])
+            self._cleared(number for number, _ in found)
 
     def _cleared(self, numbers: Iterable[int]) -> None:
         self.marks.sent = self.numbered
         self.store.write([(MARKS, encode(self.marks))], [outbox_key(number) for number in numbers])
 
     def check(self) -> None:
-        """Raises Invariant unless the totals kept are those that the rows add up to (reads every
-        row).
-        """
+        """Raises Invariant unless the totals kept are those of the rows; reads every row."""
         from tables.balance import check
 
         check(self)

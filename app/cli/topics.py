@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from app.cli import growing
 from app.cli.command import Command, Context, Run, run_chosen
 from app.cli.output import Cell
 from config.topics import USAGE, Difference, Topic, Topics, differences
@@ -30,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         made.set_defaults(chosen=run)
         made.add_argument("topics", metavar="TOPIC", nargs="*", help="else every topic")
 
+    help = "more partitions for sessions and inputs, while records pour in"
+    grow: argparse.ArgumentParser = commands.add_parser("grow", help=help, description=help)
+    grow.set_defaults(chosen=growing.run)
+    growing.add_arguments(grow)
     action("create", "make the topics that are missing", _create)
     action("describe", "show the topics; exit 1 when one is missing or harmful", _describe)
 

@@ -50,7 +50,7 @@ class Commands:
         command = read_command(message, rules, dry=True)
         # what is counted has a reason that nobody reads
         encoded = _checked({**message, "reason": "dry run"}, rules)
-        after = dict.fromkeys(concerned(Selection(rules, command), self._parts.shards), b"")
+        after = dict.fromkeys(concerned(Selection(rules, command), self._parts.placed), b"")
         sessions = records = 0
         clock = asyncio.get_running_loop().time
         until = heard = clock()

@@ -69,13 +69,23 @@ class Completeness:
         nothing decided is unsent.
         """
         inputs = {rule.document.input for rule in self._sessions.rules(period.aggregator)}
+        growths = self._parts.documents.growths
+        if growths.under_way:
+            return False  # sessions may be on their way from one shard to another
         if await self._letters.waiting(period.aggregator, inputs, period.start_ms):
             return False
-        if await self._any_open(period):
+        if not await self._settled(period) or await self._any_open(period):
             return False
+        return await self._settled(period)
+
+    async def _settled(self, period: Period) -> bool:
         told = await self._owners.all("settled", {})
+        grown = self._parts.documents.growths.target(0)
         return all(
-            one["effective_now"] >= period.end_ms and not one["unsent"] for _, one in told.values()
+            one["effective_now"] >= period.end_ms
+            and not one["unsent"]
+            and one.get("released", 0) >= grown
+            for _, one in told.values()
         )
 
     async def _any_open(self, period: Period) -> bool:

@@ -22,6 +22,7 @@ from app.facade.documents import DocumentsArea, loaded, problems_of
 from app.facade.explain import Explanations
 from app.facade.exports import Exports
 from app.facade.figures import Figures
+from app.facade.growths import GrowArea
 from app.facade.health import readiness
 from app.facade.impressions import ImpressionsArea
 from app.facade.insight import Insight, InsightArea
@@ -59,7 +60,9 @@ VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
-class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea, SourcesArea):
+class Facade(
+    CampaignsArea, GrowArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea, SourcesArea
+):
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.

@@ -76,11 +76,13 @@ class Local:
         }
 
     async def settled(self, _: dict[str, Any]) -> Answers:
-        """`effective_now`, and how many outputs are decided and not known to be out: `unsent`."""
+        """`effective_now`, and how many outputs are decided and not known to be out: `unsent`;
+        `released` tells that a growth to so many shards is over here."""
         return {
             number: {
                 "epoch": epoch_of(one.shard),
                 "effective_now": one.shard.marks.effective_now,
+                "released": one.shard.marks.released,
                 "unsent": one.shard.numbered - one.shard.marks.sent,
             }
             for number, one in self._open().items()

@@ -70,3 +70,8 @@ class Parts:
     def shards(self) -> int:
         """How many shards there are in all."""
         return self.engine.topics[self.names.sessions_in]
+
+    @property
+    def placed(self) -> int:
+        """By how many shards keys are placed now: fewer than there are while they grow."""
+        return self.engine.shards_now()

@@ -70,7 +70,9 @@ class Replays:
         selection = uuid4().hex
         await self._parts.catch_up()
         decider = Decider(
-            self._parts.documents, self._parts.shards, self._parts.settings.max_record_bytes
+            self._parts.documents,
+            self._parts.engine.shards_now,
+            self._parts.settings.max_record_bytes,
         )
         now = self._parts.clock.now_ms()
         examined = replayed = 0
@@ -163,7 +165,7 @@ class Replays:
         """Step 2, for some of the letters."""
         waiting: dict[int, list[bytes]] = {}
         for letter in letters:
-            home = home_of(letter.id, self._parts.shards)
+            home = home_of(letter.id, self._parts.placed)
             mine = waiting.setdefault(home, [])
             mine.append(encode(Ask(letter, command.id, command.at_ms)))
             if sum(map(len, mine)) > PARCEL_BYTES:

@@ -95,6 +95,12 @@ class Retractions:
         of. Raises RetractionRefused.
         """
         await self._parts.catch_up()
+        growth = self._parts.documents.growths.latest
+        if growth is not None and not growth.finished:
+            raise RetractionRefused(
+                f"partitions are growing from {growth.before} to {growth.after}: the event may be "
+                "on its way between two of them; ask again when `sluice topics grow` is done"
+            )
         rules = self._parts.documents.rules
         versions = [rules[at] for at in sorted(rules, reverse=True) if at[0] == aggregator]
         if not versions:
@@ -164,7 +170,7 @@ class Retractions:
         return items[0][3] if items and items[0][0] == offset else None
 
     async def _ask(self, counted: Counted, event_id: object, flush_id: str, change: Change) -> None:
-        shard = partition_for(placer(counted.rule.document)(counted.key), self._parts.shards)
+        shard = partition_for(placer(counted.rule.document)(counted.key), self._parts.placed)
         asked = Retraction(
             id=sha256(f"event_retracted {flush_id}".encode()).hexdigest(),
             aggregator=counted.rule.name,

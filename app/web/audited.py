@@ -69,6 +69,7 @@ ACTIONS: Final = {
     "POST /processes/cancel": "processes.cancel",
     "POST /impressions/change": "impressions.change",
     "POST /api/state/backups": "state.backup",
+    "POST /api/topics/growths": "topics.grow",
     "POST /api/users": "users.add",
     "PUT /api/users/{name}": "users.change",
     "DELETE /api/users/{name}": "users.remove",

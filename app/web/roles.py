@@ -88,6 +88,7 @@ ADMIN = frozenset(
         "POST /configuration/apply",
         "POST /configuration/{kind}/{name}/remove",
         "POST /api/state/backups",
+        "POST /api/topics/growths",
         "GET /api/users",
         "POST /api/users",
         "PUT /api/users/{name}",

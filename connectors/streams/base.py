@@ -177,6 +177,11 @@ class Log(Protocol):
     async def ensure_topic(self, spec: TopicSpec) -> bool:
         """Makes the topic unless there is one; True when it made it. An existing one stays."""
 
+    async def widen_topic(self, topic: str, partitions: int) -> bool:
+        """Gives the topic that many partitions unless it has as many or more; True when it got
+        some. They can be written to when it returns; consumers learn of them by and by.
+        """
+
     async def describe_topic(self, topic: str) -> TopicDescription:
         """The topic with its configuration."""
 

@@ -41,6 +41,10 @@ class Conductor(FaustConductor):
             self._topics.add(topic)
             self._flag_changes()
 
+    def subscribe_anew(self) -> None:
+        """Puts the same topics to the group once more: some have more partitions."""
+        self._flag_changes()
+
     @Service.task
     async def _subscriber(self) -> None:
         await self.app.agents.wait_until_agents_started()

@@ -92,6 +92,9 @@ class BatchingConsumer(Consumer):
         """
         return frozenset()
 
+    async def look_again(self) -> None:
+        """Learns of partitions that topics got since it looked last."""
+
     @abstractmethod
     async def fetch(self, room: Mapping[TP, int], timeout: float) -> list[tuple[TP, Slice]]:
         """The next slices of these partitions, in order, none of them empty.

@@ -99,6 +99,11 @@ class MemoryLog:
         self.counts.setdefault(spec.name, spec.partitions)
         return made
 
+    async def widen_topic(self, topic: str, partitions: int) -> bool:
+        wider = self.counts[topic] < partitions
+        self.counts[topic] = max(partitions, self.counts[topic])
+        return wider
+
     async def describe_topic(self, topic: str) -> TopicDescription:
         return TopicDescription(topic, self.counts[topic], {})
 

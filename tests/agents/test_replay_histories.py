@@ -62,49 +62,55 @@ step = st.one_of(
 )
 
 
-def play(world: World, history: list[Any]) -> dict[tuple[int, int], dict[str, Any]]:
+Produced = dict[tuple[int, int], dict[str, Any]]
+
+
+def play(world: World, history: list[Any]) -> Produced:
     """Lives through the history; returns the records that were produced by their position."""
-    produced: dict[tuple[int, int], dict[str, Any]] = {}
+    produced: Produced = {}
     for event in history:
-        match event:
-            case ("produce", partition, found):
-                for record in found:
-                    at = partition, len(world.log.rows.get(("usage", partition), []))
-                    units = 1 << (
-                        len(produced) % 60
-                    )  # which records a sum is made of is told by it
-                    produced[at] = {**record, "units": units}
-                    key = record["account"] or ""
-                    world.run(world.produce("usage", partition, [produced[at]], key=key))
-            case ("work", batch, commit, only):
-                world.run(world.work(batch, commit, None if only == 5 else only))
-            case ("replay", command, which):
-                # whoever asks may see a letter as it was long ago, one that was replayed, too
-                found = [told.letter for told in letters(world).values()]
-                wanted = [one for i, one in enumerate(found) if (i + which) % 3]
-                world.run(ask(world, wanted, f"command-{command}"))
-            case ("advance", by):
-                world.clock.advance(by)
-            case ("tick",):
-                world.run(world.tick())
-            case ("settle",):
-                world.settle()
-            case ("kill at", n):
-                world.kill_at = world.passed + n
-            case ("cut append", left, where):
-                cut_append(world, left, where)
-            case ("lose disk", number):
-                world.disks.pop(number, None)
-            case ("document", i):
-                world.run(world.apply(DOCUMENTS[i]))
-            case ("keyed", mended):
-                world.run(world.apply(KEYED_MENDED if mended else KEYED))
+        happen(world, event, produced)
     world.log.survives = lambda _topic, n: n
     world.settle()
     return produced
 
 
-def check(world: World, produced: dict[tuple[int, int], dict[str, Any]], name: str) -> None:
+def happen(world: World, event: Any, produced: Produced) -> None:
+    """Lives through one event; adds the records that are produced."""
+    match event:
+        case ("produce", partition, found):
+            for record in found:
+                at = partition, len(world.log.rows.get(("usage", partition), []))
+                units = 1 << (len(produced) % 60)  # which records a sum is made of is told by it
+                produced[at] = {**record, "units": units}
+                key = record["account"] or ""
+                world.run(world.produce("usage", partition, [produced[at]], key=key))
+        case ("work", batch, commit, only):
+            world.run(world.work(batch, commit, None if only == 5 else only))
+        case ("replay", command, which):
+            # whoever asks may see a letter as it was long ago, one that was replayed, too
+            found = [told.letter for told in letters(world).values()]
+            wanted = [one for i, one in enumerate(found) if (i + which) % 3]
+            world.run(ask(world, wanted, f"command-{command}"))
+        case ("advance", by):
+            world.clock.advance(by)
+        case ("tick",):
+            world.run(world.tick())
+        case ("settle",):
+            world.settle()
+        case ("kill at", n):
+            world.kill_at = world.passed + n
+        case ("cut append", left, where):
+            cut_append(world, left, where)
+        case ("lose disk", number):
+            world.disks.pop(number, None)
+        case ("document", i):
+            world.run(world.apply(DOCUMENTS[i]))
+        case ("keyed", mended):
+            world.run(world.apply(KEYED_MENDED if mended else KEYED))
+
+
+def check(world: World, produced: Produced, name: str) -> None:
     """Each record was applied once, or there is a letter of it that was not replayed."""
     told = {
         (each.letter.partition, each.letter.offset): each

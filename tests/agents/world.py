@@ -9,10 +9,12 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from agents import growth_desk
 from agents.aggregate import Folds
 from agents.commands import CommandDesk
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
+from agents.growth_desk import GrowthDesk
 from config.names import Names
 from connectors.streams.base import Row
 from connectors.streams.memory import Killed, MemoryLog
@@ -108,10 +110,20 @@ class World:
         )
         self.engine = engine
         await engine.start()
-        tps = {(name, p) for name in self.inputs for p in range(self.partitions)}
-        tps |= {(NAMES.sessions_in, p) for p in range(self.partitions)}
-        await engine.assign(tps)
+        consumed = (*self.inputs, NAMES.sessions_in)
+        await engine.assign({(name, p) for name in consumed for p in range(self.log.counts[name])})
+        engine.growth.crossing.pause = lambda: self._feed_shards(engine)
         return engine
+
+    async def _feed_shards(self, engine: Engine) -> None:
+        """One batch for each shard, as other tasks do while one waits."""
+        for number in range(self.log.counts[NAMES.sessions_in]):
+            tp = (NAMES.sessions_in, number)
+            at = self.log.positions.get(("sluice", tp), 0)
+            items = self.log.rows.get(tp, [])[at : at + 3]
+            if items:
+                await engine.take(*tp, items, lambda: True)
+                self.log.positions["sluice", tp] = items[-1][0] + 1
 
     def _make_shard(self, number: int, folds: Folds) -> Shard:
         assert self.engine is not None
@@ -152,6 +164,11 @@ class World:
         text = json.dumps({"actor": "tester", "reason": "a test", **body}).encode()
         await self._control([(f"command/{name}".encode(), text, None, ())])
 
+    async def grow(self, shards: int, *inputs: str) -> None:
+        """Asks for more shards, and partitions of these inputs."""
+        key, value = growth_desk.ask(shards, inputs, "tester", "a test")
+        await self._control([(key, value, None, ())])
+
     async def control(self) -> None:
         """Reads the control topic, from where it was not read before."""
         changelog = Changelog(self.log, NAMES.changelog("documents"), 0, "w")
@@ -165,8 +182,25 @@ class World:
         async def done(partition: int, key: bytes) -> None:
             await self.log.append("config", partition, [(key, None, None, ())])
 
-        desk = CommandDesk(lambda: self.partitions, send, done)
-        agent = DocumentsAgent(changelog, self.clock.now_ms, nothing, nothing, desk)
+        async def partitions_of(topic: str) -> int:
+            return self.log.counts[topic]
+
+        async def widen(shards: int, inputs: Sequence[str]) -> None:
+            topics = [NAMES.sessions_in, NAMES.changelog("sessions")]
+            for name in inputs:
+                topics += [name, NAMES.changelog(f"routes-{name}")]
+            for topic in topics:
+                await self.log.widen_topic(topic, shards)
+
+        desk = CommandDesk(
+            lambda at: at.growths.shards(at.revision, self.log.counts[NAMES.sessions_in]),
+            send,
+            done,
+        )
+        growths = GrowthDesk(
+            lambda: partitions_of(NAMES.sessions_in), partitions_of, widen, send, done
+        )
+        agent = DocumentsAgent(changelog, self.clock.now_ms, nothing, nothing, desk, growths)
         await agent.open()
         await agent.apply(0, list(self.log.rows.get(("config", 0), [])))
 
@@ -221,6 +255,14 @@ class World:
         await asyncio.gather(*map(feed, sorted(engine.assigned)))
         return True
 
+    def documents(self) -> Documents:
+        """What is in force, as a worker reads it."""
+
+        async def read() -> Documents:
+            return (await self._alive()).documents
+
+        return self.run(read()) or Documents()
+
     async def tick(self) -> None:
         """One look for what is due, when everything that was read counts as read."""
         engine = await self._alive()
@@ -228,12 +270,29 @@ class World:
         for _ in range(3):
             await engine.tick()
 
+    async def cross(self) -> None:
+        """One look whether inputs can be routed by a new number of shards."""
+        engine = await self._alive()
+        await ready(engine)
+        await engine.growth.crossing.look(engine)
+
     def settle(self) -> None:
         """Works until nothing waits."""
         self.kill_at = None
         self.run(self.control())
-        while self.run(self.work(1_000, commit=True)):
-            pass
+        while True:
+            self.run(self.control())
+            if self.run(self.work(1_000, commit=True)):
+                continue
+            ends = self._ends()
+            self.run(self.cross())
+            self.run(self.control())
+            if ends == self._ends():
+                return
+
+    def _ends(self) -> list[int]:
+        topics = ("config", NAMES.sessions_in)
+        return [len(rows) for (topic, _), rows in self.log.rows.items() if topic in topics]
 
     def outputs(self, topic: str = "aggregates") -> list[dict[str, Any]]:
         """Everything on an output topic, partition by partition."""

@@ -17,6 +17,7 @@ from app.web.api import (
     explanations,
     feeds,
     funnel,
+    growths,
     health,
     hooks,
     impressions,
@@ -43,6 +44,7 @@ from app.web.routes import Route
 ROUTES: tuple[Route, ...] = (
     *records_in.ROUTES,
     *records_out.ROUTES,
+    *growths.ROUTES,
     *topics.ROUTES,
     *previews.ROUTES,
     *document_reads.ROUTES,

@@ -1,7 +1,7 @@
 """The topics and partitions of the embedded log, kept in memory while it is open."""
 
 import sqlite3
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from connectors.streams.base import TP, TopicDescription, TopicSpec, UnknownTopic
 from connectors.streams.embedded.database import Database
@@ -59,6 +59,28 @@ class Catalog:
             )
         with self._database.errors():
             self._topics[spec.name] = _partitions(self._database.connection, spec)
+        return True
+
+    def widen(self, topic: str, partitions: int) -> bool:
+        """Gives a topic more partitions; False when it has as many. In the database's thread."""
+        spec = self.partition(topic, 0).topic
+        if partitions <= spec.partitions:
+            return False
+        wider = replace(spec, partitions=partitions)
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE topics SET partitions = ? WHERE name = ?", (partitions, topic)
+            )
+            connection.executemany(
+                "INSERT INTO partitions (topic, number) VALUES (?, ?)",
+                [(topic, number) for number in range(spec.partitions, partitions)],
+            )
+        with self._database.errors():
+            made = _partitions(self._database.connection, wider)
+        known = self._topics[topic]  # others hold these
+        for place in known:
+            place.topic = wider
+        known += made[len(known) :]
         return True
 
     def topics(self) -> dict[str, int]:

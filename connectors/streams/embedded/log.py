@@ -175,6 +175,10 @@ class EmbeddedLog:
         """See `Log.ensure_topic`."""
         return await self._run(self._opened().catalog.create, spec)
 
+    async def widen_topic(self, topic: str, partitions: int) -> bool:
+        """See `Log.widen_topic`."""
+        return await self._run(self._opened().catalog.widen, topic, partitions)
+
     async def describe_topic(self, topic: str) -> TopicDescription:
         """See `Log.describe_topic`."""
         return self._opened().catalog.describe(topic)

@@ -170,6 +170,11 @@ class KafkaLog:
         opened.cluster.saw(spec.name)
         return made
 
+    async def widen_topic(self, topic: str, partitions: int) -> bool:
+        """See `Log.widen_topic`."""
+        with told(self._where, topic):
+            return await self._opened().topics.widen(topic, partitions)
+
     async def describe_topic(self, topic: str) -> TopicDescription:
         """See `Log.describe_topic`."""
         with told(self._where, topic):

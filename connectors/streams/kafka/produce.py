@@ -98,6 +98,10 @@ class Sender:
         topic, partition = tp
         try:
             async with asyncio.timeout(APPEND_TIMEOUT_S):
+                known = producer.client.cluster.partitions_for_topic(topic)
+                if known and partition not in known:
+                    # the topic got more partitions since the client asked last
+                    await producer.client.force_metadata_update()
                 future = await producer.send_batch(batch, topic, partition=partition)
                 metadata = await future
         except TimeoutError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import errors
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from connectors.streams.base import TopicDescription, TopicSpec, UnknownTopic
@@ -63,7 +63,7 @@ class Topics:
             return False
         if kind is not errors.NoError:
             raise kind(f"topic {spec.name!r} was not made: {reason[0] if reason else ''}")
-        await self._elected(spec)
+        await self._elected(spec.name, spec.partitions)
         return True
 
     def _config(self, spec: TopicSpec) -> dict[str, str]:
@@ -84,13 +84,27 @@ class Topics:
             config["message.timestamp.after.max.ms"] = str(_FOREVER_MS)
         return config
 
-    async def _elected(self, spec: TopicSpec) -> None:
+    async def widen(self, topic: str, partitions: int) -> bool:
+        """Gives a topic more partitions, and waits until they can be written to; False when it has
+        as many.
+        """
+        if (await self.describe(topic)).partitions >= partitions:
+            return False
+        response = await self._admin.create_partitions({topic: NewPartitions(partitions)})
+        _, code, *reason = response.topic_errors[0]
+        kind = errors.for_code(code)
+        if kind is not errors.NoError:
+            raise kind(f"topic {topic!r} did not grow: {reason[0] if reason else ''}")
+        await self._elected(topic, partitions)
+        return True
+
+    async def _elected(self, topic: str, partitions: int) -> None:
         """Waits until each partition has a leader: the brokers answer before that."""
         async with asyncio.timeout(REQUEST_TIMEOUT_S):
             while True:
-                (found,) = await self._admin.describe_topics([spec.name])
+                (found,) = await self._admin.describe_topics([topic])
                 leaders = [part["leader"] for part in found["partitions"]]
-                if len(leaders) == spec.partitions and min(leaders) >= 0:
+                if len(leaders) == partitions and min(leaders) >= 0:
                     return
                 await asyncio.sleep(BACKOFF_S)
 

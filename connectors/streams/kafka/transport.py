@@ -14,7 +14,7 @@ Privates of faust-streaming 0.15.3 it reaches into, each guarded in test_kafka_p
 
 Privates of aiokafka 0.14.0, guarded there too:
 
-- `AIOKafkaConsumer._fetcher`, `_coordinator`, `_subscription`.
+- `AIOKafkaConsumer._fetcher`, `_coordinator`, `_subscription`, `_client`.
 - `GroupCoordinator._do_heartbeat` (wrapped): nothing else tells when the group last heard of us.
 - `GroupCoordinator._do_rejoin_group` (wrapped): nothing else tells what was joined with.
 """
@@ -139,6 +139,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         found: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
         return found
 
+    async def look_again(self) -> None:
+        """Asks the brokers how many partitions there are."""
+        await self.call_thread(self._look_again)
+
+    async def _look_again(self) -> None:
+        await self._ensure_consumer()._client.force_metadata_update()
+
     async def _seek_to_committed(self) -> Mapping[TP, int]:
         consumer = self._ensure_consumer()
         assigned = list(consumer.assignment())
@@ -223,6 +230,10 @@ class Consumer(BatchingConsumer, driver.Consumer):
         finally:
             freed.cancel()
             fetching.cancel()
+
+    async def look_again(self) -> None:
+        """See BatchingConsumer.look_again."""
+        await self._thread.look_again()
 
     async def _seek(self, partition: TP, offset: int) -> None:
         await self._thread.seek_in_thread(partition, offset)

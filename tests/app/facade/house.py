@@ -197,7 +197,7 @@ class Living:
         changelog = Changelog(self.log, NAMES.changelog("documents"), 0, self.worker)
         self._control = DocumentsAgent(
             changelog, self.clock.now_ms, self.engine.send_letters, _nothing,
-            self.engine.command_desk(),
+            self.engine.command_desk(), self.engine.growth.desk(_no_wider),
         )  # fmt: skip
         await self._control.open()
         await self.facade.start()
@@ -276,6 +276,10 @@ class Living:
         (found,) = await self.facade.totals(name)
         assert found.balanced
         return {place: number for place, number in found.count.items() if number}
+
+
+async def _no_wider(_shards: int, _inputs: Any) -> None:
+    """No growth in here."""
 
 
 async def _nothing(_: Any) -> None:

@@ -4,11 +4,15 @@ from collections.abc import Sequence
 
 from app import shapes
 from app.backend import BadCursor, IdempotencyConflict
+from app.growth_shapes import GrowthInfo, GrowthRefused
 from connectors.streams.base import Row, UnknownTopic
+from tests.app.web import made
 
 
 class FakeRecords:
-    """Two topics, each of one partition."""
+    """Two topics, each of one partition. Of sessions there are 4, which grow to 8."""
+
+    calls: list[str]
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +59,17 @@ class FakeRecords:
             raise StreamOver
         found = log[int(at) : int(at) + limit]
         return shapes.RecordPage(found, str(int(at) + len(found)))
+
+    async def growths(self) -> list[GrowthInfo]:
+        return [GrowthInfo(4, 8, "moving", ("usage",), ("partition 1 of sessions",), made.NOW_MS)]
+
+    async def grow(
+        self, partitions: int, inputs: Sequence[str] | None, change: shapes.Change
+    ) -> GrowthInfo:
+        self.calls.append(f"grow to {partitions}, {change.reason}")
+        if partitions <= 4:
+            raise GrowthRefused("shards: expected more than 4")
+        return (await self.growths())[0]
 
 
 class StreamOver(ConnectionResetError):
