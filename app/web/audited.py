@@ -67,7 +67,6 @@ ACTIONS: Final = {
     "POST /impressions/change": "impressions.change",
     "POST /api/processes/cancel": "processes.cancel",
     "POST /processes/cancel": "processes.cancel",
-    "POST /impressions/change": "impressions.change",
     "POST /api/state/backups": "state.backup",
     "POST /api/topics/growths": "topics.grow",
     "POST /api/users": "users.add",
