@@ -18,6 +18,7 @@ from app.facade.commands import Commands
 from app.facade.completeness import Completeness
 from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
+from app.facade.evidence import Evidence
 from app.facade.explain import Explanations
 from app.facade.exports import Exports
 from app.facade.figures import Figures
@@ -96,7 +97,9 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, Rollups
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
         self._sessions = Sessions(parts, owners)
-        self._commands = Commands(parts, owners, self._appends)
+        evidence = Evidence(parts, self._letters, self._appends)
+        self.local.add(evidence.questions)
+        self._commands = Commands(parts, owners, self._appends, evidence)
         self._totals = ControlTotals(parts, owners, self._routes)
         self._ledger = Ledger(parts)
         self._days = Days(parts, self._totals, self._ledger)
@@ -157,6 +160,7 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, Rollups
             await self._inside.files.uploads.stop()
         await self._peers.stop()
         await self._metric_sources.stop()
+        await self._commands.stop()
         await self._letters.stop()
         await self._ledger.stop()
         await self._appends.stop()
