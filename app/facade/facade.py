@@ -104,7 +104,7 @@ class Facade(CampaignsArea, ImpressionsArea, InsightArea, ProcessesArea, Rollups
         self._ledger = Ledger(parts)
         self._days = Days(parts, self._totals, self._ledger)
         self._resend = Resend(parts, self._ledger)
-        self._retractions = Retractions(parts, owners)
+        self._retractions = Retractions(parts, owners, self._sessions)
         self._completeness = Completeness(
             parts, owners, self._ledger, self._sessions, self._letters, self._totals
         )

@@ -100,11 +100,10 @@ async def _find(request: web.Request, context: Context) -> None:
     found = await backend.find_retractable(name, _event(context), _group(context))
     if found is None:
         raise not_found(f"aggregator {name!r}")
-    session = await backend.session(name, found.key)
     context["found"] = found
     context["record"] = found.value.decode("utf-8", "replace")
     context["key"] = loads(found.key.encode())
-    context["is_open"] = session is not None and session.open is not None
+    context["is_open"] = found.session_id is not None
 
 
 async def _retract(request: web.Request, context: Context) -> str:
