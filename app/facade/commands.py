@@ -92,7 +92,7 @@ class Commands:
         if action != "erase" or command.group is None:
             return found
         letters = await self._evidence.letters(rules, command.group)
-        kept = await self._evidence.records(rules, command.group, erase=False)
+        kept = await self._evidence.records(rules, command.group, count_s=COUNT_S)
         return replace(found, letters=len(letters), source_records=kept)
 
     async def give(
@@ -159,7 +159,7 @@ class Commands:
         """Begins to erase what is kept beside the sessions of command `name`."""
 
         async def clear() -> Cleared:
-            kept = await self._evidence.records(rules, group, erase=True)
+            kept = await self._evidence.records(rules, group)
             until = asyncio.get_running_loop().time() + CLEAR_S
             while (found := await self._found({"position": None, "id": name})) is None or (
                 not found.done

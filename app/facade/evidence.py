@@ -126,26 +126,29 @@ class Evidence:
     # Source records
 
     async def records(
-        self, rules: Sequence[Rule], group: Mapping[str, Any], *, erase: bool
+        self, rules: Sequence[Rule], group: Mapping[str, Any], *, count_s: float | None = None
     ) -> int | None:
-        """How many source records there are (or were, when they are erased) on inputs; None where
-        the stream can't erase them: they go with the topic's retention.
+        """Erases source records on inputs; returns how many there were, or None where the stream
+        can't: they go with the topic's retention.
 
-        Only what is applied, and nothing on topics that carry what the product itself puts out.
+        With `count_s` they are counted only, those that are found in so many seconds. Only what is
+        applied, and nothing on topics that carry what the product itself puts out.
         """
-        total = 0
+        log, total = self._parts.log, 0
+        until = None if count_s is None else self._parts.monotonic_s() + count_s
         for topic in self._inputs(rules):
             physical = self._parts.names.topic(topic)
             count = await self._parts.partitions(physical)
             if not count:
                 continue
-            if not await self._parts.log.erase(physical, 0, ()):
+            if not await log.erase(physical, 0, ()):
                 return None
             mine = [rule for rule in rules if rule.document.input == topic]
             belongs = belonging(mine, group, JsonDecoder)
-            ends = await self._applied([(physical, partition) for partition in range(count)])
+            tps = [(physical, partition) for partition in range(count)]
+            ends = await (log.end_offsets(tps) if until is not None else self._applied(tps))
             for tp, end in ends.items():
-                total += await self._of(tp, end, belongs, group, erase)
+                total += await self._of(tp, end, belongs, group, until)
         return total
 
     def _inputs(self, rules: Sequence[Rule]) -> list[str]:
@@ -168,10 +171,10 @@ class Evidence:
             await asyncio.sleep(LOOK_S)
 
     async def _of(
-        self, tp: TP, end: int, belongs: Belongs, group: Mapping[str, Any], erase: bool
+        self, tp: TP, end: int, belongs: Belongs, group: Mapping[str, Any], until: float | None
     ) -> int:
         log, at, total = self._parts.log, 0, 0
-        while at < end:
+        while at < end and (until is None or self._parts.monotonic_s() < until):
             piece = await log.read(*tp, at, max_bytes=PIECE_BYTES)
             offsets = [
                 item[0]
@@ -179,7 +182,7 @@ class Evidence:
                 if item[0] < end and _holds(belongs, group, _value(item))
             ]
             total += len(offsets)
-            if offsets and erase:
+            if offsets and until is None:
                 await log.erase(*tp, offsets)
             if piece.next_offset <= at:
                 break

@@ -6,7 +6,7 @@ that is on the topic twice is one letter, so a kill in between costs a repetitio
 does what is left.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
@@ -28,36 +28,30 @@ _decode = msgspec.json.Decoder(_Marked).decode
 
 
 async def purge(parts: Parts) -> None:
-    """Afterwards the topic gives nobody a letter that was erased before the call."""
+    """Afterwards the topic gives nobody a letter that was erased before the call. Reads the topic
+    twice when there is one."""
     topic = parts.names.topic(TOPIC)
     partitions = range(await parts.partitions(topic) or 0)
     ends = await parts.log.end_offsets((topic, partition) for partition in partitions)
-    places: dict[str, list[tuple[int, int]]] = {}
     erased: set[str] = set()
     for partition in partitions:
-        at, end = 0, ends[topic, partition]
-        while at < end:
-            items, at = await _piece(parts, topic, partition, at, end)
+        async for items in _pieces(parts, topic, partition, ends[topic, partition]):
+            likely = [item for item in items if b'"erased_at"' in (item[3] or b"")]
+            found = [_marked(item) for item in likely]
+            erased |= {each.id for each in found if each is not None and each.erased_at is not None}
+    for partition in partitions if erased else ():
+        offsets: set[int] = set()
+        async for items in _pieces(parts, topic, partition, ends[topic, partition]):
             for item in items:
                 marked = _marked(item)
-                if marked is None:
-                    continue
-                if marked.erased_at is not None:
-                    erased.add(marked.id)
-                else:
-                    places.setdefault(marked.id, []).append((partition, item[0]))
-    for partition in partitions:
-        offsets = {
-            at for each in erased for where, at in places.get(each, ()) if where == partition
-        }
+                if marked is not None and marked.erased_at is None and marked.id in erased:
+                    offsets.add(item[0])
         if offsets and not await parts.log.erase(topic, partition, offsets):
             await _carry_on(parts, topic, partition, ends[topic, partition], offsets)
 
 
 async def _carry_on(parts: Parts, topic: str, partition: int, end: int, gone: set[int]) -> None:
-    at = 0
-    while at < end:
-        items, at = await _piece(parts, topic, partition, at, end)
+    async for items in _pieces(parts, topic, partition, end):
         rows: Sequence[Row] = [
             (item[2], item[3], item[1], item[4]) for item in items if item[0] not in gone
         ]
@@ -66,13 +60,15 @@ async def _carry_on(parts: Parts, topic: str, partition: int, end: int, gone: se
     await parts.log.delete_before(topic, partition, end)
 
 
-async def _piece(
-    parts: Parts, topic: str, partition: int, at: int, end: int
-) -> tuple[list[Item], int]:
-    """The next records before `end`, and where to go on."""
-    piece = await parts.log.read(topic, partition, at, max_bytes=PIECE_BYTES)
-    items = [item for item in piece.items if item[0] < end]
-    return items, piece.next_offset if piece.next_offset > at else end
+async def _pieces(parts: Parts, topic: str, partition: int, end: int) -> AsyncIterator[list[Item]]:
+    """All records before `end`."""
+    at = 0
+    while at < end:
+        piece = await parts.log.read(topic, partition, at, max_bytes=PIECE_BYTES)
+        yield [item for item in piece.items if item[0] < end]
+        if piece.next_offset <= at:
+            return
+        at = piece.next_offset
 
 
 def _marked(item: Item) -> _Marked | None:
