@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents.aggregate import Folds
+from agents.replay_messages import REPLAY
 from domain.aggregation.fold import Fold
 from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import Row, set_applied
@@ -70,7 +71,11 @@ def _positions(shard: Shard, key: bytes, row: Row) -> list[list[Any]]:
 
 
 def _forget_ids(shard: Shard, row_key: bytes, changes: Changes) -> None:
+    """All but the marks of replays, which tell nothing of the account: a message that asks for one
+    may come again."""
     first = seen_key(row_key, b"")
     for key, sight in shard.store.scan(first, first + b"\xff" * 64):
+        if key.startswith(REPLAY, len(first)):
+            continue
         changes.forget.append(key)
         changes.dropped.append(FORGET + instant_bytes(decode_any(sight)[4]) + key)

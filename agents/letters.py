@@ -62,3 +62,10 @@ class Letter:
     def output(self) -> tuple[str, bytes, bytes]:
         """(topic, key, value) to send."""
         return TOPIC, self.topic.encode(), self.encode()
+
+
+def erased(letter_id: str, topic: str, at_ms: int) -> tuple[str, bytes, bytes]:
+    """What is sent (topic, key, value) in the place of a letter that was erased: from then on there
+    is none of that id, also when it comes again."""
+    told = {"id": letter_id, "erased_at": print_instant(at_ms)}
+    return TOPIC, topic.encode(), to_json(told)

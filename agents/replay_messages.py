@@ -6,6 +6,7 @@ became of it; the record goes to the shard that owns its session, like any other
     Ask   from whoever wants the replay, to the home
     Take  from the home to the session's shard: one record, taken apart
     Done  back to the home: what the session did with it
+    Forget  to the home: the letter is erased
 """
 
 import msgspec
@@ -14,6 +15,8 @@ from agents.chunks import Chunk, Parcel, encode_parcel
 from agents.letters import Letter
 from connectors.streams.murmur2 import partition_for
 
+REPLAY = b"replay "
+"""Begins the mark of an attempt among the event ids that a session has seen."""
 TO_SHARD = "\0shard/"
 """Begins the topic of an output that goes to a shard's stream; its number follows."""
 
@@ -52,7 +55,16 @@ class Done(msgspec.Struct, array_like=True, tag="done", frozen=True):
     version: int | None = None
 
 
-Message = Ask | Take | Done
+class Forget(msgspec.Struct, array_like=True, tag="forget", frozen=True):
+    """The letter is erased: it is not replayed any more. `at` epoch milliseconds."""
+
+    id: str
+    aggregator: str | None
+    topic: str
+    at: int
+
+
+Message = Ask | Take | Done | Forget
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Message).decode
 

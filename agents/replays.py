@@ -11,9 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agents.aggregate import Folds, ShardProcessor
-from agents.letters import TOPIC, Letter
+from agents.letters import TOPIC, Letter, erased
 from agents.replay_decisions import Decider
-from agents.replay_messages import Ask, Done, Message, Take, decode, home_of, to_shard
+from agents.replay_messages import (
+    REPLAY,
+    Ask,
+    Done,
+    Forget,
+    Message,
+    Take,
+    decode,
+    home_of,
+    to_shard,
+)
 from domain.aggregation.fold import Fold
 from domain.aggregation.replay import fold_replayed
 from domain.aggregation.session import History, Row
@@ -57,10 +67,13 @@ class Replays:
                 self._take(work, key, message)
             elif isinstance(message, Ask):
                 self._ask(work, key, offset, message)
-            else:
+            elif isinstance(message, Done):
                 self._done(work, key, offset, message)
+            else:
+                self._forget(work, key, offset, message)
             at += 1
-            work.bytes += len(message.letter.original or b"")
+            if not isinstance(message, Forget):
+                work.bytes += len(message.letter.original or b"")
             if work.full or work.bytes > COMMIT_BYTES:
                 break
         await work.commit()
@@ -71,6 +84,8 @@ class Replays:
             chunk = message.chunk
             rule, _ = self._folds.get(chunk.aggregator, chunk.version)
             return rule.prefix + bytes(chunk.groups[0][0])
+        if isinstance(message, Forget):
+            return letter_key(message.aggregator, message.id)
         return letter_key(message.letter.aggregator, message.letter.id)
 
     # At home
@@ -126,6 +141,17 @@ class Replays:
         self._told(row, letter, done.command)
         work.change(key, row, now)
 
+    def _forget(self, work: "_Work", key: bytes, offset: int, asked: Forget) -> None:
+        """From now on nothing is done about the letter and nothing told of it. What an attempt
+        under way does to its session holds: it is told to nobody."""
+        row = work.rows[key]
+        state = state_of(row)
+        if offset <= state.offset:
+            return
+        set_state(row, LetterState(state.attempt, False, True, offset, ""))
+        row.outputs = [*row.outputs, list(erased(asked.id, asked.topic, asked.at))]
+        work.change(key, row, max(self._now_ms(), asked.at))
+
     def _told(self, row: Row, letter: Letter, command: str) -> None:
         row.outputs = [
             *row.outputs,
@@ -152,7 +178,7 @@ class Replays:
         chunk, letter, shard = take.chunk, take.letter, work.processor.shard
         rule, fold = self._folds.get(chunk.aggregator, chunk.version)
         row, entry = work.rows[key], chunk.groups[0][1][0]
-        mark = f"replay {letter.id} {take.attempt}".encode()
+        mark = REPLAY + f"{letter.id} {take.attempt}".encode()
         wanted = [mark]
         if rule.document.event_id is not None:
             at = [item.kind for item in rule.inputs].index("event_id")

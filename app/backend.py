@@ -252,7 +252,7 @@ class Backend(
     ) -> Commanded | None:
         """How many open sessions a command would touch; nothing changes, and it needs no reason.
 
-        `action` is flush, delete or set-timeout; `asked` has `group` or `filter` and, with
+        `action` is flush, delete, set-timeout or erase; `asked` has `group` or `filter` and, with
         set-timeout, `due`. None for an aggregator nobody has heard of. Raises DocumentError.
         `done` is False when there were too many to count in some seconds: then at least so many.
         """

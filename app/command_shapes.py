@@ -7,7 +7,11 @@ from dataclasses import dataclass
 class Commanded:
     """An operator's command: the open sessions it touched (`dry_run`: would touch), and how many
     records are in them. `done` False: there may be more. `position` is that of its message on
-    `config`, where it was just given."""
+    `config`, where it was just given.
+
+    Of an `erase`: `letters`, dead letters, and `source_records` on inputs; None where the stream
+    can't erase those, and while it is not known.
+    """
 
     id: str
     action: str
@@ -17,3 +21,5 @@ class Commanded:
     sessions: int
     records: int
     position: tuple[int, int] | None = None
+    letters: int | None = None
+    source_records: int | None = None

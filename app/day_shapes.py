@@ -46,7 +46,8 @@ class Day:
 class Retractable:
     """What taking an event back would do: it was counted in the session `key`, from the record at
     `topic`, `partition`, `offset` whose bytes are `value`, and the flush `id` would correct it.
-    `repeated`: that has happened before."""
+    `session_id` is the flush of the open session that counted it, which goes out before; None when
+    that has flushed. `repeated`: all that has happened before."""
 
     id: str
     aggregator: str
@@ -56,6 +57,8 @@ class Retractable:
     offset: int
     value: bytes
     repeated: bool = False
+    session_id: str | None = None
+    session_records: int = 0
 
 
 @dataclass(frozen=True)

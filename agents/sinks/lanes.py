@@ -116,8 +116,9 @@ class SinkLanes:
             wanted = await self._wanted()
             for lane in self._lanes.values():
                 mine = {at: version for at, version in wanted.items() if self._is_in(lane, at[1])}
-                for at in [at for at in lane.lines if mine.get(at) != lane.lines[at][0]]:
-                    await _end(lane.lines.pop(at)[2])
+                others = [at for at in lane.lines if mine.get(at) != lane.lines[at][0]]
+                # all at once: while one ends, `pause` may take them all
+                await asyncio.gather(*(_end(lane.lines.pop(at)[2]) for at in others))
                 for at, version in mine.items():
                     if at not in lane.lines and not (self._paused or self._doubted):
                         self._start(lane, at, version)
@@ -211,8 +212,10 @@ class SinkLanes:
             return
         self._tidied_s = now_s
         for lane in self._lanes.values():
-            for _, line, _ in lane.lines.values():
+            for at, (_, line, _) in list(lane.lines.items()):
                 first = await line.feed.begin()
+                if at not in lane.lines:
+                    break  # `pause` took them; whoever has them next tidies
                 line.kit.index.forget(line.kit.partition, first, TIDY_ROWS)
                 gone = [at for at in lane.log.refused.get(line.key, {}) if at < first]
                 await lane.log.forget(line.key, gone)

@@ -23,6 +23,9 @@ DONE = {
     "erase": "erased",
 }
 
+BESIDE = {"dead_letters": "dead letter", "source_records": "source record"}
+"""What an erasure takes besides sessions, where it took any."""
+
 
 class NotDone(SluiceError):
     """A command is durable, and not carried out yet or refused after all (exit 1)."""
@@ -92,7 +95,8 @@ def act(action: str, arguments: argparse.Namespace, context: Context) -> int:
     if response.status == 202 and not arguments.no_wait:
         done = waited(context, done, response.headers.get("Location", ""), arguments.timeout)
     told(context, action, done)
-    if done["state"] == "done" and not done["touched"]:
+    beside = done["counts"].get("dead_letters", 0) + done["counts"].get("source_records", 0)
+    if done["state"] == "done" and not done["touched"] and not beside:
         if action == "erase":
             raise NothingKept(arguments.aggregator, arguments.values)
         raise NoSession(arguments.aggregator, arguments.values)
@@ -158,6 +162,10 @@ def told(context: Context, action: str, done: dict[str, Any]) -> None:
         return
     sessions, records = done["counts"]["sessions"], done["counts"]["records"]
     figures = f"{sessions:,} session{'' if sessions == 1 else 's'} with {records:,} records"
+    for name, what in BESIDE.items():
+        if done["counts"].get(name):
+            number = done["counts"][name]
+            figures += f", {number:,} {what}{'' if number == 1 else 's'}"
     if done["dry_run"]:
         least = "" if done["complete"] else "at least "
         out.text(f"{least}{figures} would be {DONE[action]}; nothing was changed")

@@ -51,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     back = action("retract", "take one event back by its id", _retract)
     back.add_argument("--event-id", required=True, metavar="ID", help="JSON literal or text")
     back.add_argument("--event-source", metavar="SOURCE", help="of a CloudEvent")
-    back.add_argument("--reason", required=True, help="why, for the audit")
+    back.add_argument("--reason", help="why, for the audit; always needed")
+    back.add_argument(
+        "--dry-run", action="store_true", help="only tell which session and flushes it touches"
+    )
     again = "send a flush again: the same id, the same bytes"
     resend: argparse.ArgumentParser = commands.add_parser("resend", help=again, description=again)
     resend.set_defaults(chosen=_resend)
@@ -148,6 +151,10 @@ def _resend(arguments: argparse.Namespace, context: Context) -> int:
 def _retract(arguments: argparse.Namespace, context: Context) -> int:
     values = wanted(arguments.values)
     body: dict[str, object] = {"reason": arguments.reason}
+    if arguments.dry_run:
+        body = {"dry_run": True}
+    elif not (arguments.reason or "").strip():
+        raise UsageError("a reason is needed: sluice sessions retract … --reason TEXT")
     body["event_id"] = literal(arguments.event_id)
     if arguments.event_source is not None:
         body |= {"event_id": arguments.event_id, "event_source": arguments.event_source}
@@ -158,6 +165,8 @@ def _retract(arguments: argparse.Namespace, context: Context) -> int:
     out = context.out
     if out.json:
         out.document(answered)
+    elif arguments.dry_run:
+        out.text(_would(answered))
     elif answered["repeated"]:
         out.text(f"it was taken back before, by flush {answered['id']}")
     elif answered["state"] == "done":
@@ -165,6 +174,23 @@ def _retract(arguments: argparse.Namespace, context: Context) -> int:
     else:
         out.text(f"accepted: flush {answered['id']} will take it back")
     return 0
+
+
+def _would(answered: dict[str, Any]) -> str:
+    """What a dry run of a retraction tells."""
+    if answered["repeated"]:
+        return f"it was taken back before, by flush {answered['id']}; nothing would change"
+    source = answered["source"]
+    key = " ".join(str(show(value)) for value in answered["key"])
+    lines = [
+        f"1 event of session {key} would be taken back, counted from "
+        f"{source['topic']} {source['partition']}/{source['offset']}; nothing was changed"
+    ]
+    for each in answered["flushes"]:
+        first = "the open session flushes first" if each["what"] == "flush" else "the correction"
+        number = each["records"]
+        lines.append(f"  flush {each['id']}: {first}, {number:,} record{'s' * (number != 1)}")
+    return "\n".join(lines)
 
 
 def keys(session: dict[str, Any]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The letters that a replay is for, kept beside the view of the letters while it runs."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.facade.letters import COLUMNS, tests_of
@@ -65,3 +65,28 @@ def results(
 def forget(connection: sqlite3.Connection, command: str) -> None:
     """The replay is over."""
     connection.execute("DELETE FROM asked WHERE command = ?", (command,))
+
+
+def about(
+    connection: sqlite3.Connection, aggregator: str, inputs: Sequence[str], before: int, limit: int
+) -> list[Any]:
+    """(place, the letter's columns) of the next letters of the aggregator, or of none in particular
+    on its inputs; the newest first."""
+    marks = ", ".join("?" * len(inputs))
+    return connection.execute(
+        f"SELECT seq, {COLUMNS} FROM letters WHERE seq < ? AND (aggregator = ?"
+        f" OR (aggregator IS NULL AND topic IN ({marks}))) ORDER BY seq DESC LIMIT ?",
+        (before, aggregator, *inputs, limit),
+    ).fetchall()
+
+
+def still_there(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
+    """How many of these letters there are."""
+    count = 0
+    for at in range(0, len(ids), 500):
+        some = ids[at : at + 500]
+        marks = ", ".join("?" * len(some))
+        count += connection.execute(
+            f"SELECT count(*) FROM letters WHERE id IN ({marks})", some
+        ).fetchone()[0]
+    return count

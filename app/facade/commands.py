@@ -17,6 +17,7 @@ from agents.commands import CommandRefused, concerned, read_order
 from app.backend import Unavailable
 from app.command_shapes import Commanded
 from app.facade.appends import Appends
+from app.facade.evidence import Evidence
 from app.facade.owners import MOVING_S, Owners
 from app.facade.parts import Parts
 from app.shapes import Change, Idempotency
@@ -28,16 +29,29 @@ from domain.aggregation.flush import to_json
 from domain.aggregation.rule import Rule
 
 LOOK_S = 0.05
+KEPT = 100  # erasures that are over, for who asks how far they are
+CLEAR_S = 600.0  # as long may a command be on its way to shards that are recovered
 COUNT_S = 10.0  # what is not counted by then is told as "at least"
+
+Cleared = tuple[int, int | None]
+"""Dead letters and source records that an erasure took; None where the stream can't."""
 
 
 class Commands:
     """See `Backend`, section Commands."""
 
-    def __init__(self, parts: Parts, owners: Owners, appends: Appends) -> None:
+    def __init__(self, parts: Parts, owners: Owners, appends: Appends, evidence: Evidence) -> None:
         self._parts = parts
         self._owners = owners
         self._appends = appends
+        self._evidence = evidence
+        self._clearing: dict[str, asyncio.Task[Cleared]] = {}
+
+    async def stop(self) -> None:
+        """Ends what is being erased; asked for again, it goes on."""
+        for task in self._clearing.values():
+            task.cancel()
+        await asyncio.gather(*self._clearing.values(), return_exceptions=True)
 
     async def count(
         self, aggregator: str, action: str, asked: Mapping[str, Any], change: Change
@@ -74,7 +88,12 @@ class Commands:
                     detail = "no worker has it open; it is being recovered"
                     raise Unavailable(f"state of partition {which}", detail)
                 await asyncio.sleep(LOOK_S)
-        return Commanded("", action, aggregator, True, not after, sessions, records)
+        found = Commanded("", action, aggregator, True, not after, sessions, records)
+        if action != "erase" or command.group is None:
+            return found
+        letters = await self._evidence.letters(rules, command.group)
+        kept = await self._evidence.records(rules, command.group, count_s=COUNT_S)
+        return replace(found, letters=len(letters), source_records=kept)
 
     async def give(
         self,
@@ -94,19 +113,27 @@ class Commands:
             fingerprint = blake2b(basis, digest_size=16).hexdigest()
             idempotency = Idempotency(change.idempotency_key, fingerprint)
         name = uuid4().hex
-        encoded = _checked(_message(name, aggregator, action, asked, change), rules)
+        message = _message(name, aggregator, action, asked, change)
+        encoded = _checked(message, rules)
+        group = asked["group"] if action == "erase" else None
+        # first: a replay that is under way reaches its session before the command does
+        letters = 0 if group is None else await self._evidence.forget_letters(rules, group, change)
         row = (f"{KIND}/{name}".encode(), encoded, None, ())
         appended = await self._appends.append(CONFIG, [row], idempotency)
         ((partition, offset),) = appended.last.items()
         position = partition, offset
         if appended.repeated:
             name = await self._name_at(position) or name
+        if group is not None:
+            self._clear(name, rules, group, change, letters)
         clock = asyncio.get_running_loop().time
         until = clock() + wait_s
         while True:
             found = await self._found({"position": position, "id": None})
-            if found is not None and found.done:
-                return found
+            if found is not None:
+                found = await self._cleared(found, name)
+                if found.done:
+                    return found
             if clock() >= until:
                 found = found or Commanded(name, action, aggregator, False, False, 0, 0)
                 return replace(found, position=position)
@@ -124,7 +151,41 @@ class Commands:
         """See `Backend.command`."""
         found = await self._found({"position": None, "id": command_id})
         known = found is not None and (found.id, found.aggregator) == (command_id, aggregator)
-        return found if known else None
+        return await self._cleared(found, command_id) if found is not None and known else None
+
+    def _clear(
+        self, name: str, rules: list[Rule], group: Mapping[str, Any], change: Change, letters: int
+    ) -> None:
+        """Begins to erase what is kept beside the sessions of command `name`."""
+
+        async def clear() -> Cleared:
+            kept = await self._evidence.records(rules, group)
+            until = asyncio.get_running_loop().time() + CLEAR_S
+            while (found := await self._found({"position": None, "id": name})) is None or (
+                not found.done
+            ):
+                if asyncio.get_running_loop().time() > until:
+                    raise Unavailable(f"command {name}", "it is not carried out; erase again")
+                await asyncio.sleep(LOOK_S)
+            # what sessions refused up to then
+            more = await self._evidence.forget_letters(rules, group, change)
+            return letters + more, kept
+
+        if name not in self._clearing:
+            self._clearing[name] = asyncio.create_task(clear())
+        for over in [each for each, task in self._clearing.items() if task.done()][:-KEPT]:
+            del self._clearing[over]
+
+    async def _cleared(self, found: Commanded, name: str) -> Commanded:
+        """With what was erased beside the sessions; not done before that is. Raises what became of
+        that."""
+        task = self._clearing.get(name)
+        if task is None or not found.done:
+            return found
+        if not task.done():
+            return replace(found, done=False)
+        letters, kept = task.result()
+        return replace(found, letters=letters, source_records=kept)
 
     async def _found(self, asked: dict[str, Any]) -> Commanded | None:
         """The answers of the shards that have any, added up."""

@@ -29,6 +29,7 @@ from connectors.streams.base import TP, Item
 from domain.aggregation.keys import search
 from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import Rule
+from domain.aggregation.sources import input_partition
 
 PATIENCE_S = 2.0  # of one page; then the cursor says where to go on
 PIECE_BYTES = 256 << 10  # judged at a time: some milliseconds in which nothing else runs
@@ -83,6 +84,7 @@ class Explanations:
         judges = Judges(self._parts.documents, await self._routes.latest(), rule)
         page = _Page(self._parts, self._letters, judges, key, sources_of(record))
         await page.read(place, limit)
+        page.taken = await self._left(rule.prefix + key, page.taken)
         await self._mark(rule.prefix + key, page.taken)
         page.count()
         version = next(
@@ -114,6 +116,21 @@ class Explanations:
             if session is not None and exact_json(session.record)["id"] == flush_id:
                 return key, Flush(session.record, 0)
         return await self._flushes.find(rules, flush_id, keys, where.at_ms)
+
+    async def _left(self, row_key: bytes, taken: list["_Taken"]) -> list["_Taken"]:
+        """Without the records of what was erased, which some streams still hold."""
+        if not taken:
+            return taken
+        upto: dict[TP, int] = {}
+        for _, one in (await self._owners.all("erased", {"row_key": row_key})).values():
+            for topic, partition, offset in one["erased"]:
+                tp = topic, input_partition(partition)
+                upto[tp] = max(offset, upto.get(tp, -1))
+        return [
+            each
+            for each in taken
+            if each.record.offset > upto.get((each.topic, each.record.partition), -1)
+        ]
 
     async def _mark(self, row_key: bytes, taken: Sequence["_Taken"]) -> None:
         """Tells duplicates by the first sights of event ids, as far as these are still known."""

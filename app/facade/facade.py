@@ -19,6 +19,7 @@ from app.facade.commands import Commands
 from app.facade.completeness import Completeness
 from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
+from app.facade.evidence import Evidence
 from app.facade.explain import Explanations
 from app.facade.exports import Exports
 from app.facade.figures import Figures
@@ -101,12 +102,14 @@ class Facade(
         self._replays = Replays(parts, self._letters, self._appends)
         self._documents = DocumentsArea(parts, self._appends)
         self._sessions = Sessions(parts, owners)
-        self._commands = Commands(parts, owners, self._appends)
+        evidence = Evidence(parts, self._letters, self._appends)
+        self.local.add(evidence.questions)
+        self._commands = Commands(parts, owners, self._appends, evidence)
         self._totals = ControlTotals(parts, owners, self._routes)
         self._ledger = Ledger(parts)
         self._days = Days(parts, self._totals, self._ledger)
         self._resend = Resend(parts, self._ledger)
-        self._retractions = Retractions(parts, owners)
+        self._retractions = Retractions(parts, owners, self._sessions)
         self._completeness = Completeness(
             parts, owners, self._ledger, self._sessions, self._letters, self._totals
         )
@@ -162,6 +165,7 @@ class Facade(
             await self._inside.files.uploads.stop()
         await self._peers.stop()
         await self._metric_sources.stop()
+        await self._commands.stop()
         await self._letters.stop()
         await self._ledger.stop()
         await self._appends.stop()

@@ -26,6 +26,7 @@ CREATE TABLE letters (
 CREATE INDEX letters_reason ON letters (reason, seq);
 CREATE INDEX letters_aggregator ON letters (aggregator, seq);
 CREATE INDEX letters_place ON letters (on_partition, on_offset);
+CREATE TABLE erased (id TEXT PRIMARY KEY, on_partition INTEGER, on_offset INTEGER);
 CREATE TABLE counts (
     reason TEXT, aggregator TEXT, total INTEGER, open INTEGER, latest INTEGER,
     PRIMARY KEY (reason, aggregator)
@@ -54,7 +55,15 @@ class Told(msgspec.Struct):
     tried_at: str | None = None
 
 
+class Erased(msgspec.Struct):
+    """What is on the topic in the place of a letter that was erased."""
+
+    id: str
+    erased_at: str
+
+
 _decode = msgspec.json.Decoder(Told).decode
+_decode_erased = msgspec.json.Decoder(Erased).decode
 
 
 class Letters:
@@ -118,6 +127,8 @@ def apply(connection: sqlite3.Connection, partition: int, items: Sequence[Item])
     for offset, _, _, value, _ in items:
         if value is None:
             continue
+        if b'"erased_at"' in value and _forget(connection, partition, offset, value):
+            continue
         try:
             letter = _decode(value)
             original = b64decode(letter.original, validate=True)
@@ -130,6 +141,8 @@ def apply(connection: sqlite3.Connection, partition: int, items: Sequence[Item])
             "SELECT replayed_at, reason FROM letters WHERE id = ?", (letter.id,)
         ).fetchone()
         if known is None:
+            if connection.execute("SELECT 1 FROM erased WHERE id = ?", (letter.id,)).fetchone():
+                continue  # sent again
             row = (
                 *(letter.id, letter.topic, letter.partition, letter.offset, letter.aggregator),
                 *(letter.reason, letter.detail, original, letter.version, at, replayed, tried),
@@ -158,6 +171,27 @@ def apply(connection: sqlite3.Connection, partition: int, items: Sequence[Item])
             )
             _count(connection, letter, known[1], -1, -1, at)
             _count(connection, letter, letter.reason, 1, 1, at)
+
+
+def _forget(connection: sqlite3.Connection, partition: int, offset: int, value: bytes) -> bool:
+    """Takes a letter out for good; False when the record doesn't say so."""
+    try:
+        letter_id = _decode_erased(value).id
+    except msgspec.DecodeError:
+        return False
+    connection.execute(
+        "INSERT INTO erased VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " on_partition = excluded.on_partition, on_offset = excluded.on_offset",
+        (letter_id, partition, offset),
+    )
+    connection.execute(
+        "UPDATE counts SET total = total - 1, open = open - (SELECT replayed_at IS NULL FROM"
+        " letters WHERE id = ?) WHERE (reason, aggregator) IN"
+        " (SELECT reason, coalesce(aggregator, '') FROM letters WHERE id = ?)",
+        (letter_id, letter_id),
+    )
+    connection.execute("DELETE FROM letters WHERE id = ?", (letter_id,))
+    return True
 
 
 def _count(
@@ -235,3 +269,4 @@ def _prune(connection: sqlite3.Connection, partition: int, begin: int) -> None:
             (total, still_open, reason, aggregator),
         )
     connection.execute(f"DELETE FROM letters WHERE {gone}", (partition, begin))
+    connection.execute(f"DELETE FROM erased WHERE {gone}", (partition, begin))

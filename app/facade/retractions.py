@@ -15,6 +15,7 @@ from app.backend import RetractionRefused
 from app.day_shapes import Retractable, Retracted
 from app.facade.owners import Owners, page
 from app.facade.parts import Parts
+from app.facade.sessions import Sessions
 from app.shapes import Change
 from connectors.formats.json import JsonDecoder
 from connectors.streams.murmur2 import partition_for
@@ -22,6 +23,7 @@ from domain.aggregation.conditions import same
 from domain.aggregation.extract import placer
 from domain.aggregation.flush import group_of
 from domain.aggregation.numbers import canonical
+from domain.aggregation.operations import exact_json
 from domain.aggregation.retract import SIGHT, event_key, flush_id_of, negative_of, obstacles
 from domain.aggregation.rule import Rule
 from domain.errors import Reject
@@ -57,9 +59,10 @@ class Counted:
 class Retractions:
     """Takes events back."""
 
-    def __init__(self, parts: Parts, owners: Owners) -> None:
+    def __init__(self, parts: Parts, owners: Owners, sessions: Sessions) -> None:
         self._parts = parts
         self._owners = owners
+        self._sessions = sessions
 
     async def event(
         self, aggregator: str, event_id: object, group: Mapping[str, object], change: Change
@@ -83,10 +86,25 @@ class Retractions:
         if counted is None:
             return None
         topic, partition, offset = counted.sight[:3]
+        session_id, records = await self._flushed_first(counted)
         return Retractable(
             counted.flush_id, aggregator, counted.key.decode(), topic, partition, offset,
-            counted.value, counted.withdrawn,
+            counted.value, counted.withdrawn, session_id, records,
         )  # fmt: skip
+
+    async def _flushed_first(self, counted: Counted) -> tuple[str | None, int]:
+        """(id of the flush, records) of the open session that counted the event, if it is open."""
+        session = None
+        if not counted.withdrawn:
+            session = await self._sessions.opened([counted.rule], counted.key)
+        record = {} if session is None else exact_json(session.record)
+        record = record.get("data", record)
+        topic, partition, offset = counted.sight[:3]
+        for each in record["explain"]["sources"] if record else ():
+            where = each["topic"], each["partition"]
+            if where == (topic, partition) and each["first"] <= offset <= each["last"]:
+                return record["id"], record["meta"]["count"]
+        return None, 0
 
     async def _allowed(
         self, aggregator: str, event_id: object, group: Mapping[str, object]

@@ -111,6 +111,8 @@ class View:
 def _open(path: Path, schema: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
+    # what is erased from the topic doesn't stay in a free page here
+    connection.execute("PRAGMA secure_delete = ON")
     # a power cut may take the newest back: it is read again from the topic
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("CREATE TABLE IF NOT EXISTS made_by (schema TEXT)")

@@ -64,6 +64,13 @@ class Letter(DeadLetterOut):
     command: str = ""
 
 
+class ErasedLetter(msgspec.Struct):
+    """In the place of a letter that was erased: there is none of that id any more."""
+
+    id: str
+    erased_at: str
+
+
 class CommandMessage(msgspec.Struct, omit_defaults=True):
     """An operator's command, under the key command/id: `group` or `filter` says for which sessions,
     `due` comes with set-timeout."""
@@ -135,7 +142,9 @@ CHANNELS: Sequence[Channel] = (
         "expiries, operator actions and what came of commands, complete periods, days",
         (SessionOut, AnswerOut),
     ),
-    Channel(DEAD_LETTERS, "send", "source topic", "what could not be applied", (Letter,)),
+    Channel(
+        DEAD_LETTERS, "send", "source topic", "what could not be applied", (Letter, ErasedLetter)
+    ),
     Channel(SINK_LETTERS, "send", "sink", "what targets refused for good", (SinkLetterOut,)),
     Channel(
         CAMPAIGN_EVENTS,

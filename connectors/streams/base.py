@@ -4,7 +4,7 @@ Two implementations, `embedded` (a durable log in this process) and `kafka`, pas
 suite. This module also holds the shapes of records and the errors both of them raise.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -187,3 +187,13 @@ class Log(Protocol):
 
     async def committed(self, group: str, tps: Iterable[TP]) -> dict[TP, int | None]:
         """The next offset each consumer group position stands at, None when never committed."""
+
+    async def erase(self, topic: str, partition: int, offsets: Collection[int]) -> bool:
+        """Takes these records away for good, wherever they lie: their offsets become gaps, all else
+        stays as it is. Done again after a kill it does what is left.
+
+        False where the stream can't do that (Kafka): nothing was done.
+        """
+
+    async def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """Takes all records before `offset` away: the partition begins there."""

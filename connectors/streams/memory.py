@@ -5,7 +5,7 @@ Not durable, not for several loops. `Killed` stands for the end of the process: 
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import itemgetter
 
 from connectors.streams.base import TP, Item, Row, Slice, TopicDescription, TopicSpec, UnknownTopic
@@ -109,6 +109,14 @@ class MemoryLog:
 
     async def committed(self, group: str, tps: Iterable[TP]) -> dict[TP, int | None]:
         return {tp: self.positions.get((group, tp)) for tp in tps}
+
+    async def erase(self, topic: str, partition: int, offsets: Collection[int]) -> bool:
+        """Never in place: as on Kafka."""
+        return False
+
+    async def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        held = self._partition(topic, partition)
+        held[:-1] = [item for item in held[:-1] if item[0] >= offset]
 
 
 def _end(held: Sequence[Item]) -> int:

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agents.chunks import Parcel, encode_parcel
+from agents.replay_messages import Forget, encode
 from tests.agents import test_engine_histories as histories
+from tests.agents.replaying import ask, letters, replay
 from tests.agents.test_engine_histories import KEYED, ROUTED
 from tests.agents.test_operators import end, lived, once
 from tests.agents.world import NAMES, World, aggregator
@@ -152,3 +155,44 @@ def test_an_erasure_names_its_account_by_value_and_needs_a_reason() -> None:
     world.settle()
     audited = once(world.outputs("aggregates.audit"))
     assert [record["command_id"] for record in audited] == ["c1", "c2"]
+
+
+def test_a_replay_that_comes_again_after_the_erasure_is_known() -> None:
+    world = World(partitions=1)
+    world.run(world.apply(aggregator(filter={"field": "bytes", "op": "!=", "value": 0})))
+    world.run(world.produce("usage", 0, [{"account": ACCOUNT, "bytes": "no number"}]))
+    world.settle()
+    world.run(world.apply(aggregator(aggregate=[{"field": "*", "operation": "count"}])))
+    replay(world)
+    world.run(world.command("erase", "acc", group={"account": ACCOUNT}))
+    world.settle()
+    world.engine = None
+    world.log.positions["sluice", (NAMES.sessions_in, 0)] = 0
+    end(world)
+    count = world.totals()["acc"]["count"]
+    # routing, which counted it as in and rejected, is not among the shards' totals
+    assert (count["deleted"], count["flushed"], count["rejected"]) == (1, 0, -1)
+    (told,) = letters(world).values()
+    assert told.replayed
+
+
+def test_a_letter_that_is_forgotten_is_replayed_by_nobody_and_told_no_more() -> None:
+    world = World(partitions=1)
+    world.run(world.apply(aggregator(filter={"field": "bytes", "op": "!=", "value": 0})))
+    world.run(world.produce("usage", 0, [{"account": ACCOUNT, "bytes": "no number"}]))
+    world.settle()
+    world.run(world.apply(aggregator(aggregate=[{"field": "*", "operation": "count"}])))
+    (told,) = letters(world).values()
+    letter = told.letter
+    # an attempt is under way: its answer comes behind
+    world.run(ask(world, [letter], "a"))
+    forgotten = encode(Forget(letter.id, letter.aggregator, letter.topic, world.clock.now_ms()))
+    parcel = encode_parcel(Parcel(0, [], [], replays=[forgotten]))
+    world.run(world.log.append(NAMES.sessions_in, 0, [(None, parcel, None, ())]))
+    world.run(ask(world, [letter], "b"))
+    world.settle()
+    world.log.positions["sluice", (NAMES.sessions_in, 0)] = 0
+    end(world)
+    seen = [record for record in world.outputs("dead-letters") if record["id"] == letter.id]
+    assert [sorted(record) for record in seen[1:]] == [["erased_at", "id"]]
+    assert world.totals()["acc"]["count"]["flushed"] == 1

@@ -40,6 +40,7 @@ class Cluster:
     seed: int = 1
     documents: list[dict[str, Any]] = field(default_factory=lambda: DOCUMENTS)
     settings: dict[str, str] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
     looked_after: bool = False
     module: str = worker_process.__name__
     workers: dict[int, Process] = field(default_factory=dict)
@@ -86,7 +87,7 @@ class Cluster:
             "state_memory_bytes": str(4 << 20),
             **self.settings,
         }
-        return {f"SLUICE_{name.upper()}": value for name, value in found.items()}
+        return self.environ | {f"SLUICE_{name.upper()}": value for name, value in found.items()}
 
     def kill(self, number: int) -> None:
         """kill -9"""

@@ -77,9 +77,12 @@ Sent = tuple[int, str | None, str]
 
 
 class Usage:
-    """Records, the same for the same seed: keyed or not, some on a wrong partition, some bad."""
+    """Records, the same for the same seed: keyed or not, some on a wrong partition, some bad.
+
+    Commands are for the aggregators of `documents`."""
 
     def __init__(self, seed: int) -> None:
+        self.documents = DOCUMENTS
         self._rng = random.Random(seed)
         self._number = 0
         self._commands = 0
@@ -93,7 +96,7 @@ class Usage:
         """An operator's command for some of the sessions there may be."""
         rng = self._rng
         self._commands += 1
-        document = rng.choice(DOCUMENTS)
+        document = rng.choice(self.documents)
         action, field = rng.choice(ACTIONS), rng.choice(document["group"]["fields"])
         value = {"tier": rng.randrange(3), "account": f"a{rng.randrange(12)}"}.get(field, "p1")
         which: dict[str, Any] = {"group": {field: value}}

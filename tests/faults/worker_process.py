@@ -14,6 +14,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import asdict
+
 from agents.chunks import Parcel, encode_parcel
 from agents.replay_messages import Ask, encode, home_of
 from app.testing import kill_switch
@@ -171,6 +173,15 @@ class Answers:
             left = end if place is None else end - place.next
             found[f"{line.sink.name}/{line.kit.partition}"] = left
         return found
+
+    async def sink_counts(self) -> dict[str, dict[str, int]]:
+        """sink/partition -> what it has counted there."""
+        return {
+            f"{line.sink.name}/{line.kit.partition}": {}
+            if line.place is None
+            else asdict(line.place.counts)
+            for _, line in self._worker().sinks.lines()
+        }
 
     async def shards(self, check: bool = False) -> dict[str, Any]:
         """shard -> its `epoch`, records not yet `read`, outputs not `sent`, `totals`.

@@ -27,11 +27,14 @@ WAIT_S = 5.0  # longer takes one that looks through millions, or waits for a sha
 KEYS = ("group", "filter", "due", "reason", "dry_run")
 
 
-class Counts(msgspec.Struct):
-    """Open sessions, and the records in them."""
+class Counts(msgspec.Struct, omit_defaults=True):
+    """Open sessions, and the records in them. Of an erasure besides: dead letters, and source
+    records on inputs; absent where the stream can't erase those before their retention does."""
 
     sessions: int
     records: int
+    dead_letters: int | msgspec.UnsetType = msgspec.UNSET
+    source_records: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class CommandOut(msgspec.Struct):
@@ -75,7 +78,7 @@ async def set_timeout(request: web.Request) -> web.StreamResponse:
 
 
 async def erase(request: web.Request) -> web.StreamResponse:
-    """Takes an account out of the sessions, flushed ones included; counts stay."""
+    """Takes an account out of sessions, dead letters and source records; counts stay."""
     return await _act(request, "erase")
 
 
@@ -172,9 +175,13 @@ def shown(done: Commanded) -> CommandOut:
         done.dry_run,
         "done" if done.done or done.dry_run else "running",
         done.sessions,
-        Counts(done.sessions, done.records),
+        Counts(done.sessions, done.records, _told(done.letters), _told(done.source_records)),
         done.done,
     )
+
+
+def _told(count: int | None) -> int | msgspec.UnsetType:
+    return msgspec.UNSET if count is None else count
 
 
 _NAME = in_path("name", "the aggregator's name")
@@ -182,7 +189,7 @@ _DOES: Mapping[Action, str] = {
     "flush": "Flushes open sessions now",
     "delete": "Deletes open sessions, which go to the audit and not to billing",
     "set-timeout": "Sets when open sessions are due",
-    "erase": "Erases what is kept of an account's sessions, flushed ones included; counts stay",
+    "erase": "Erases what is kept of an account: sessions, dead letters, evidence; counts stay",
 }
 _HANDLERS = {"flush": flush, "delete": delete, "set-timeout": set_timeout, "erase": erase}
 _BODY = (

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import asdict
 
 from app.backend import RetractionRefused
 from app.day_shapes import DayTotals
@@ -61,6 +62,32 @@ class RetractedOut(msgspec.Struct):
     key: list[Any]
     state: str
     repeated: bool
+
+
+class WouldFlush(msgspec.Struct):
+    """A flush that taking an event back sends: `flush` of the open session that counted it, then
+    the `correction`."""
+
+    id: str
+    what: Literal["flush", "correction"]
+    records: int
+
+
+class RetractableOut(msgspec.Struct):
+    """What taking an event back would do (`dry_run`): the flush `id` corrects its session `key`.
+    `touched` are sessions; `counts` the flushes that go out and the records they are about;
+    `source` is where the event lies. `repeated`: it has happened, and nothing would go out."""
+
+    id: str
+    aggregator: str
+    key: list[Any]
+    state: Literal["done"]
+    dry_run: bool
+    repeated: bool
+    touched: int
+    counts: dict[str, int]
+    flushes: list[WouldFlush]
+    source: dict[str, Any]
 
 
 class ResentOut(msgspec.Struct):
@@ -131,6 +158,12 @@ async def retract(request: web.Request) -> web.StreamResponse:
         problems.append({"path": "group", "expected": "an object of group values"})
     if problems:
         raise ProblemError(422, "no-event", "Which event is meant is not said.", problems)
+    dry = body.get("dry_run", False)
+    if not isinstance(dry, bool):
+        expected = [{"path": "dry_run", "expected": "true or false"}]
+        raise ProblemError(422, "no-event", "Whether it is a dry run is not said.", expected)
+    if dry:
+        return await _would_retract(request, name, event_id, group)
     change = Change(actor_of(request), reason_in(body), params.idempotency_key(request))
     try:
         found = await request.app[BACKEND].retract_event(name, event_id, group, change)
@@ -140,7 +173,35 @@ async def retract(request: web.Request) -> web.StreamResponse:
         raise not_found(f"aggregator {name!r}")
     state = "done" if found.done else "accepted"
     out = RetractedOut(found.id, found.aggregator, loads(found.key.encode()), state, found.repeated)
-    return answer(exact(msgspec.structs.asdict(out)), 200 if found.done else 202)
+    return answer(exact(asdict(out)), 200 if found.done else 202)
+
+
+async def _would_retract(
+    request: web.Request, name: str, event_id: object, group: Mapping[str, object]
+) -> web.StreamResponse:
+    try:
+        found = await request.app[BACKEND].find_retractable(name, event_id, group)
+    except RetractionRefused as refused:
+        raise ProblemError(422, "retraction-refused", f"{refused.detail}.") from None
+    if found is None:
+        raise not_found(f"aggregator {name!r}")
+    flushes: list[WouldFlush] = []
+    if not found.repeated:
+        if found.session_id is not None:
+            flushes.append(WouldFlush(found.session_id, "flush", found.session_records))
+        flushes.append(WouldFlush(found.id, "correction", 1))
+    counts = {
+        "sessions": int(not found.repeated),
+        "flushes": len(flushes),
+        "records": int(not found.repeated),
+    }
+    source = {"topic": found.topic, "partition": found.partition, "offset": found.offset}
+    out = RetractableOut(
+        found.id, found.aggregator, loads(found.key.encode()), "done", True, found.repeated,
+        counts["sessions"], counts, flushes, source,
+    )  # fmt: skip
+    told = {**asdict(out), "flushes": [asdict(each) for each in flushes]}
+    return answer(exact(told))
 
 
 async def resend(request: web.Request) -> web.StreamResponse:
@@ -206,11 +267,14 @@ ROUTES = (
         "Takes one event back by its id: a flush of its own, everything negative",
         "Sessions",
         {
-            200: Answer("it is taken back", RetractedOut),
+            200: Answer("it is taken back; with `dry_run` RetractableOut", RetractedOut),
             202: Answer("it is durable that it will be", RetractedOut),
         },
         (in_path("name", "the aggregator's name"),),
-        {JSON: "`event_id`, `reason`; `event_source` of a CloudEvent, `group` to narrow"},
+        {
+            JSON: "`event_id`, `reason`; `event_source` of a CloudEvent, `group` to narrow; "
+            "`dry_run` true only tells which session and flushes, and needs no reason"
+        },
         {404: "there is no such aggregator", 422: "it can't be taken back; the detail says why"},
     ),
 )

@@ -84,7 +84,7 @@ def _event(context: Context) -> object:
     return literal(context["event_id"])
 
 
-def _group(context: Context) -> dict[str, object]:
+def group_given(context: Context) -> dict[str, object]:
     """The group values that narrow it; a period's label is text whatever it looks like."""
     found: dict[str, object] = {}
     for field, text in context["texts"].items():
@@ -97,21 +97,22 @@ def _group(context: Context) -> dict[str, object]:
 
 async def _find(request: web.Request, context: Context) -> None:
     backend, name = request.app[BACKEND], context["name"]
-    found = await backend.find_retractable(name, _event(context), _group(context))
+    found = await backend.find_retractable(name, _event(context), group_given(context))
     if found is None:
         raise not_found(f"aggregator {name!r}")
-    session = await backend.session(name, found.key)
     context["found"] = found
     context["record"] = found.value.decode("utf-8", "replace")
     context["key"] = loads(found.key.encode())
-    context["is_open"] = session is not None and session.open is not None
+    context["is_open"] = found.session_id is not None
 
 
 async def _retract(request: web.Request, context: Context) -> str:
     """Does it; returns the address that tells so."""
     name = context["name"]
     change = Change(actor_of(request), context["reason"], context["once"])
-    done = await request.app[BACKEND].retract_event(name, _event(context), _group(context), change)
+    done = await request.app[BACKEND].retract_event(
+        name, _event(context), group_given(context), change
+    )
     if done is None:
         raise not_found(f"aggregator {name!r}")
     told = "again" if done.repeated else "done" if done.done else "running"

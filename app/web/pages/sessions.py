@@ -12,7 +12,14 @@ from app.web.api.aggregators import GROUP, group_filter
 from app.web.context import BACKEND, CLOCK
 from app.web.documents_shown import group_fields
 from app.web.look import LOOK
-from app.web.pages import act_on_sessions, day_totals, explain_session, resend_flush, retract_event
+from app.web.pages import (
+    act_on_sessions,
+    day_totals,
+    erase_account,
+    explain_session,
+    resend_flush,
+    retract_event,
+)
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found
@@ -52,6 +59,7 @@ async def build_list(request: web.Request) -> Context:
         "more": _address(name, wanted, page.next) if page and page.next else "",
         "first": _address(name, wanted, None) if cursor(request) else "",
         "act": act_on_sessions.address(name, wanted),
+        "erase": erase_account.address(name) if chosen is not None else "",
         "retract": retract_event.address(name, {}) if _knows_events(chosen) else "",
         "totals": totals[0] if totals else None,
         "summary": await _summary(request, name),
@@ -146,6 +154,11 @@ async def post_resend(request: web.Request) -> web.StreamResponse:
     return await resend_flush.post(request, PAGE)
 
 
+async def post_erase(request: web.Request) -> web.StreamResponse:
+    """Erasing an account."""
+    return await erase_account.post(request, PAGE)
+
+
 async def post_retract(request: web.Request) -> web.StreamResponse:
     """Takes an event back, after a dry run."""
     return await retract_event.post(request, PAGE)
@@ -160,12 +173,14 @@ PAGE = Page(
         View("/sessions/act", "act.html", act_on_sessions.build),
         View(day_totals.ADDRESS, "day.html", day_totals.build, ("answer", "totals")),
         View(resend_flush.ADDRESS, resend_flush.TEMPLATE, resend_flush.build),
+        View(erase_account.ADDRESS, erase_account.TEMPLATE, erase_account.build),
         View(retract_event.ADDRESS, retract_event.TEMPLATE, retract_event.build),
         View("/sessions/one", "session.html", build_one, ("answer", "session", "flushes")),
     ),
     (
         ("/sessions/act", post_act),
         (resend_flush.ADDRESS, post_resend),
+        (erase_account.ADDRESS, post_erase),
         (retract_event.ADDRESS, post_retract),
     ),
 )

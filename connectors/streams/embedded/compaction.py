@@ -22,7 +22,7 @@ MAX_KEYS = 500_000
 TOMBSTONE_MS = 24 * 3600 * 1000
 
 # (last offset, blob id, data) of one batch
-_Batch = tuple[int, int, bytes]
+Batch = tuple[int, int, bytes]
 
 
 def compaction_due(database: Database, partition: Partition, from_bytes: int) -> bool:
@@ -44,7 +44,7 @@ def compact(database: Database, partition: Partition, now_ms: int) -> Iterator[N
     latest: dict[bytes | None, int] = {}
     stop = _last_batch(database, partition)
     offset = partition.clean
-    while len(latest) < MAX_KEYS and (batches := _step(database, partition, offset, stop)):
+    while len(latest) < MAX_KEYS and (batches := step_from(database, partition, offset, stop)):
         for _, _, data in batches:
             latest.update((item[2], item[0]) for item in unpack(data))
         offset = batches[-1][0] + 1
@@ -53,7 +53,7 @@ def compact(database: Database, partition: Partition, now_ms: int) -> Iterator[N
     # Step 2: from the beginning, drop what one of these keys has superseded
     horizon_ms = now_ms - TOMBSTONE_MS
     offset = partition.begin
-    while batches := _step(database, partition, offset, stop):
+    while batches := step_from(database, partition, offset, stop):
         items = [item for _, _, data in batches for item in unpack(data)]
         kept = [
             item
@@ -62,7 +62,7 @@ def compact(database: Database, partition: Partition, now_ms: int) -> Iterator[N
         ]
         # merged too when that halves the blobs at least: many small appends make slow reads
         if len(kept) < len(items) or _blobs(kept) * 2 <= len(batches):
-            _replace(database, partition, batches, kept)
+            replace_batches(database, partition, batches, kept)
         offset = batches[-1][0] + 1
         yield
     # Step 3: remember how far this pass has looked
@@ -83,9 +83,9 @@ def _last_batch(database: Database, partition: Partition) -> int:
     return last_offset
 
 
-def _step(database: Database, partition: Partition, offset: int, stop: int) -> list[_Batch]:
+def step_from(database: Database, partition: Partition, offset: int, stop: int) -> list[Batch]:
     """The batches from `offset` to before `stop`, as many as one step takes."""
-    batches: list[_Batch] = []
+    batches: list[Batch] = []
     size = 0
     with database.errors():
         cursor = database.connection.execute(
@@ -106,9 +106,10 @@ def _blobs(items: list[Item]) -> int:
     return len(list(cuts(columns_of_items(items)[1].sizes))) if items else 0
 
 
-def _replace(
-    database: Database, partition: Partition, batches: list[_Batch], kept: list[Item]
+def replace_batches(
+    database: Database, partition: Partition, batches: list[Batch], kept: list[Item]
 ) -> None:
+    """Puts what is kept of the batches in their place; offsets stay, gaps stay gaps."""
     with database.transaction() as connection:
         delete_batches(connection, partition.id, [batch[:2] for batch in batches])
         if kept:

@@ -48,6 +48,7 @@ class Database:
 
     def __init__(self, path: Path, max_bytes: int | None) -> None:
         self.path = path
+        self._held = False
         with self.errors():
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self.connection = connection
@@ -103,6 +104,22 @@ class Database:
                 # as a script: `execute` stops after the first page
                 self.connection.executescript(f"PRAGMA incremental_vacuum({GIVE_BACK_PAGES})")
 
+    @contextmanager
+    def overwriting(self) -> Iterator[None]:
+        """What the block deletes is overwritten with zeros. Bytes that wait in the write-ahead log
+        go with it, unless a backup holds the file: then they do once that is over and some
+        megabytes have been written.
+        """
+        with self.errors():
+            self.connection.execute("PRAGMA secure_delete=ON")
+        try:
+            yield
+        finally:
+            with self.errors():
+                self.connection.execute("PRAGMA secure_delete=OFF")
+                if not self._held:
+                    self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def hold_still(self) -> None:
         """Brings everything into the file, and leaves the file alone until `go_on`: what is
         written in between stays in the write-ahead log beside it, however long that gets.
@@ -110,6 +127,7 @@ class Database:
         The file may be copied then, by another process: closing a copy's source in this one would
         take back the lock that SQLite has on it.
         """
+        self._held = True
         with self.errors():
             self.connection.execute("PRAGMA wal_autocheckpoint=0")
             busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -118,6 +136,7 @@ class Database:
 
     def go_on(self) -> None:
         """Ends `hold_still`."""
+        self._held = False
         with self.errors():
             pages = CHECKPOINT_BYTES // PAGE_BYTES
             self.connection.execute(f"PRAGMA wal_autocheckpoint={pages}")

@@ -7,7 +7,7 @@ Acknowledged means synced: neither a kill of the process nor a power cut takes i
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from connectors.streams.embedded.appends import Append, Commit
 from connectors.streams.embedded.catalog import Catalog
 from connectors.streams.embedded.compaction import compact, compaction_due
 from connectors.streams.embedded.database import Database
+from connectors.streams.embedded.erasing import delete_before, erase
 from connectors.streams.embedded.lock import DirectoryLock
 from connectors.streams.embedded.retention import expire
 from connectors.streams.embedded.wakes import Wakes
@@ -186,6 +187,18 @@ class EmbeddedLog:
     async def committed(self, group: str, tps: Iterable[TP]) -> dict[TP, int | None]:
         """See `Log.committed`."""
         return await self._run(reads.committed, self._opened().database, group, list(tps))
+
+    async def erase(self, topic: str, partition: int, offsets: Collection[int]) -> bool:
+        """See `Log.erase`."""
+        log = self._opened()
+        await self._run_steps(erase(log.database, log.catalog.partition(topic, partition), offsets))
+        return True
+
+    async def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """See `Log.delete_before`."""
+        log = self._opened()
+        place = log.catalog.partition(topic, partition)
+        await self._run_steps(delete_before(log.database, place, offset))
 
     async def clean(self, compact_from_bytes: int = 1 << 20) -> None:
         """One round of retention, and of compaction where so much has come since the last."""

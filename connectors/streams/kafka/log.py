@@ -5,7 +5,7 @@ topics by a client of their own, outside any group. All in the event loop that c
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import errors
@@ -184,6 +184,16 @@ class KafkaLog:
         """See `Log.committed`."""
         with told(self._where):
             return await self._opened().offsets.committed(group, tps)
+
+    async def erase(self, topic: str, partition: int, offsets: Collection[int]) -> bool:
+        """See `Log.erase`: never, a record stays until compaction or retention takes it."""
+        return False
+
+    async def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """See `Log.delete_before`. The broker gives no such record to anybody any more; its bytes
+        go with their segment."""
+        with told(self._where, topic, partition):
+            await self._opened().topics.delete_before(topic, partition, offset)
 
     def _opened(self) -> _Open:
         if self._open is None:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import errors
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka import TopicPartition, errors
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from connectors.streams.base import TopicDescription, TopicSpec, UnknownTopic
@@ -123,6 +123,12 @@ class Topics:
             raise kind(reason)
         config = {name: value for name, value, *_ in entries if value is not None}
         return TopicDescription(topic, len(found["partitions"]), config)
+
+    async def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """Moves the partition's beginning up to `offset`."""
+        await self._admin.delete_records(
+            {TopicPartition(topic, partition): RecordsToDelete(before_offset=offset)}
+        )
 
     async def admission(self, topic: str, *, fresh: bool = False) -> Admission:
         """What an append has to keep to; remembered unless `fresh`."""

@@ -127,3 +127,29 @@ def test_an_event_is_taken_back_by_its_id() -> None:
     assert (ran.code, ran.out) == (0, "taken back by flush f1\n")
     assert heard.json() == {"event_id": 5, "group": {"account": "X"}, "reason": "charged twice"}
     assert without.code == 2
+
+
+def test_a_dry_run_of_a_retraction_tells_session_and_flushes() -> None:
+    path = "/api/aggregators/usage-a/events/retract"
+    found = {
+        "id": "f1", "aggregator": "usage-a", "key": ["X"], "state": "done", "dry_run": True,
+        "repeated": False, "touched": 1, "counts": {"sessions": 1, "flushes": 2, "records": 1},
+        "flushes": [
+            {"id": "s1", "what": "flush", "records": 3},
+            {"id": "f1", "what": "correction", "records": 1},
+        ],
+        "source": {"topic": "usage", "partition": 1, "offset": 7},
+    }  # fmt: skip
+    with serving({f"POST {path}": (200, found)}) as server:
+        told = ("--event-id", "e1", "--dry-run")
+        ran = sluice("sessions", "retract", "usage-a", *told, server=server.url)
+        (heard,) = server.requests("POST", path)
+    assert heard.json() == {"event_id": "e1", "dry_run": True}
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        [
+            "1 event of session X would be taken back, counted from usage 1/7; nothing was changed",
+            "  flush s1: the open session flushes first, 3 records",
+            "  flush f1: the correction, 1 record",
+        ],
+    )

@@ -91,6 +91,7 @@ def test_what_taking_back_would_do_is_told_and_nothing_done(tmp_path: Path) -> N
                 '["b"]', False, usage("b", 5, 3),
             )  # fmt: skip
             assert (found.topic, found.aggregator) == ("usage", "acc")
+            assert (found.session_records, found.session_id is not None) == (1, True)
         for event, group, why in ((5, {}, '["a"], ["b"]'), ("e9", {}, "no event of that id")):
             with pytest.raises(RetractionRefused, match=re.escape(why)):
                 await find("acc", event, group)
@@ -100,5 +101,26 @@ def test_what_taking_back_would_do_is_told_and_nothing_done(tmp_path: Path) -> N
         again = await find("acc", 5, {"account": "b"})
         assert found is not None and done is not None and again is not None
         assert (done.id, again.id, again.repeated) == (found.id, found.id, True)
+        assert (again.session_id, again.session_records) == (None, 0)
+        ids = [json.loads(text)["id"] for text in _flushes(living)]
+        assert ids == [found.session_id, found.id]  # exactly what was told
 
     assert len(audited(tell(tmp_path, story), "event_retracted")) == 1
+
+
+def test_a_session_that_counted_the_event_and_has_flushed_is_not_flushed_again(
+    tmp_path: Path,
+) -> None:
+    async def story(living: Living) -> None:
+        await living.put(BY_ID)
+        await living.send(usage("a", "e1", 2))
+        await after(living, 1.1)
+        await living.send(usage("a", "e2", 3))
+        found = await living.facade.find_retractable("acc", "e1", {})
+        other = await living.facade.find_retractable("acc", "e2", {})
+        assert found is not None and other is not None
+        assert (found.session_id, other.session_records) == (None, 1)
+        await living.facade.retract_event("acc", "e1", {}, ME)
+        assert await living.totals() == {"in": 1, "open": 1}
+
+    tell(tmp_path, story)

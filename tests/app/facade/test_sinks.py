@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.sink_shapes import SinkStatus
 from tests.app.facade.house import ME, House, Living
 from tests.connectors.sinks.billing import SECRET, Billing
@@ -99,5 +101,42 @@ def test_counts_go_on_through_a_restart(tmp_path: Path) -> None:
                     number = life + 1
                     await until_told(living, partial(_has, number))
         assert [call.id for call in billing.calls] == ["0", "1"]
+
+    asyncio.run(run())
+
+
+def test_partitions_given_out_anew_while_it_tidies_end_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.sinks.lanes.TIDY_S", -1.0)
+
+    async def run() -> None:
+        billing = Billing()
+        house = House(tmp_path, environ={"HOOK": SECRET})
+        async with billing.serve(), house.open() as living:
+            await living.facade.put_document("sink", "hook", sink(billing.url), ME, 5.0)
+            await living.facade.put_document(
+                "sink", "other", {**sink(billing.url), "name": "other"}, ME, 5.0
+            )
+            await auntil(lambda: len(living.sinks.lines()) == 4)
+            begin, revoked = living.log.begin_offsets, 0
+
+            async def begins(tps: Any) -> Any:
+                nonlocal revoked
+                if revoked == 0 and asyncio.current_task() is not reconciling:
+                    return await begin(tps)
+                revoked += 1
+                if revoked == 1:
+                    await living.sinks.pause()
+                return await begin(tps)
+
+            living.paused = True
+            reconciling = asyncio.create_task(living.sinks.reconcile())
+            living.log.begin_offsets = begins  # type: ignore[method-assign]  # revoked meanwhile
+            await reconciling
+            assert revoked > 0
+            living.paused = False
+            await living.sinks.assign({0, 1})
+            await auntil(lambda: len(living.sinks.lines()) == 4)
 
     asyncio.run(run())

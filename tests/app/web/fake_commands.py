@@ -36,7 +36,8 @@ class FakeCommands:
         message = {"id": "dry", "action": action, "aggregator": aggregator, **asked}
         read_command({**message, "reason": change.reason}, [rule], dry=True)
         touched = 1 if "group" in asked else self.open_sessions
-        return Commanded("", action, aggregator, True, True, touched, touched * 40)
+        found = Commanded("", action, aggregator, True, True, touched, touched * 40)
+        return replace(found, letters=2, source_records=3) if action == "erase" else found
 
     async def give_command(
         self,

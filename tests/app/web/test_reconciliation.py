@@ -87,3 +87,24 @@ def test_an_event_is_taken_back_by_id_with_a_reason() -> None:
     visit(steps, backend)
     assert backend.retracted[0] == ("acc", 1, {"account": "a"}, "charged twice")
     assert backend.retracted[-1][1] == "/s\x001"
+
+
+def test_a_dry_run_of_a_retraction_tells_what_it_touches_and_needs_no_reason() -> None:
+    backend = FakeBackend()
+    path = "/api/aggregators/acc/events/retract"
+
+    async def steps(client: Client) -> None:
+        told = await client.post(path, json={"event_id": 1, "dry_run": True})
+        assert told.status == 200
+        found = await told.json()
+        assert (found["dry_run"], found["repeated"], found["touched"]) == (True, False, 1)
+        assert found["counts"] == {"sessions": 1, "flushes": 2, "records": 1}
+        assert [(each["id"], each["what"]) for each in found["flushes"]] == [
+            ("s1", "flush"), ("f1", "correction"),
+        ]  # fmt: skip
+        assert found["source"] == {"topic": "usage", "partition": 1, "offset": 4711}
+        wrong = await client.post(path, json={"event_id": 1, "dry_run": "yes"})
+        assert wrong.status == 422
+
+    visit(steps, backend)
+    assert backend.retracted == []
