@@ -14,7 +14,7 @@ from tables.layout import instant_of
 from tables.ledger_layout import WAKE, due_key
 from tables.store import KeyedStore
 
-DUE_PAGE = 500  # entries read at a time
+FIRST_PAGE, DUE_PAGE = 16, 512  # entries read at a time: few books need many, which grow fast
 ALL = WAKE + b"\x80"  # since 1970: begins with the first byte of such instants
 TIMED = due_key(1, b"")  # all but those at instant 0, which have no time of their own
 
@@ -33,7 +33,7 @@ class Due:
         self._store, self._floors, self._changed, self._first = store, floors, changed, first
         self._woken: list[bytes] = []
         self._page: list[bytes] = []  # of the store, the next one last
-        self._page_from = first
+        self._page_from, self._page_size = first, FIRST_PAGE
 
     def add(self, at: bytes) -> None:
         """An entry is written, or there again."""
@@ -60,11 +60,13 @@ class Due:
             first = max(self._page_from, self._floors.of(self._first))
             if first >= end:
                 return None
-            found = [key for key, _ in self._store.scan(first, end, DUE_PAGE)]
+            size = self._page_size
+            found = [key for key, _ in self._store.scan(first, end, size)]
             if self._page_from == self._first:
                 self._floors.note(self._first, min([end, *found[:1], *self._woken[:1]]))
             self._page = found[::-1]
-            self._page_from = end if len(found) < DUE_PAGE else found[-1] + b"\0"
+            self._page_from = end if len(found) < size else found[-1] + b"\0"
+            self._page_size = min(4 * size, DUE_PAGE)
 
     def _added(self) -> bytes | None:
         while self._woken:

@@ -91,7 +91,7 @@ class Life:
         return instant(FIRST_DAY, 7, 0)
 
     def live(self) -> None:
-        """From the upload to the day after the last, at noon: what is tried again has ended then."""
+        """From the upload to the day after the last, when what was tried again has ended."""
         for n in range(self.plan.days + 1):
             day = FIRST_DAY + timedelta(days=n)
             for hour, minute in self._moments(n):

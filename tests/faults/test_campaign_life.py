@@ -17,7 +17,8 @@ from tests.faults.campaign_kills import Killing
 from tests.faults.campaign_life import Life, Plan
 
 SMALL = Plan(rows=40, days=1, every_hour=False)
-MIDDLE = Plan(rows=1_000, days=30)
+DAY = Plan(rows=10_000, days=1)
+MONTH = Plan(rows=200, days=30)
 FULL = Plan(rows=10_000, days=30)  # three slots: 30,000 FDDs a day
 
 
@@ -48,7 +49,7 @@ def test_figures_hold_through_the_life_of_campaigns(
 @pytest.mark.mongo
 @pytest.mark.mysql
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("plan", [SMALL, MIDDLE, FULL], ids=["small", "middle", "full"])
+@pytest.mark.parametrize("plan", [SMALL, DAY, MONTH, FULL], ids=["small", "day", "month", "full"])
 def test_figures_are_the_same_on_real_stores(
     plan: Plan,
     own_kafka: Kafka,
