@@ -32,7 +32,7 @@ class Floors:
         known = self._by_kind.get(key[:2])
         if known:
             for prefix, first in known.items():
-                if key < first and key.startswith(prefix):
+                if prefix <= key < first:
                     known[prefix] = key
 
     def forget(self) -> None:

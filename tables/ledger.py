@@ -23,6 +23,7 @@ from tables.changelog import Change, Changelog
 from tables.floors import Floors
 from tables.layout import decode_any, encode, instant_of
 from tables.ledger_book import LedgerBook, Output, Write
+from tables.ledger_due import ALL
 from tables.ledger_layout import (
     LOCAL,
     MARKER,
@@ -100,7 +101,8 @@ class Ledger:
 
     def next_due(self) -> int | None:
         """The earliest instant at which something is due."""
-        for key, _ in self.store.scan(WAKE, WAKE_END, 1):
+        first = self._floors.of(ALL)
+        for key, _ in self.store.scan(first, WAKE_END, 1):
             return instant_of(key)
         return None
 

@@ -5,14 +5,15 @@ Nothing in here is durable before `Ledger.commit`. A transaction that is refused
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
 
 from tables.floors import Floors
 from tables.layout import instant_of
+from tables.ledger_due import TIMED, Due
 from tables.ledger_layout import ROW, WAKE, due_key, end_of
 from tables.store import KeyedStore
 
@@ -20,8 +21,6 @@ Output = tuple[str, bytes | None, bytes]
 """(public topic, key, value)"""
 Write = tuple[str, str, bytes | None]
 """(what, id, JSON value; None deletes) for a store of documents or negatives"""
-DUE_PAGE = 500  # due entries read at a time
-DUE = WAKE + b"\x80"  # the due index since 1970: begins with the first byte of such instants
 
 _json = msgspec.json.Encoder().encode
 
@@ -51,9 +50,8 @@ class LedgerBook:
         self.writes: list[Write] = []
         self._ordered: list[bytes] = []
         self._journal: list[tuple[bytes, bytes | None, bool]] = []
-        self._woken: list[bytes] = []
-        self._page: list[bytes] = []  # due entries of the store, the next one last
-        self._page_from = WAKE
+        self._due = Due(store, self._floors, self.changed)
+        self._timed = Due(store, self._floors, self.changed, TIMED)
 
     # Rows
 
@@ -66,6 +64,12 @@ class LedgerBook:
             return self.read[at]
         value = self.read[at] = self._store.get_many([at])[0]
         return value
+
+    def prefetch(self, keys: Iterable[bytes]) -> None:
+        """Looks these rows up together, which costs a fifth of one by one; `get` has them then."""
+        known, changed = self.read, self.changed
+        unknown = [at for key in keys if (at := ROW + key) not in known and at not in changed]
+        known.update(zip(unknown, self._store.get_many(unknown), strict=True))
 
     def put(self, key: bytes, value: bytes) -> None:
         """Writes a row; `get` and `scan` see it at once."""
@@ -144,49 +148,24 @@ class LedgerBook:
         """Gives the key back at that instant; asked for twice it comes once."""
         at = due_key(max(at_ms, 0), key)
         self._change(at, b"")
-        heappush(self._woken, at)
+        self._due.add(at)
+        self._timed.add(at)
         self._floors.put(at)
 
     def pop_due(self, until_ms: int) -> tuple[int, bytes] | None:
         """(instant, key) of the earliest entry not after `until_ms`, which is then no longer there;
         what was added meanwhile is in its place in the order."""
-        stored, woken = self._stored_due(until_ms), self._woken_due()
-        at = min((key for key in (stored, woken) if key is not None), default=None)
-        if at is None or instant_of(at) > until_ms:
-            return None
-        self._change(at, None)
-        return instant_of(at), at[9:]
+        return self._popped(self._due.first(until_ms))
 
     def pop_timed(self, until_ms: int) -> tuple[int, bytes] | None:
         """The same, but entries at instant 0 are passed over: they have no time of their own."""
-        found = self._merged(due_key(1, b""), due_key(until_ms + 1, b""), 1)
-        if not found:
+        return self._popped(self._timed.first(until_ms))
+
+    def _popped(self, at: bytes | None) -> tuple[int, bytes] | None:
+        if at is None:
             return None
-        self._change(found[0][0], None)
-        return instant_of(found[0][0]), found[0][0][9:]
-
-    def _stored_due(self, until_ms: int) -> bytes | None:
-        end = due_key(until_ms + 1, b"")
-        while True:
-            while self._page:
-                if self.changed.get(self._page[-1], b"") is not None:
-                    return self._page[-1]
-                self._page.pop()
-            first = max(self._page_from, self._floors.of(DUE))
-            if first >= end:
-                return None
-            found = [key for key, _ in self._store.scan(first, end, DUE_PAGE)]
-            if self._page_from == WAKE:
-                self._floors.note(DUE, min([end, *found[:1], *self._woken[:1]]))
-            self._page = found[::-1]
-            self._page_from = end if len(found) < DUE_PAGE else found[-1] + b"\0"
-
-    def _woken_due(self) -> bytes | None:
-        while self._woken:
-            if self.changed.get(self._woken[0]) is not None:
-                return self._woken[0]
-            heappop(self._woken)
-        return None
+        self._change(at, None)
+        return instant_of(at), at[9:]
 
     # Back
 
@@ -201,11 +180,13 @@ class LedgerBook:
             if known:
                 self.changed[at] = value
                 if at[:1] == WAKE and value is not None:
-                    heappush(self._woken, at)
+                    self._due.add(at)
+                    self._timed.add(at)
             else:
                 del self.changed[at]
                 del self._ordered[bisect_left(self._ordered, at)]
         del self.outputs[point.outputs :]
         del self.writes[point.writes :]
-        self._page, self._page_from = [], WAKE
+        self._due.again()
+        self._timed.again()
         self._floors.forget()

@@ -17,6 +17,7 @@ DEFAULT = {
     "batch": ("sluice",),
     "recovery": ("sluice",),
     "impressions": ("sluice",),
+    "campaigns": ("sluice", "sluice-shard"),
 }
 RESULTS = ROOT / "bench" / "results"
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sluice bench`."""
     parser.add_argument(
         "name",
-        choices=["stream", "flush", "batch", "recovery", "sessions", "impressions"],
+        choices=["stream", "flush", "batch", "recovery", "sessions", "impressions", "campaigns"],
         help="what to measure",
     )
     parser.add_argument(
@@ -36,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accounts", default="", help="numbers of accounts, comma-separated")
     parser.add_argument("--sessions", type=int, default=1_000_000, help="open sessions to hold")
     parser.add_argument("--times", type=int, default=30, help="how often a batch has the flights")
-    parser.add_argument("--rows", type=int, default=10_000_000, help="impressions of a day")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help="impressions of a day (10,000,000), or rows of an upload (1,000,000)",
+    )
     parser.add_argument("--large", action="store_true", help="400,000,000 impressions")
     parser.add_argument("--broker", default="", help="host:port of a Kafka for nothing else")
     parser.add_argument("--jars", default="", help="class path of the Java peers")
@@ -61,8 +66,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
         from bench.impressions import ImpressionsPlan
         from bench.impressions import run as run_impressions
 
-        rows = 400_000_000 if args.large else args.rows
+        rows = 400_000_000 if args.large else args.rows or 10_000_000
         report = run_impressions(ImpressionsPlan(_systems(args), Path(args.work).resolve(), rows))
+    elif args.name == "campaigns":
+        report = _campaigns(args)
     else:
         report = _stream(args)
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -85,6 +92,10 @@ def _known(name: str) -> tuple[str, ...]:
         from bench.impressions import SYSTEMS as IMPRESSIONS
 
         return IMPRESSIONS
+    if name == "campaigns":
+        from bench.campaigns import SYSTEMS as CAMPAIGNS
+
+        return CAMPAIGNS
     if name == "flush":
         from bench.flush import FLUSHERS
 
@@ -103,6 +114,22 @@ def _systems(args: argparse.Namespace) -> tuple[str, ...]:
     if unknown:
         raise UsageError(f"no system {unknown[0]!r}", f"there are: {', '.join(known)}")
     return names
+
+
+def _campaigns(args: argparse.Namespace) -> dict[str, Any]:
+    from bench.campaigns import CampaignsPlan
+    from bench.campaigns import run as run_campaigns
+
+    broker = f"kafka://{args.broker}" if args.broker else os.environ.get("SLUICE_TEST_KAFKA", "")
+    plan = CampaignsPlan(
+        _systems(args),
+        Path(args.work).resolve(),
+        args.rows or 1_000_000,
+        broker or "embedded://",
+        os.environ.get("SLUICE_TEST_MONGO", ""),
+        os.environ.get("SLUICE_TEST_MYSQL", ""),
+    )
+    return run_campaigns(plan)
 
 
 def _stream(args: argparse.Namespace) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Keys and values are bytes; a key's first letter says what the row is (`keys.py`)
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Any, Literal, Protocol
 
@@ -19,6 +20,9 @@ class Book(Protocol):
 
     def get(self, key: bytes) -> bytes | None:
         """The row, what this transaction put included."""
+
+    def prefetch(self, keys: Iterable[bytes]) -> None:
+        """Says that these rows will be asked for: looked up together they cost a fifth."""
 
     def put(self, key: bytes, value: bytes) -> None:
         """Writes a row; `get` and `scan` of this transaction see it at once."""
@@ -58,6 +62,9 @@ class MemoryBook:
 
     def get(self, key: bytes) -> bytes | None:
         return self.rows.get(key)
+
+    def prefetch(self, keys: Iterable[bytes]) -> None:
+        pass
 
     def put(self, key: bytes, value: bytes) -> None:
         if key not in self.rows:

@@ -5,6 +5,8 @@ The page's place is in its job row, in the same transaction as the FDDs: none is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from domain.campaigns import days
 from domain.campaigns.fdds import count, enqueue, move, note, save
 from domain.campaigns.keys import Ref, key
@@ -49,6 +51,15 @@ def is_not_to_be_called(work: Work, number: str) -> bool:
         return False
     found = read(work.book, key("d", number), Negative)
     return found is not None and (found.expires_ms is None or work.now_ms < found.expires_ms)
+
+
+def prefetch_lists(work: Work, campaign: Campaign, numbers: Sequence[str]) -> None:
+    """Looks up together what `is_negative` and `is_not_to_be_called` will ask of these numbers."""
+    if campaign.negatives.distinct:
+        prefix = f"x/{campaign.request_id}/"
+        work.book.prefetch([f"{prefix}{number}".encode() for number in numbers])
+    if work.has_do_not_call():
+        work.book.prefetch([f"d/{number}".encode() for number in numbers])
 
 
 def page(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
@@ -112,6 +123,7 @@ def _make(
         else:
             made.append((window, counts))
     if made:
+        prefetch_lists(work, campaign, [record.number for _, record in records])
         for record_no, record in records:
             make_record(work, campaign, record_no, record, made)
 

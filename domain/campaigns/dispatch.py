@@ -7,11 +7,12 @@ What waits for the home of its number (`contacts.py`) is in no queue, and keeps 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 
 from domain.campaigns import alerts, days
 from domain.campaigns.contacts import Answered, give_back, may_contact
-from domain.campaigns.creation import is_negative, is_not_to_be_called
+from domain.campaigns.creation import is_negative, is_not_to_be_called, prefetch_lists
 from domain.campaigns.fdds import (
     enqueue,
     held_to,
@@ -25,8 +26,10 @@ from domain.campaigns.fdds import (
     settle,
     unqueue,
 )
-from domain.campaigns.keys import Ref, execution_id, key, record_key, ref_in_queue, ref_of_key
+from domain.campaigns.keys import Ref, key, record_key, ref_in_queue, ref_of_key
 from domain.campaigns.lifecycle import feed_job
+from domain.campaigns.orders import Order
+from domain.campaigns.page import order_all, queue_all
 from domain.campaigns.rows import (
     CREATED,
     FAILED,
@@ -39,16 +42,16 @@ from domain.campaigns.rows import (
     Campaign,
     Fdd,
     Job,
-    Record,
     decoder,
 )
-from domain.campaigns.work import Invariant, Work, shown_instant, window_of
+from domain.campaigns.work import Invariant, Work, window_of
 
 PAGE = 1000  # FDDs of a transaction
 SHORT = 1000  # a slot's queue below this is filled up, above twice this it is not
 PLENTY = 4 * PAGE  # free channels with which a page need not wait for a turn
+_Queued = tuple[bytes, Ref, Fdd]
+"""A row of the queue, and what it stands for."""
 _decode_fdd = decoder(Fdd).decode
-_decode_record = decoder(Record).decode
 
 
 def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
@@ -66,14 +69,14 @@ def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
     prefix = prefix_of(campaign.request_id, (job.day, job.slot, job.revision))
     rows = work.book.scan(prefix, job.cursor, PAGE)
     working_end_ms = _at_once(work, campaign)
-    for row_key, raw in rows:
-        fdd = _decode_fdd(raw)
-        if fdd.state == CREATED:
-            ref = ref_of_key(row_key)
-            move(work, campaign, ref, fdd, QUEUED)
-            if working_end_ms is not None:
-                _order(work, campaign, ref, fdd, working_end_ms)
-                continue
+    found = [(ref_of_key(row_key), _decode_fdd(raw)) for row_key, raw in rows]
+    made = [(ref, fdd) for ref, fdd in found if fdd.state == CREATED]
+    queue_all(work, campaign, made)
+    if working_end_ms is not None:
+        _prefetch(work, campaign, made)
+        order_all(work, campaign, made, working_end_ms, _order)
+    else:
+        for ref, fdd in made:
             enqueue(work, campaign, ref, fdd, fdd.due_ms)
             save(work, campaign, ref, fdd)
     if rows:
@@ -101,7 +104,7 @@ def dispatch(work: Work, flow_name: str, limit: int) -> int:
     channels = work.channels(flow_name)
     taken, full = 0, False
     requests = _with_queue(work, flow_name, channels.turn)
-    pages: list[tuple[Campaign, int, int, list[bytes]]] = []
+    pages: list[tuple[Campaign, int, int, list[_Queued]]] = []
     for request_id in requests:
         campaign = work.campaign(request_id)
         if campaign is None:
@@ -120,18 +123,18 @@ def dispatch(work: Work, flow_name: str, limit: int) -> int:
             continue
         page = _due_rows(work, flow_name, request_id, -(-free // len(requests)))
         if page:
-            pages.append((campaign, flow.channels, end_ms, page))
+            pages.append((campaign, flow.channels, end_ms, _taken_up(work, campaign, page)))
     for turn in zip_longest(*([(c, n, e, row) for row in rows] for c, n, e, rows in pages)):
         for item in turn:
             if item is None:
                 continue
-            campaign, most, end_ms, row = item
+            campaign, most, end_ms, queued = item
             if taken >= limit or _used(work, flow_name) >= most:
                 full = True
                 break
             taken += 1
             channels.turn = campaign.request_id
-            _take(work, campaign, row, end_ms)
+            _take(work, campaign, queued, end_ms)
         if full:
             break
     for campaign, *_ in pages:
@@ -193,12 +196,29 @@ def _due_rows(work: Work, flow_name: str, request_id: str, limit: int) -> list[b
     return [row for row, _ in rows if row[size : size + 14] <= now]
 
 
-def _take(work: Work, campaign: Campaign, row: bytes, working_end_ms: int) -> None:
+def _taken_up(work: Work, campaign: Campaign, rows: list[bytes]) -> list[_Queued]:
+    """What rows of the queue stand for."""
+    refs = [ref_in_queue(row) for row in rows]
+    work.book.prefetch([ref.key for ref in refs])
+    found: list[_Queued] = []
+    for row, ref in zip(rows, refs, strict=True):
+        fdd = load(work, ref)
+        if fdd is None:
+            raise Invariant(campaign.request_id, f"the queue holds {row!r}, and no FDD is there")
+        found.append((row, ref, fdd))
+    _prefetch(work, campaign, [(ref, fdd) for _, ref, fdd in found])
+    return found
+
+
+def _prefetch(work: Work, campaign: Campaign, found: Sequence[tuple[Ref, Fdd]]) -> None:
+    """Looks up together what the checks and the order will ask of each."""
+    prefetch_lists(work, campaign, [fdd.number for _, fdd in found])
+    work.book.prefetch([record_key(ref.request_id, ref.record_no) for ref, _ in found])
+
+
+def _take(work: Work, campaign: Campaign, queued: _Queued, working_end_ms: int) -> None:
     """What a row of the queue asks for."""
-    ref = ref_in_queue(row)
-    fdd = load(work, ref)
-    if fdd is None:
-        raise Invariant(campaign.request_id, f"the queue holds {row!r}, and no FDD is there")
+    row, ref, fdd = queued
     work.book.delete(row)
     if fdd.state == CREATED:
         move(work, campaign, ref, fdd, QUEUED)
@@ -260,7 +280,7 @@ def _may(
 
 def _lease(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, not_after_ms: int) -> None:
     flow = work.flow(campaign)
-    attempt = 1 + max((each.attempt for each in fdd.attempts), default=0)
+    attempt = 1 + max((each.attempt for each in fdd.attempts), default=0) if fdd.attempts else 1
     by_retrigger = fdd.retriggered and fdd.state == QUEUED
     fdd.deadline_ms = min(work.now_ms + flow.lease_ms, not_after_ms)
     fdd.attempts.append(Attempt(attempt, work.now_ms, retriggered=fdd.retriggered))
@@ -270,26 +290,8 @@ def _lease(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, not_after_ms: int
     move(work, campaign, ref, fdd, LEASED)
     work.wake(fdd.deadline_ms, ref.key)
     alerts.ordered(work, campaign.flow.name)
-    raw = work.book.get(record_key(ref.request_id, ref.record_no))
-    fdd_id = ref.id
-    order = {
-        "event": "execute",
-        "execution_id": execution_id(fdd_id, attempt),
-        "fdd_id": fdd_id,
-        "request_id": ref.request_id,
-        "record_no": ref.record_no,
-        "number": fdd.number,
-        "flow": campaign.flow.name,
-        "date": days.day_text(ref.day),
-        "slot": days.slot_shown(ref.slot),
-        "attempt": attempt,
-        "retriggered": fdd.retriggered,
-        "ordered_at": shown_instant(work.now_ms),
-        "deadline": shown_instant(fdd.deadline_ms),
-        "not_after": shown_instant(not_after_ms),
-        "fields": {} if raw is None else _decode_record(raw).fields,
-    }
-    work.book.send("executions", key_of(ref, fdd), order)
+    order = Order(campaign, ref, work.now_ms, fdd.deadline_ms, not_after_ms)
+    work.book.send("executions", key_of(ref, fdd), order.of(work, ref, fdd, attempt))
 
 
 def unpark(work: Work, campaign: Campaign) -> None:

@@ -76,8 +76,11 @@ def negatives(
     where = places(work, campaign)
     rows = body.get("rows") or []
     seen: set[str] = set()
-    for row_no, text in enumerate(rows, int(body.get("first") or 1)):
-        number = normalised(str(text).strip(), campaign.flow.country)
+    country = campaign.flow.country
+    numbers = [normalised(str(text).strip(), country) for text in rows]
+    _prefetch(work, request_id, numbers, where)
+    first = int(body.get("first") or 1)
+    for row_no, (text, number) in enumerate(zip(rows, numbers, strict=True), first):
         verdict = "invalid"
         records: list[int] = []
         if number is not None:
@@ -103,6 +106,17 @@ def negatives(
         work.count_on(campaign, _today(work, campaign))
         unpark(work, campaign)
     return upload_json(upload)
+
+
+def _prefetch(
+    work: Work, request_id: str, numbers: list[str | None], where: list[Place]
+) -> None:
+    """Looks up together what a part of a file will ask for."""
+    valid = [number for number in numbers if number is not None]
+    work.book.prefetch([key(kind, request_id, each) for each in valid for kind in ("n", "x")])
+    records = [record_no for each in valid for record_no in records_of(work, request_id, each)]
+    refs = (Ref(request_id, *place, record_no) for place in where for record_no in records)
+    work.book.prefetch([ref.key for ref in refs])
 
 
 def _today(work: Work, campaign: Campaign) -> str:

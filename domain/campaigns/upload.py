@@ -118,7 +118,10 @@ def rows(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
     """
     following = int(body.get("first") or 1)
     taken = 0
-    for row in body.get("rows") or []:
+    told = body.get("rows") or []
+    numbers = (row[1] if len(row) == 4 else row[0] for row in told)
+    work.book.prefetch([key("n", campaign.request_id, number) for number in numbers])
+    for row in told:
         if len(row) == 4:
             following, number, fields, schedule_ms = row
         else:

@@ -1,12 +1,17 @@
 """Workers of campaigns on one stream and one pair of stores, under a trial clock that stands."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from connectors.stores.opening import open_documents
 from connectors.streams.murmur2 import partition_for
 from domain.aggregation.instants import parse_instant
 from tests.faults import campaign_process
@@ -14,20 +19,27 @@ from tests.faults.cluster import START_S, Cluster
 from tests.faults.usage import PARTITIONS
 from tests.waiting import until
 
-QUIET_S = 180.0  # for what thirty thousand FDDs have to do at one instant, on a busy machine
+QUIET_S = 900.0  # for what thirty thousand FDDs have to do at one instant, on a busy machine
+LONGEST_PAUSE_S = 0.3
 ROLES = "campaigns,execute,retrigger"
 
 
 @dataclass(repr=False)
 class CampaignCluster(Cluster):
-    """A cluster with the roles of campaigns. `at_ms`: where the clock stands."""
+    """A cluster with the roles of campaigns. `at_ms`: where the clock stands.
+
+    `meddle` is called while there is work to do, so that it may kill what it likes; it leaves as
+    many workers as there were.
+    """
 
     module: str = campaign_process.__name__
+    meddle: Callable[["CampaignCluster"], None] = lambda _cluster: None
     at_ms: int = 0
     events: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._pauses, self._pause_s = threading.Event(), 0.01
         self.folder.mkdir(parents=True, exist_ok=True)
         self.clock = self.folder / "clock"
         self.settings = {
@@ -49,6 +61,11 @@ class CampaignCluster(Cluster):
         """Starts so many, each with all the roles."""
         for number in range(count):
             self.start(number, roles=ROLES)
+
+    def again(self, number: int) -> None:
+        """kill -9 of one, which begins anew."""
+        self.kill(number)
+        self.start(number, roles=ROLES)
 
     def tell(self, request_id: str, command: str, body: dict[str, Any]) -> str:
         """A command on `campaign-events`; its id. It may be taken twice."""
@@ -77,11 +94,18 @@ class CampaignCluster(Cluster):
 
     def wait_quiet(self) -> None:
         """See `settle_at`."""
+        self.meddle(self)
+        self._pause_s = 0.01
         until(self._is_quiet, QUIET_S, f"nothing was left to do at {self.clock.read_text()}")
 
     def _is_quiet(self) -> bool:
-        first = self._commits()
-        return first == self._commits()
+        try:
+            first = self._commits()
+            return first == self._commits()
+        except AssertionError:
+            self._pauses.wait(self._pause_s)  # questions cost the workers time that they need
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            raise
 
     def _commits(self) -> dict[str, Any]:
         commits: dict[str, Any] = {}
@@ -108,10 +132,25 @@ class CampaignCluster(Cluster):
         """Counts the FDDs of the day anew, in every shard; how many."""
         return sum(p.ask("verify", day=day, timeout_s=120) for p in self.workers.values())
 
-    def values(self, topic: str) -> list[dict[str, Any]]:
-        """Everything on a public topic; embedded: when no worker lives."""
-        found = self.read(topic)
-        return [json.loads(item[3] or b"") for part in found.values() for item in part]
+    def values(self, topic: str, partition: int) -> Iterator[dict[str, Any]]:
+        """Everything on a partition of a public topic; embedded: when no worker lives."""
+        return (json.loads(item[3] or b"") for item in self.read(topic, [partition])[partition])
+
+    def stored(self, request_id: str) -> Counter[tuple[str, str, str | None]]:
+        """How many FDDs of a request the store of documents has, by (date, state, reason)."""
+        folder = Path(self._environ(self.folder / "worker-0")["SLUICE_DATA_DIR"])
+
+        async def ask() -> Counter[tuple[str, str, str | None]]:
+            documents = open_documents(self.settings.get("documents", ""), folder)
+            found: Counter[tuple[str, str, str | None]] = Counter()
+            try:
+                for each in await documents.counts(request_id):
+                    found[each.date, each.state, each.reason] += each.count
+            finally:
+                await documents.close()
+            return found
+
+        return asyncio.run(ask())
 
     def stop_all(self) -> None:
         """Stops the workers in good order."""

@@ -70,8 +70,8 @@ class Told:
 
 
 class Life:
-    """See the module. `history` has the figures of each evening; two lives of one plan have the
-    same."""
+    """See the module. `history` has the figures of each evening, `ended` those of each day when all
+    is over; two lives of one plan have the same."""
 
     def __init__(self, cluster: CampaignCluster, plan: Plan) -> None:
         self.cluster, self.plan = cluster, plan
@@ -81,6 +81,7 @@ class Life:
         self.tight = Told("narrow-0000000000000003", few, 2_000_000, SLOTS[1:2], plan.days)
         self.all = (self.long, self.cut, self.tight)
         self.history: list[Any] = []
+        self.ended: dict[str, Any] = {}
         self.looks = 0
         self._next_negative = 0
 
@@ -90,7 +91,7 @@ class Life:
         return instant(FIRST_DAY, 7, 0)
 
     def live(self) -> None:
-        """From the upload to the day after the last."""
+        """From the upload to the day after the last, when what was tried again has ended."""
         for n in range(self.plan.days + 1):
             day = FIRST_DAY + timedelta(days=n)
             for hour, minute in self._moments(n):
@@ -99,10 +100,13 @@ class Life:
                 if minute == 0:
                     self.look(day)
             self._evening(n, day)
+        for n in range(self.plan.days + 1):
+            day = FIRST_DAY + timedelta(days=n)
+            self.ended[str(day)] = self.cluster.figures(f"{day:%Y%m%d}")["campaigns"]
 
     def _moments(self, n: int) -> Iterator[tuple[int, int]]:
         last = n == self.plan.days
-        for hour in range(7 if n == 0 else 0, 2 if last else 24):
+        for hour in range(7 if n == 0 else 0, 12 if last else 24):
             in_slot = 9 <= hour < 18
             if in_slot or self.plan.every_hour or hour in (0, 7, 8, 20, 21):
                 for minute in MINUTES if in_slot else (0,):

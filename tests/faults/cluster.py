@@ -5,7 +5,7 @@ import itertools
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +25,7 @@ from tests.waiting import until
 
 START_S = 60.0  # two cores for all that runs here
 SETTLE_S = 90.0
+ALL = range(PARTITIONS)
 
 
 @dataclass(repr=False)
@@ -217,7 +218,7 @@ class Cluster:
         check_letters(wanted, log, letters)
         return sum(map(len, log.values()))
 
-    def read(self, topic: str) -> dict[int, list[Item]]:
+    def read(self, topic: str, partitions: Iterable[int] = ALL) -> dict[int, list[Item]]:
         """All records of a public topic by partition; embedded: when no worker lives."""
         environ = self._environ(self.folder / "worker-0")
         settings = resolve(environ=environ).settings
@@ -228,7 +229,7 @@ class Cluster:
             try:
                 name = environ["SLUICE_TOPIC_PREFIX"] + topic
                 found: dict[int, list[Item]] = {}
-                for partition in range(PARTITIONS):
+                for partition in partitions:
                     items, offset = found.setdefault(partition, []), 0
                     while True:
                         piece = await log.read(name, partition, offset)

@@ -1,13 +1,16 @@
 """A book shows what the store will hold after its commit, whatever was changed in which order."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tables.floors import Floors
 from tables.layout import instant_of
 from tables.ledger_book import LedgerBook
+from tables.ledger_layout import due_key
 from tables.store import MemoryStore
 
 keys = st.sampled_from([b"q/a/1", b"q/a/2", b"q/a/3", b"q/b/1", b"q/b/2", b"f/1", b"f/2"])
@@ -17,6 +20,8 @@ change = st.one_of(
     st.tuples(st.just("scan"), st.sampled_from([b"q/", b"q/a/", b"q/b", b"f/", b"q"])),
     st.tuples(st.just("wake"), st.integers(0, 6), st.sampled_from([b"x", b"y"])),
     st.tuples(st.just("due"), st.integers(0, 6)),
+    st.tuples(st.just("timed"), st.integers(0, 6)),
+    st.tuples(st.just("prefetch"), st.lists(keys)),
     st.tuples(st.just("save")),
     st.tuples(st.just("back")),
     st.tuples(st.just("commit")),
@@ -45,6 +50,12 @@ def test_reads_are_those_of_a_plain_map(history: list[Any], limit: int) -> None:
                 first = min((each for each in due if each[0] <= until), default=None)
                 assert book.pop_due(until) == first
                 due.discard(first or (-1, b""))
+            case ("timed", until):
+                first = min((each for each in due if 0 < each[0] <= until), default=None)
+                assert book.pop_timed(until) == first
+                due.discard(first or (-1, b""))
+            case ("prefetch", several):
+                book.prefetch(several)
             case ("save",):
                 saved = (book.savepoint(), dict(rows), set(due))
             case ("back",) if saved is not None:
@@ -92,6 +103,39 @@ def test_many_due_entries_come_in_order_over_pages() -> None:
             book.wake(entry[0] + 1, b"k")
     assert found == sorted(found)
     assert len(found) == 1_501 - 0 - 0 or len(found) > 1_500
+
+
+class Looks(MemoryStore):
+    """Notes where every look at the store begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begins: list[bytes] = []
+
+    def scan(
+        self, start: bytes, end: bytes, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        self.begins.append(start)
+        return super().scan(start, end, limit)
+
+
+@pytest.mark.parametrize("pop", ["pop_due", "pop_timed"])
+def test_looks_for_what_is_due_begin_behind_what_was_done(pop: str) -> None:
+    store, floors = Looks(), Floors()
+    book = LedgerBook(store, floors)
+    for at in range(1, 100):
+        book.wake(at, b"f")
+    _write(store, book)
+    for until in range(1, 99):
+        book = LedgerBook(store, floors)
+        assert getattr(book, pop)(until) == (until, b"f")
+        assert getattr(book, pop)(until) is None
+        store.begins.clear()
+        _write(store, book)
+    book = LedgerBook(store, floors)
+    assert getattr(book, pop)(98) is None
+    assert getattr(book, pop)(99) == (99, b"f")
+    assert min(store.begins) >= due_key(98, b"f")
 
 
 def test_a_due_key_tells_its_instant() -> None:

@@ -1,0 +1,72 @@
+"""A page of a slot ordered as a whole leaves what one by one leaves."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest import MonkeyPatch
+
+from domain.campaigns import dispatch, page
+from domain.campaigns.document import ContactPolicy
+from domain.campaigns.keys import key
+from domain.campaigns.page import One, Queued
+from domain.campaigns.rows import Campaign, Counts, Negative, decode, encode
+from domain.campaigns.work import Work
+from tests.domain.campaigns.kit import REQUEST, Shard, flow, number
+
+rows = st.lists(st.integers(0, 6), min_size=1, max_size=12)
+SLOTS = ("10:00-12:00", "16:00-18:00")
+
+
+def one_by_one(
+    work: Work, campaign: Campaign, queued: Queued, working_end_ms: int, order_one: One
+) -> None:
+    for ref, fdd in queued:
+        order_one(work, campaign, ref, fdd, working_end_ms)
+
+
+def lived(numbers: list[int], negative: list[int], listed: list[int], capped: bool) -> Shard:
+    policies = [ContactPolicy(name="cap", per_day=1)] if capped else []
+    shard = Shard(flow(channels=20_000), *policies)
+    shard.upload([number(n) for n in numbers], SLOTS)
+    if negative:
+        shard.command("negatives", {"rows": [number(n) for n in negative], "filename": "n.csv"})
+    for n in listed:  # without the strike that comes with it: the look before the order finds it
+        shard.book.put(key("x", REQUEST, number(n)), encode(Negative(True, shard.now_ms)))
+    shard.until("2025-11-03 10:00")
+    return shard
+
+
+def seen(shard: Shard) -> dict[str, Any]:
+    """All that is in the book; figures as they are read."""
+    rows = {k: decode(Counts, v) if k[:2] == b"z/" else v for k, v in shard.book.rows.items()}
+    book = shard.book
+    return {"rows": rows, "sent": book.sent, "stored": book.stored, "wakes": book.wakes}
+
+
+@given(rows, st.lists(st.integers(0, 8), max_size=3), st.lists(st.integers(0, 8), max_size=3),
+       st.booleans())  # fmt: skip
+@settings(max_examples=25)
+def test_a_page_leaves_what_one_by_one_leaves(
+    numbers: list[int], negative: list[int], listed: list[int], capped: bool
+) -> None:
+    whole = lived(numbers, negative, listed, capped)
+    with MonkeyPatch.context() as patch:
+        patch.setattr(dispatch, "order_all", one_by_one)
+        alone = lived(numbers, negative, listed, capped)
+    assert seen(whole) == seen(alone)
+    whole.prove()
+
+
+def test_a_page_is_ordered_as_a_whole() -> None:
+    asked: list[int] = []
+
+    def counted(*args: Any) -> None:
+        asked.append(len(args[2]))
+        page.order_all(*args)
+
+    with MonkeyPatch.context() as patch:
+        patch.setattr(dispatch, "order_all", counted)
+        shard = lived([1, 2, 3], [], [], False)
+    assert asked == [3]
+    assert sum(topic == "executions" for topic, _, _ in shard.book.sent) == 3
