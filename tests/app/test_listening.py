@@ -31,6 +31,12 @@ def test_with_a_secret_other_workers_can_reach_it_and_nobody_else() -> None:
     assert "this machine only" in found.remark
 
 
+@pytest.mark.parametrize("secret", ["", "s"])
+def test_with_a_user_it_listens_where_it_was_told_to(secret: str) -> None:
+    found = place(Settings(web_host="0.0.0.0", cluster_secret=secret), any_users=True)
+    assert (found.host, found.guarded, found.remark) == ("0.0.0.0", False, "")
+
+
 @pytest.mark.parametrize(
     ("path", "remote", "answered"),
     [
