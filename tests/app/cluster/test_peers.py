@@ -110,6 +110,19 @@ def test_an_unsigned_call_and_one_with_another_secret_are_refused() -> None:
     asyncio.run(work())
 
 
+def test_without_a_secret_a_server_in_front_can_not_ask_for_somebody_else() -> None:
+    async def work() -> None:
+        headers = {"X-Forwarded-For": "203.0.113.9"}
+        async with (
+            worker() as url,
+            aiohttp.ClientSession() as session,
+            session.post(url + "/internal/double", data=b"\x80", headers=headers) as response,
+        ):
+            assert response.status == 403
+
+    asyncio.run(work())
+
+
 def test_an_unknown_question_is_not_found() -> None:
     async def work() -> None:
         async with (

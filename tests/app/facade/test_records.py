@@ -125,3 +125,12 @@ def test_partitions_that_were_added_are_read_from_their_beginning(tmp_path: Path
         assert shown(page) == [(2, b"c")]
 
     tell(tmp_path, story)
+
+
+def test_nobody_reads_the_topic_of_users_and_passwords(tmp_path: Path) -> None:
+    async def story(living: Living) -> None:
+        await living.log.ensure_topic(TopicSpec("sluice-people", 1))
+        with pytest.raises(UnknownTopic):
+            await living.facade.read_records("sluice-people", "beginning", 10, 0.0)
+
+    tell(tmp_path, story)
