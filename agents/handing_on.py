@@ -15,7 +15,7 @@ from agents import retractions
 from agents.aggregate import Folds
 from agents.chunks import Chunk, Parcel, encode_parcel, parcels
 from agents.places import Places
-from agents.replay_messages import Message, Take, decode, home_of
+from agents.replay_messages import Forget, Message, Take, decode, home_of
 from connectors.streams.base import Row as StreamRow
 from domain.aggregation.rule import Rule
 from tables.documents import Documents
@@ -104,7 +104,8 @@ class HandingOn:
     def _of_message(self, shard: Shard, message: Message) -> int:
         if not isinstance(message, Take):
             placed, target = self._shards(shard)
-            homes = [home_of(message.letter.id, count) for count in (placed, target)]
+            letter = message.id if isinstance(message, Forget) else message.letter.id
+            homes = [home_of(letter, count) for count in (placed, target)]
             return shard.number if shard.number in homes else homes[0]
         chunk = message.chunk
         rule, _ = self._folds.get(chunk.aggregator, chunk.version)

@@ -1,7 +1,6 @@
 """A process of the product: a worker, what the others know of it, and its web port."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -25,13 +24,12 @@ from app.trail.trail import TopicTrail
 from app.web.server import make_web
 from app.worker import Worker
 from config.clock import system_ms
+from config.collecting import collect_seldom
 from config.settings import Settings
 
 logger = logging.getLogger(__name__)
 STOP_S = 8.0  # supervisors commonly kill after ten
 CLOSE_S = 1.0  # what requests under way get to finish
-# What lives through the start stays for ever; batches come and go young.
-GC_THRESHOLDS = (200_000, 50, 1_000)
 
 Beside = Callable[[Facade], Coroutine[None, None, None]]
 """What runs beside the worker until it ends."""
@@ -125,9 +123,7 @@ class Node:
         except BaseException:
             sock.close()
             raise
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        collect_seldom()
         return True
 
     async def _until_ended(self, work: Awaitable[None]) -> bool:

@@ -20,10 +20,10 @@ from agents.campaign_parcels import Entry
 from agents.campaign_stores import CampaignStores
 from agents.execute import Executing
 from agents.flow_shard import FlowShard
-from app.node import GC_THRESHOLDS
 from bench import campaigns_peers as peers
 from bench.campaigns_job import DAY, OPENS_MS, START_MS, Flows, flow, number
 from config.clock import SystemClock
+from config.collecting import collect_seldom
 from config.settings import resolve
 from connectors.stores.opening import open_documents, open_negatives
 from connectors.streams import open_log
@@ -154,9 +154,8 @@ class Bench:
 
 async def main(system: str, rows: int, negatives: int, folder: Path) -> None:
     """Runs the phases and prints what each cost; what is wrong ends it."""
-    import gc
 
-    gc.set_threshold(*GC_THRESHOLDS)
+    collect_seldom()
     if system in peers.PEERS:
         await peers.run(system, rows, negatives, measured)
         return

@@ -48,6 +48,7 @@ from app.facade.running import RunningHere
 from app.facade.sampler import Sampler
 from app.facade.sessions import Sessions
 from app.facade.sinks import Sinks
+from app.facade.stream import StreamArea
 from app.facade.tables import Tables
 from app.facade.topics import TopicsArea
 from app.facade.totals import ControlTotals
@@ -55,15 +56,16 @@ from app.facade.trials import aggregator_of, tried
 from app.since import Since
 from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
-from connectors.streams.base import Row, StreamError
+from connectors.streams.base import StreamError
 
 VIEWS_S = 5.0  # between two looks at what views follow, while nobody asks
 TIDY_S = 600.0  # between two rounds of forgetting
 
 
 class Facade(
-    CampaignsArea, GrowArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea, SourcesArea
-):
+    CampaignsArea, GrowArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea, SourcesArea,
+    StreamArea,
+):  # fmt: skip
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
     `crash` hears of a task that failed. `peers` asks the other workers; `local` answers them.
@@ -371,35 +373,3 @@ class Facade(
 
     async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
         return await self._sinks.taken(self._peers, name, ids)
-
-    # Topics
-
-    async def topics(self) -> Sequence[shapes.TopicInfo]:
-        return await self._topics.listed()
-
-    async def append_records(
-        self, topic: str, rows: Sequence[Row], idempotency: shapes.Idempotency | None
-    ) -> shapes.Appended:
-        done = await self._appends.append(topic, rows, idempotency)
-        return shapes.Appended(len(rows), done.repeated)
-
-    async def read_records(
-        self, topic: str, cursor: str, limit: int, wait_s: float
-    ) -> shapes.RecordPage:
-        return await self._records.read(topic, cursor, limit, wait_s)
-
-    # Tables
-
-    async def tables(self) -> Sequence[shapes.TableInfo]:
-        return await self._tables.listed()
-
-    async def table_row(self, table: str, key: str) -> shapes.TableRow | None:
-        return await self._tables.one(table, key)
-
-    async def table_rows(
-        self, table: str, prefix: str, limit: int, cursor: str | None
-    ) -> shapes.Page[shapes.TableRow] | None:
-        return await self._tables.rows(table, prefix, limit, cursor)
-
-    async def back_up(self, *, stream: bool) -> shapes.BackedUp:
-        return await self._backups.make(stream=stream)

@@ -43,6 +43,7 @@ ACTIONS: Final = {
     "POST /api/aggregators/{name}/sessions/delete": "sessions.delete",
     "POST /api/aggregators/{name}/sessions/set-timeout": "sessions.set-timeout",
     "POST /api/aggregators/{name}/sessions/erase": "sessions.erase",
+    "POST /sessions/erase": "sessions.erase",
     "POST /sessions/act": "sessions.act",
     "POST /api/dead-letters/replay": "dead-letters.replay",
     "POST /dead-letters/replay": "dead-letters.replay",

@@ -52,6 +52,7 @@ OPERATOR = frozenset(
         "POST /sessions/act",
         "POST /sessions/resend",
         "POST /sessions/retract",
+        "POST /sessions/erase",
         "POST /api/dead-letters/replay",
         "POST /dead-letters/replay",
         "POST /api/campaigns",

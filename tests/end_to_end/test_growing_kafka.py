@@ -60,7 +60,9 @@ def pour_events(sluice: Sluice, sent: list[dict[str, Any]], enough: Event) -> No
     for turn in count(1):
         if enough.is_set():
             return
-        known = [{"account": f"a{n}", "units": 1, "bytes": 1, "id": n} for n in range(50)]
+        known: list[dict[str, Any]] = [
+            {"account": f"a{n}", "units": 1, "bytes": 1, "id": n} for n in range(50)
+        ]
         fresh = [{**event, "id": turn * 1_000 + event["id"]} for event in known]
         sluice.send([*known, *fresh])
         sent += [*known, *fresh]

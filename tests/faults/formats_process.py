@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 
-import app.worker
+import app.session_parts
 import tables.recovery
 from domain.errors import Invariant
 from tables.formats import Formats
@@ -58,8 +58,8 @@ async def write_again(shard: Shard) -> None:
 def patch(told: str) -> None:
     """Makes this process one of that version."""
     formats = FORMATS[told]
-    app.worker.SHARD = formats
-    tables.recovery.SHARD = formats
+    vars(app.session_parts)["SHARD"] = formats
+    vars(tables.recovery)["SHARD"] = formats
     if told == "back":
         opened = Shard.open
 
@@ -67,7 +67,7 @@ def patch(told: str) -> None:
             await opened(shard)
             await write_again(shard)
 
-        Shard.open = open_and_write  # type: ignore[method-assign]  # this process is made for it
+        Shard.open = open_and_write  # type: ignore[method-assign, assignment]  # it is made for this
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ class World:
                 offset = part.next_offset
                 if until(shard):
                     return True
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)
         except LogKilled:
             pass
         finally:

@@ -51,7 +51,7 @@ def on_topic(living: Living) -> list[dict[str, Any]]:
     ]
 
 
-async def letters(living: Living) -> list[bytes | None]:
+async def letters(living: Living) -> list[bytes]:
     page = await living.facade.dead_letters({}, 100, None)
     return sorted(each.original or b"" for each in page.items)
 

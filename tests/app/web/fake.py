@@ -12,7 +12,6 @@ from app.backend import BadCursor, FlushNotFound, RetractionRefused
 from app.day_shapes import Day, DayFlushes, DayTotals, Resent, Retractable, Retracted
 from app.history_shapes import Explained, Preview, Whereabouts
 from app.since import Since
-from app.sink_shapes import SinkPart, SinkStatus, Taken
 from config.documents.base import DocumentError, Problem
 from config.documents.registry import load_document
 from domain.clock import FixedClock
@@ -23,17 +22,24 @@ from tests.app.web.fake_figures import FakeFigures
 from tests.app.web.fake_impressions import FakeImpressions
 from tests.app.web.fake_insight import FakeInsight
 from tests.app.web.fake_records import FakeRecords
+from tests.app.web.fake_sinks import FakeSinks
 from tests.app.web.fake_sources import FakeSources
 
 Size = Literal["none", "little", "big"]
 # size -> open sessions
 OPEN = {"none": 0, "little": 3, "big": 10_204_551}
-SINK = "data-per-account"  # named as the aggregator is that it takes records of
 LETTERS = {"none": 0, "little": 6, "big": 1200}
 
 
 class FakeBackend(
-    FakeCampaigns, FakeCommands, FakeFigures, FakeImpressions, FakeInsight, FakeRecords, FakeSources
+    FakeCampaigns,
+    FakeCommands,
+    FakeFigures,
+    FakeImpressions,
+    FakeInsight,
+    FakeRecords,
+    FakeSinks,
+    FakeSources,
 ):
     """Answers at once. `trouble` and `ready_now` and `clock_shown` may be set by a test."""
 
@@ -86,7 +92,8 @@ class FakeBackend(
     def _now(self) -> int:
         if self.failing is not None:
             raise self.failing
-        return self.clock.now_ms()
+        now: int = self.clock.now_ms()
+        return now
 
     async def ready(self) -> shapes.Readiness:
         return self.ready_now
@@ -348,21 +355,6 @@ class FakeBackend(
                                    count, count - 1 if n == 0 else count, now - 60_000 * (n + 1))
             for n, reason in enumerate(made.REASONS)
         ]  # fmt: skip
-
-    async def sinks(self) -> Sequence[SinkStatus]:
-        if self.size == "none":
-            return []
-        parts = [
-            SinkPart(0, 1_204, 1_204, 1_200, 4, 0, 12),
-            SinkPart(1, 990, 991, 990, 0, 17, 3, detail="answered 503", attempts=4, since_ms=0),
-        ]
-        to = "https://billing.example/hooks"
-        return [SinkStatus(SINK, 2, "http", to, "aggregates", parts)]
-
-    async def sink_taken(self, name: str, ids: Sequence[str]) -> Sequence[Taken] | None:
-        if name != SINK:
-            return None
-        return [Taken(i, "taken", 0, 7) if i == "known" else Taken(i, "unknown") for i in ids]
 
     # Topics
 
