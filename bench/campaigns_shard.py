@@ -6,6 +6,7 @@ changelog on the stream and the stores behind it; `sluice-shard` is the same wit
 """
 
 import asyncio
+import gc
 import json
 import resource
 import sys
@@ -20,7 +21,6 @@ from agents.campaign_parcels import Entry
 from agents.campaign_stores import CampaignStores
 from agents.execute import Executing
 from agents.flow_shard import FlowShard
-from app.node import GC_THRESHOLDS
 from bench import campaigns_peers as peers
 from bench.campaigns_job import DAY, OPENS_MS, START_MS, Flows, flow, number
 from config.clock import SystemClock
@@ -39,6 +39,7 @@ from tables.ledger_book import Output, Write
 from tables.store import RocksStore
 
 REQUEST = "bench-0000000000000001"
+GC_THRESHOLDS = (200_000, 50, 1_000)  # those of a worker, see app/node.py
 PART = 2_000  # rows of a command, as uploads have
 Phase = Callable[[], Awaitable[None]]
 
@@ -154,8 +155,6 @@ class Bench:
 
 async def main(system: str, rows: int, negatives: int, folder: Path) -> None:
     """Runs the phases and prints what each cost; what is wrong ends it."""
-    import gc
-
     gc.set_threshold(*GC_THRESHOLDS)
     if system in peers.PEERS:
         await peers.run(system, rows, negatives, measured)
