@@ -39,8 +39,9 @@ def run(plan: CampaignsPlan) -> dict[str, Any]:
     plan.work.mkdir(parents=True, exist_ok=True)
     results = []
     for system in plan.systems:
-        results += _one(plan, system)
-        print(json.dumps(results), flush=True)
+        found = _one(plan, system)
+        print(json.dumps(found), flush=True)
+        results += found
     return {"bench": "campaigns", "when": time.strftime("%FT%TZ", time.gmtime()), **machine(),
             "results": results}  # fmt: skip
 

@@ -39,6 +39,7 @@ from tables.ledger_book import Output, Write
 from tables.store import RocksStore
 
 REQUEST = "bench-0000000000000001"
+GC_THRESHOLDS = (200_000, 50, 1_000)  # those of a worker, see app/node.py
 PART = 2_000  # rows of a command, as uploads have
 Phase = Callable[[], Awaitable[None]]
 
@@ -154,7 +155,6 @@ class Bench:
 
 async def main(system: str, rows: int, negatives: int, folder: Path) -> None:
     """Runs the phases and prints what each cost; what is wrong ends it."""
-
     collect_seldom()
     if system in peers.PEERS:
         await peers.run(system, rows, negatives, measured)

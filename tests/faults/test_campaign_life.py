@@ -38,10 +38,16 @@ def lived(cluster: CampaignCluster, plan: Plan, workers: int) -> Life:
     return life
 
 
-def test_figures_hold_through_the_life_of_campaigns(
+def test_kills_change_no_figure_through_the_life_of_campaigns(
     tmp_path: Path, unique: Callable[[str], str]
 ) -> None:
-    lived(CampaignCluster("embedded://", tmp_path, unique("app")), SMALL, 1)
+    quiet = lived(CampaignCluster("embedded://", tmp_path / "quiet", unique("app")), SMALL, 1)
+    killing = Killing(2, 0.3, 1)
+    killed = CampaignCluster("embedded://", tmp_path / "killed", unique("app"), meddle=killing)
+    life = lived(killed, SMALL, 1)
+    assert killed.kills == 2
+    assert life.history == quiet.history
+    assert life.ended == quiet.ended
 
 
 @pytest.mark.faults
