@@ -39,7 +39,6 @@ from tables.ledger_book import Output, Write
 from tables.store import RocksStore
 
 REQUEST = "bench-0000000000000001"
-GC_THRESHOLDS = (200_000, 50, 1_000)  # those of a worker, see app/node.py
 PART = 2_000  # rows of a command, as uploads have
 Phase = Callable[[], Awaitable[None]]
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +17,32 @@ TAKE_OVER_S = 30.0  # 3 s of patience, on a machine that is busy with other test
 BRIEF = {"by": "timeout", "timeout": {"duration": {"seconds": 2}}}
 
 
-@pytest.fixture
-def pair(kafka: str, tmp_path: Path, unique: Callable[[str], str]) -> Iterator[list[Sluice]]:
-    """Two workers of one system, that find and trust each other."""
-    app = unique("app")
+@contextmanager
+def workers(kafka: str, folder: Path, app: str, session_timeout_s: int) -> Iterator[list[Sluice]]:
+    """Two workers of one system, that find and trust each other; killed at the end."""
     environ = {
         "SLUICE_STREAM": kafka,
         "SLUICE_APP_ID": app,
         "SLUICE_TOPIC_PREFIX": f"{app}.",
         "SLUICE_CLUSTER_SECRET": "between us",
-        "SLUICE_SESSION_TIMEOUT_S": "3",
+        "SLUICE_SESSION_TIMEOUT_S": str(session_timeout_s),
     }
     words = ("worker", "--role", "all")
-    workers = [Sluice(tmp_path / name, words, environ) for name in ("one", "two")]
+    made = [Sluice(folder / name, words, environ) for name in ("one", "two")]
     try:
-        for worker in workers:
+        for worker in made:
             worker.start()
-        yield workers
+        yield made
     finally:
-        for worker in workers:
+        for worker in made:
             worker.close()
+
+
+@pytest.fixture
+def pair(kafka: str, tmp_path: Path, unique: Callable[[str], str]) -> Iterator[list[Sluice]]:
+    """Two workers; one that is killed is missed after 3 s."""
+    with workers(kafka, tmp_path, unique("app"), 3) as made:
+        yield made
 
 
 def records(first: int, number: int) -> list[dict[str, Any]]:
