@@ -87,3 +87,40 @@ def test_s3_that_is_away_is_told(free_port: int) -> None:
     status, text = get("/api/impressions/loads", found)
     assert status == 503
     assert "3://bucket/tables/" in json.loads(text)["detail"]
+
+
+def test_figures_are_told_by_day_and_by_campaign(backend: FakeBackend) -> None:
+    first = asked("/api/impressions/figures?limit=1", backend)
+    assert [(one["day"], one["rows"], one["mean"]) for one in first["items"]] == [
+        ("2025-11-03", 1, 0.5)
+    ]
+    (line,) = asked(f"/api/impressions/figures?cursor={first['next']}", backend)["items"]
+    assert (line["day"], line["campaign"], line["rows"]) == ("2025-11-02", None, 16)
+    assert line["mean"] == pytest.approx(0.15247203266504736, rel=1e-6)
+    assert line["stddev"] == pytest.approx(0.11614732270301785, rel=1e-12)
+    (one,) = asked("/api/impressions/figures?day=2025-11-02", backend)["items"]
+    assert (one["campaign"], one["rows"], one["mean"]) == ("campaign_00", 16, line["mean"])
+    assert get("/api/impressions/figures?table=FACT_UPDATED", backend)[0] == 404
+
+
+def test_how_it_stands_is_told_with_the_queue(backend: FakeBackend) -> None:
+    found = asked("/api/impressions", backend)
+    (table,) = found["tables"]
+    assert (table["table"], table["rows"], table["days"]) == ("FACT_PARTITIONED", 17, 2)
+    whole = asked("/api/impressions/tables/FACT_PARTITIONED", backend)
+    assert (table["mean"], table["stddev"]) == (whole["mean"], whole["stddev"])
+    assert [step["state"] for step in found["steps"]] == ["failed", "done", "done"]
+    assert [job["state"] for job in found["jobs"]] == ["running", "waiting", "failed"]
+
+
+def test_a_change_is_planned_or_refused_with_its_reason(tmp_path: Path) -> None:
+    backend, file = FakeBackend("little"), tmp_path / "dim.csv"
+    file.write_text("campaign_id,name\ncampaign_01,x\n")
+    found = asked(f"/api/impressions/plan?file={file}", backend)
+    assert set(found) == {"files", "rows", "bytes"}
+    assert found["files"] == 24
+    file.write_text("name\nx\n")
+    status, text = get(f"/api/impressions/plan?file={file}", backend)
+    assert status == 422
+    assert "campaign_id" in json.loads(text)["detail"]
+    assert get("/api/impressions/plan?file=/etc/passwd", backend)[0] == 400
