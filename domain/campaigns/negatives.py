@@ -108,9 +108,7 @@ def negatives(
     return upload_json(upload)
 
 
-def _prefetch(
-    work: Work, request_id: str, numbers: list[str | None], where: list[Place]
-) -> None:
+def _prefetch(work: Work, request_id: str, numbers: list[str | None], where: list[Place]) -> None:
     """Looks up together what a part of a file will ask for."""
     valid = [number for number in numbers if number is not None]
     work.book.prefetch([key(kind, request_id, each) for each in valid for kind in ("n", "x")])
