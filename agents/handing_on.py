@@ -15,7 +15,7 @@ from agents import retractions
 from agents.aggregate import Folds
 from agents.chunks import Chunk, Parcel, encode_parcel, parcels
 from agents.places import Places
-from agents.replay_messages import Forget, Message, Take, decode, home_of
+from agents.replay_messages import Message, Take, decode, home_of, letter_id, mark_of
 from connectors.streams.base import Row as StreamRow
 from domain.aggregation.rule import Rule
 from tables.documents import Documents
@@ -82,9 +82,12 @@ class HandingOn:
             return found
         kept = []
         for offset, data in found:
-            number = self._of_message(shard, decode(data))
+            message = decode(data)
+            number = self._of_message(shard, message)
             if number == shard.number:
                 kept.append((offset, data))
+                continue
+            if isinstance(message, Take) and self._is_applied(shard, message):
                 continue
             parcel = Parcel(self._documents.revision, [], replays=[data], handed=shard.marks.placed)
             await self._send(number, (None, encode_parcel(parcel), None, ()))
@@ -104,12 +107,18 @@ class HandingOn:
     def _of_message(self, shard: Shard, message: Message) -> int:
         if not isinstance(message, Take):
             placed, target = self._shards(shard)
-            letter = message.id if isinstance(message, Forget) else message.letter.id
-            homes = [home_of(letter, count) for count in (placed, target)]
+            homes = [home_of(letter_id(message), count) for count in (placed, target)]
             return shard.number if shard.number in homes else homes[0]
         chunk = message.chunk
         rule, _ = self._folds.get(chunk.aggregator, chunk.version)
         return self._numbers(shard, rule, [bytes(chunk.groups[0][0])])[0]
+
+    def _is_applied(self, shard: Shard, take: Take) -> bool:
+        """Whether it was, here, to a row that was erased since: the marks of the others went along
+        with their rows."""
+        chunk, mark = take.chunk, mark_of(take)
+        rule, _ = self._folds.get(chunk.aggregator, chunk.version)
+        return mark in shard.seen(rule.prefix + bytes(chunk.groups[0][0]), [mark])
 
     def _numbers(self, shard: Shard, rule: Rule, keys: Sequence[bytes]) -> list[int]:
         """Where keys live as this shard has given rows away. What a later growth brings here, by

@@ -69,6 +69,16 @@ encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Message).decode
 
 
+def letter_id(message: Message) -> str:
+    """The letter that a message is about."""
+    return message.id if isinstance(message, Forget) else message.letter.id
+
+
+def mark_of(take: Take) -> bytes:
+    """By what a session knows the attempt again, among the event ids it has seen."""
+    return REPLAY + f"{take.letter.id} {take.attempt}".encode()
+
+
 def home_of(letter_id: str, shards: int) -> int:
     """The shard that decides about a letter."""
     return partition_for(letter_id.encode(), shards)

@@ -14,7 +14,6 @@ from agents.aggregate import Folds, ShardProcessor
 from agents.letters import TOPIC, Letter, erased
 from agents.replay_decisions import Decider
 from agents.replay_messages import (
-    REPLAY,
     Ask,
     Done,
     Forget,
@@ -22,6 +21,7 @@ from agents.replay_messages import (
     Take,
     decode,
     home_of,
+    mark_of,
     to_shard,
 )
 from domain.aggregation.fold import Fold
@@ -178,7 +178,7 @@ class Replays:
         chunk, letter, shard = take.chunk, take.letter, work.processor.shard
         rule, fold = self._folds.get(chunk.aggregator, chunk.version)
         row, entry = work.rows[key], chunk.groups[0][1][0]
-        mark = REPLAY + f"{letter.id} {take.attempt}".encode()
+        mark = mark_of(take)
         wanted = [mark]
         if rule.document.event_id is not None:
             at = [item.kind for item in rule.inputs].index("event_id")

@@ -211,6 +211,33 @@ class Commands:
         return self._parts.documents.versions_of(aggregator)
 
 
+class CommandsArea:
+    """The facade's part of `Backend`, section Commands."""
+
+    _commands: Commands
+
+    async def count_command(
+        self, aggregator: str, action: str, asked: Mapping[str, object], change: Change
+    ) -> Commanded | None:
+        """See `Backend.count_command`."""
+        return await self._commands.count(aggregator, action, asked, change)
+
+    async def give_command(
+        self,
+        aggregator: str,
+        action: str,
+        asked: Mapping[str, object],
+        change: Change,
+        wait_s: float,
+    ) -> Commanded | None:
+        """See `Backend.give_command`."""
+        return await self._commands.give(aggregator, action, asked, change, wait_s)
+
+    async def command(self, aggregator: str, command_id: str) -> Commanded | None:
+        """See `Backend.command`."""
+        return await self._commands.outcome(aggregator, command_id)
+
+
 def _message(
     name: str, aggregator: str, action: str, asked: Mapping[str, Any], change: Change
 ) -> dict[str, Any]:

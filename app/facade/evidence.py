@@ -76,7 +76,7 @@ class Evidence:
             await self._audit(rules[0].name, group, change, len(found), now)
             by_home: dict[int, list[bytes]] = {}
             for each in found:
-                home = home_of(each.id, self._parts.shards)
+                home = home_of(each.id, self._parts.placed)
                 message = encode(Forget(each.id, each.aggregator, each.topic, now))
                 by_home.setdefault(home, []).append(message)
             for home, messages in sorted(by_home.items()):

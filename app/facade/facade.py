@@ -7,7 +7,6 @@ from agents.impressions.summaries import Summaries
 from app import history_shapes, shapes
 from app.backend import Unavailable
 from app.cluster.peers import Peers
-from app.command_shapes import Commanded
 from app.day_shapes import Day, Resent, Retractable, Retracted
 from app.facade.appends import Appends
 from app.facade.backups import Backups
@@ -15,7 +14,7 @@ from app.facade.campaign_figures import CampaignFigures
 from app.facade.campaigns.area import CampaignsArea, Inside
 from app.facade.campaigns.raised import Raised
 from app.facade.campaigns.sources import sources_of
-from app.facade.commands import Commands
+from app.facade.commands import Commands, CommandsArea
 from app.facade.completeness import Completeness
 from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
@@ -63,8 +62,8 @@ TIDY_S = 600.0  # between two rounds of forgetting
 
 
 class Facade(
-    CampaignsArea, GrowArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea, SourcesArea,
-    StreamArea,
+    CampaignsArea, CommandsArea, GrowArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea,
+    SourcesArea, StreamArea,
 ):  # fmt: skip
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
@@ -325,26 +324,6 @@ class Facade(
         self, aggregator: str, event_id: object, group: Mapping[str, object]
     ) -> Retractable | None:
         return await self._retractions.find(aggregator, event_id, group)
-
-    # Commands
-
-    async def count_command(
-        self, aggregator: str, action: str, asked: Mapping[str, object], change: shapes.Change
-    ) -> Commanded | None:
-        return await self._commands.count(aggregator, action, asked, change)
-
-    async def give_command(
-        self,
-        aggregator: str,
-        action: str,
-        asked: Mapping[str, object],
-        change: shapes.Change,
-        wait_s: float,
-    ) -> Commanded | None:
-        return await self._commands.give(aggregator, action, asked, change, wait_s)
-
-    async def command(self, aggregator: str, command_id: str) -> Commanded | None:
-        return await self._commands.outcome(aggregator, command_id)
 
     # Dead letters
 

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agents.chunks import Parcel, encode_parcel
+from agents.replay_messages import Forget, encode, home_of
 from tests.agents import test_replay_histories as replays
 from tests.agents import test_retractions as retractions
-from tests.agents.replaying import ask, letters
+from tests.agents.replaying import ask, letters, replay
 from tests.agents.test_engine_histories import flush_all
 from tests.agents.test_growing import _small_pieces  # fixture
-from tests.agents.world import World
+from tests.agents.world import NAMES, World
 
 __all__ = ["_small_pieces"]
 
@@ -127,3 +129,52 @@ def test_any_history_with_a_growth_applies_a_letter_once_or_keeps_it(
     flush_all(world)
     replays.check(world, produced, "acc")
     replays.check(world, produced, "keyed")
+
+
+def asked_for(world: World, message: Any, letter_id: str) -> None:
+    """A message to the home by who knows of two shards only."""
+    parcel = encode_parcel(Parcel(0, [], [], replays=[encode(message)]))
+    row = (None, parcel, None, ())
+    world.run(world.log.append(NAMES.sessions_in, home_of(letter_id, 2), [row]))
+
+
+def test_a_replay_that_was_erased_and_comes_again_after_a_growth_is_known() -> None:
+    world = World()
+    world.run(world.apply(replays.STRICT))
+    refused = [{"account": a, "product": "x", "bytes": "many"} for a in ACCOUNTS]
+    replays.play(world, [("produce", 0, refused)])
+    world.run(world.apply(replays.MENDED))
+    replay(world)
+    for account in ACCOUNTS:
+        world.run(world.command("erase", "acc", group={"account": account}))
+    world.settle()
+    world.run(world.grow(5, "usage"))
+    world.settle()
+    for number in range(2):
+        world.log.positions["sluice", (NAMES.sessions_in, number)] = 0
+    world.engine = None
+    world.settle()
+    flush_all(world)
+    totals = world.totals()["acc"]["count"]
+    assert (totals["deleted"], totals["flushed"]) == (len(ACCOUNTS), 0)
+
+
+def test_a_letter_is_erased_by_who_has_not_heard_of_a_growth() -> None:
+    world = World()
+    world.run(world.apply(replays.STRICT))
+    refused = [{"account": a, "product": "x", "bytes": "many"} for a in ACCOUNTS]
+    replays.play(world, [("produce", 0, refused)])
+    world.run(world.apply(replays.MENDED))
+    first = [told.letter for told in letters(world).values()]
+    world.run(world.grow(5, "usage"))
+    world.settle()
+    now = world.clock.now_ms()
+    for letter in first:
+        asked_for(world, Forget(letter.id, letter.aggregator, letter.topic, now), letter.id)
+    world.settle()
+    world.run(ask(world, first, "late"))
+    world.settle()
+    told = world.outputs("dead-letters")
+    assert {record["id"] for record in told if "erased_at" in record} == {one.id for one in first}
+    assert not any("replayed_at" in record for record in told)
+    assert "acc" not in world.totals() or world.totals()["acc"]["count"]["open"] == 0

@@ -290,11 +290,10 @@ class FakeBackend(
             return None
         self.calls.append(f"find_retractable {event_id!r} {dict(group)}")
         value = json.dumps({"id": str(event_id), "bytes": 5}).encode()
-        repeated = event_id == "e-again"
-        return Retractable(
-            "f1", aggregator, made.key_of(1), "usage", 1, 4711, value, repeated,
-            None if repeated else "s1", 0 if repeated else 3,
-        )  # fmt: skip
+        found = Retractable("f1", aggregator, made.key_of(1), "usage", 1, 4711, value, True)
+        if event_id == "e-again":
+            return found
+        return replace(found, repeated=False, session_id="s1", session_records=3)
 
     async def resend_flush(self, flush_id: str, change: shapes.Change) -> Resent | None:
         self.resent.append((flush_id, change))
