@@ -76,9 +76,8 @@ class Facade(
         self._sampler = Sampler(parts, crash)
         self._sinks = Sinks(parts)
         self._campaign_figures = CampaignFigures(parts)
-        self.local = Local(
-            parts, Figures(parts, self._sampler, self._live_slots).tell, self._sinks.questions
-        )
+        figures = Figures(parts, self._sampler, lambda: self._here.live_slots())
+        self.local = Local(parts, figures.tell, self._sinks.questions)
         self._peers = Peers(parts.members, self.local.questions, secret)
         self._metric_sources = MetricSources(parts, self._peers)
         self.local.add(self._metric_sources.questions)
@@ -129,10 +128,8 @@ class Facade(
         self._previews = Previews(parts)
         self._machine = Machine(parts, crash)
         uploads = None if self._inside is None else self._inside.files.uploads
-        here = self._here = RunningHere(
-            parts, uploads, self._exports, self._previews, parts.recoveries
-        )
-        self._processes = ProcessesHere(parts, self._peers, self._machine, here)
+        self._here = RunningHere(parts, uploads, self._exports, self._previews, parts.recoveries)
+        self._processes = ProcessesHere(parts, self._peers, self._machine, self._here)
         self.local.add(self._processes.questions)
         self._explanations = Explanations(
             parts, owners, self._routes, self._letters, self._sessions
@@ -204,9 +201,6 @@ class Facade(
         if min(consoles, default="") == self._parts.worker:
             await self._days.open_day()
             await self._completeness.look()
-
-    async def _live_slots(self) -> int:
-        return await self._here.live_slots()
 
     # Health
 

@@ -6,7 +6,8 @@ u <position>                            Kept usage event
 v <what><when><position>                index of those, the newest first
 n <what><h or m><hour or minute><placeholder>   how many
 g d <day><campaign>, g h <hour><campaign>       how many events; [how many, first, last] in an hour
-t <ms><customer><position>              an event that reached a customer
+t <ms><customer><position>              an event that reached a customer: 1; of an execution, which
+                                        has no position here, how often it was told
 c <customer>                            [[day, how many such events], ...]
 x <day><day before it>                  how many customers were reached on that day, and before it
                                         last on that other one (0: never)

@@ -20,21 +20,27 @@ EDGE_CUSTOMERS = 1_000_000  # of a shard, told apart beside whole days: 100 MB w
 
 def reach(book: Book, at_ms: int, customer: bytes, where: Position | None) -> None:
     """The customer was reached at that instant. `where` None: by something that may be told more
-    than once, which is known by its instant."""
+    than once, which is known by its instant: its row has how often it was told."""
     key = b"t" + number(at_ms, 8) + customer + (b"" if where is None else position_part(where))
-    if book.get(key) is not None:
+    raw = book.get(key)
+    told = 0 if raw is None else decode_any(raw)
+    if told and where is not None:
         return
-    book.put(key, b"")
-    _note_day(book, customer, at_ms // DAY_MS + 1, 1)
+    book.put(key, encode(told + 1))
+    if not told:
+        _note_day(book, customer, at_ms // DAY_MS + 1, 1)
 
 
 def forget(book: Book, at_ms: int, customer: bytes, where: Position | None) -> None:
     """Takes back what `reach` did."""
     key = b"t" + number(at_ms, 8) + customer + (b"" if where is None else position_part(where))
-    if book.get(key) is None:
-        return
-    book.delete(key)
-    _note_day(book, customer, at_ms // DAY_MS + 1, -1)
+    raw = book.get(key)
+    told = 0 if raw is None else decode_any(raw)
+    if told > 1:
+        book.put(key, encode(told - 1))
+    elif told:
+        book.delete(key)
+        _note_day(book, customer, at_ms // DAY_MS + 1, -1)
 
 
 def _note_day(book: Book, customer: bytes, day: int, by: int) -> None:
