@@ -34,7 +34,6 @@ class FakeInsight:
     """Answers at once, by the product's own rules over a book in memory."""
 
     size: Literal["none", "little", "big"]
-    clock: Any
 
     def __init__(self) -> None:
         super().__init__()
