@@ -26,7 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sluice bench`."""
     parser.add_argument(
         "name",
-        choices=["stream", "flush", "batch", "recovery", "sessions", "impressions", "campaigns"],
+        choices=[
+            "stream",
+            "flush",
+            "batch",
+            "recovery",
+            "sessions",
+            "impressions",
+            "campaigns",
+            "console",
+        ],
         help="what to measure",
     )
     parser.add_argument(
@@ -40,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rows",
         type=int,
-        help="impressions of a day (10,000,000), or rows of an upload (1,000,000)",
+        help="impressions of a day or rows of rollups (10,000,000), or of an upload (1,000,000)",
     )
     parser.add_argument("--large", action="store_true", help="400,000,000 impressions")
     parser.add_argument("--broker", default="", help="host:port of a Kafka for nothing else")
@@ -54,6 +63,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
         from bench.sessions import measure_sessions
 
         report = measure_sessions(args.sessions, Path(args.work))
+    elif args.name == "console":
+        from bench.console import run as run_console
+
+        report = run_console(args.rows or 10_000_000, Path(args.work).resolve())
     elif args.list:
         print("\n".join(_known(args.name)))
         return 0
@@ -154,6 +167,12 @@ def _stream(args: argparse.Namespace) -> dict[str, Any]:
 def table(results: list[dict[str, Any]]) -> str:
     """The results as a table for people, with the ratio to Sluice's figure at the same size."""
     columns = [
+        "asked",
+        "p50_ms",
+        "p95_ms",
+        "p99_ms",
+        "cpu_ms",
+        "bytes",
         "system",
         "accounts",
         "format",

@@ -18,7 +18,7 @@ from domain.aggregation.instants import parse_instant
 from domain.aggregation.zones import first_instant_at
 from domain.errors import Reject
 from domain.masking import Masker
-from domain.metrics.asking import Question, answer, metrics_of
+from domain.metrics.asking import Question, answer, metrics_of, some_of
 from domain.metrics.combining import (
     BUCKETS_MAX,
     Shown,
@@ -74,9 +74,14 @@ class Rollups:
             for number, (epoch, book) in self._books().items()
         }
 
-    async def _tell_metrics(self, _: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    async def _tell_metrics(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        """All metrics, or those that `names` has."""
+        names = asked.get("names")
         return {
-            number: {"epoch": epoch, "told": metrics_of(book)}
+            number: {
+                "epoch": epoch,
+                "told": metrics_of(book) if names is None else some_of(book, names),
+            }
             for number, (epoch, book) in self._books().items()
         }
 
@@ -117,8 +122,11 @@ class Rollups:
 
     async def known(self) -> Mapping[str, tuple[str, str]]:
         """See `MetricsBackend.known_metrics`."""
+        return await self._known({})
+
+    async def _known(self, asked: dict[str, Any]) -> dict[str, tuple[str, str]]:
         found: dict[str, tuple[str, str]] = {}
-        for told in (await self._ask(METRICS, {})).values():
+        for told in (await self._ask(METRICS, asked)).values():
             found |= {name: (kind, zone) for name, (kind, zone) in told.items()}
         return dict(sorted(found.items()))
 
@@ -128,7 +136,7 @@ class Rollups:
         names = [asked.metric] if expression is None else expression.metrics
         zone = asked.zone
         if not zone:
-            known = await self.known()
+            known = await self._known({"names": names})
             zone = next((known[name][1] for name in names if name in known), "UTC")
         now_ms = self._parts.clock.now_ms()
         starts = self._starts(asked, zone, now_ms)

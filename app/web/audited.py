@@ -66,6 +66,7 @@ ACTIONS: Final = {
     "DELETE /api/do-not-call/{number}": "do-not-call.remove",
     "POST /api/metrics/sources/{name}/fetch": "sources.fetch",
     "POST /impressions/change": "impressions.change",
+    "POST /sources/{name}": "sources.fetch",
     "POST /api/processes/cancel": "processes.cancel",
     "POST /processes/cancel": "processes.cancel",
     "POST /api/state/backups": "state.backup",

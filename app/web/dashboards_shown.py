@@ -1,16 +1,28 @@
 """The dashboards there are, and the questions that their widgets stand for."""
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from app.metrics_backend import Asked
 from app.web.context import BACKEND, CLOCK
-from app.web.problems import not_found
+from app.web.problems import bad_parameter, not_found
+from app.web.routes import Param
+from config.documents import fields, spans
+from config.documents.base import At
 from config.documents.registry import load_document
-from domain.metrics.dashboard import Dashboard, Widget, default_of
-from domain.metrics.grains import text_of
+from domain.metrics.dashboard import DAY_MS, Dashboard, Widget, default_of
+from domain.metrics.grains import GRAINS, OVERLAYS, text_of
 from domain.metrics.source import Source
 
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
+_SPAN = spans.span(3_600_000, fields.MAX_DAYS * DAY_MS)
+NO_OVERLAY = "none"
+CHANGES = (
+    Param("grain", f"{', '.join(GRAINS)}: in place of each widget's own"),
+    Param("range", "how far back, as `30d` or `36h`: in place of each widget's own"),
+    Param("overlay", f"{', '.join(OVERLAYS)} or {NO_OVERLAY}: in place of each widget's own"),
+)
 
 
 async def dashboards(request: web.Request) -> dict[str, tuple[Dashboard, bool]]:
@@ -31,12 +43,34 @@ async def dashboards(request: web.Request) -> dict[str, tuple[Dashboard, bool]]:
 
 
 async def dashboard_of(request: web.Request) -> tuple[Dashboard, bool]:
-    """The one that the path names. Raises ProblemError (404)."""
+    """The one that the path names, as the query changes its widgets. Raises ProblemError (400,
+    404)."""
     name = request.match_info["name"]
     found = (await dashboards(request)).get(name)
     if found is None:
         raise not_found(f"dashboard {name!r}", "GET /api/metrics/dashboards lists all.")
-    return found
+    board, usual = found
+    return replace(board, widgets=tuple(_changed(request, one) for one in board.widgets)), usual
+
+
+def _changed(request: web.Request, widget: Widget) -> Widget:
+    query = request.query
+    if text := query.get("grain", ""):
+        grain = next((one for one in GRAINS if one == text), None)
+        if grain is None:
+            raise bad_parameter("grain", text, f"one of {', '.join(GRAINS)}")
+        widget = replace(widget, grain=grain)
+    if text := query.get("range", ""):
+        range_ms = _SPAN(text, At())
+        if range_ms is None:
+            raise bad_parameter("range", text, "a span of an hour or more, like 30d or 36h")
+        widget = replace(widget, range_ms=range_ms)
+    if text := query.get("overlay", ""):
+        overlay = next((one for one in OVERLAYS if one == text), None)
+        if overlay is None and text != NO_OVERLAY:
+            raise bad_parameter("overlay", text, f"one of {', '.join((*OVERLAYS, NO_OVERLAY))}")
+        widget = replace(widget, overlay=overlay)
+    return widget
 
 
 def question(request: web.Request, widget: Widget) -> Asked:

@@ -77,6 +77,7 @@ OPERATOR = frozenset(
         "POST /api/metrics/sources/{name}/test",
         "GET /api/impressions/plan",  # reads whatever file it is given
         "GET /impressions/change",
+        "POST /sources/{name}",
         "POST /api/processes/cancel",
         "POST /processes/cancel",
     }

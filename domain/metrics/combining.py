@@ -21,9 +21,9 @@ class Bucket:
 
     __slots__ = ("lasts", "partial")
 
-    def __init__(self) -> None:
-        self.partial = Partial()
-        self.lasts: Number = 0
+    def __init__(self, partial: Partial, lasts: Number) -> None:
+        self.partial = partial
+        self.lasts = lasts
 
     def figures(self, kind: str) -> dict[str, Any]:
         """As they are shown: a gauge's value is the sum of what its series were last."""
@@ -46,16 +46,23 @@ def grouped(told: Told, group: Sequence[str]) -> tuple[str, dict[Group, Buckets]
         name = tuple(sorted(series.dimensions.items()))
         _, held = whole.setdefault(name, (series, {}))
         for start, packed in points:
-            held.setdefault(start, Partial()).merge(unpacked(packed))
+            partial = unpacked(packed)
+            if start in held:
+                held[start].merge(partial)
+            else:
+                held[start] = partial
     groups: dict[Group, Buckets] = {}
     for series, held in whole.values():
         key = tuple(series.dimensions.get(dimension, "") for dimension in group)
         buckets = groups.setdefault(key, {})
         for start, partial in held.items():
-            bucket = buckets.setdefault(start, Bucket())
-            bucket.partial.merge(partial)
-            if partial.last is not None:
-                bucket.lasts = add(bucket.lasts, partial.last[2])
+            last = 0 if partial.last is None else partial.last[2]
+            if start in buckets:
+                bucket = buckets[start]
+                bucket.partial.merge(partial)
+                bucket.lasts = add(bucket.lasts, last)
+            else:
+                buckets[start] = Bucket(partial, last)
     return kind, dict(sorted(groups.items()))
 
 

@@ -87,6 +87,9 @@ class Partial:
     @property
     def mean(self) -> int | float | None:
         """Rounded once."""
+        if self.count and self.sum.__class__ is int:  # the same, much sooner
+            whole, rest = divmod(self.sum, self.count)
+            return shown(self.sum / self.count) if rest else int(whole)
         return shown(Fraction(self.sum) / self.count) if self.count else None
 
     @property
@@ -99,6 +102,9 @@ class Partial:
     @property
     def stddev(self) -> int | float | None:
         """Of the population."""
+        if self.count and self.sum.__class__ is int and self.squares.__class__ is int:
+            squared = self.squares * self.count - self.sum * self.sum
+            return shown(sqrt(squared / self.count**2))
         return shown(sqrt(self.m2 / self.count)) if self.count else None
 
 
@@ -186,13 +192,18 @@ def unpacked(data: list[Any]) -> Partial:
     partial = Partial()
     if data:
         partial.count = data[0]
-        partial.sum, partial.squares, partial.min, partial.max = map(number_of_text, data[1:5])
+        partial.sum = number_of_text(data[1])
+        partial.squares = number_of_text(data[2])
+        partial.min = number_of_text(data[3])
+        partial.max = number_of_text(data[4])
         partial.last = (data[5], data[6], number_of_text(data[7]))
     return partial
 
 
 def number_of_text(text: str) -> Number:
     """The inverse of `str` of a number."""
+    if text.isdigit():
+        return int(text)
     return Decimal(text) if not text.lstrip("-").isdigit() else int(text)
 
 

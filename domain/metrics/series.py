@@ -106,14 +106,19 @@ def cube_key(series: bytes, grain: Grain, start_ms: int) -> bytes:
     return cube_prefix(series, grain) + instant_bytes(start_ms)
 
 
-def between(rows: Rows, prefix: bytes, from_ms: int, to_ms: int) -> Iterable[tuple[int, bytes]]:
-    """(instant, value) of the rows `<prefix><instant>` with from <= instant < to, in order."""
+def between(
+    rows: Rows, prefix: bytes, from_ms: int, to_ms: int, page: int = 1000
+) -> Iterable[tuple[int, bytes]]:
+    """(instant, value) of the rows `<prefix><instant>` with from <= instant < to, in order; `page`
+    of them are read at a time, so one more than are expected is the best."""
     after, end = prefix + instant_bytes(from_ms - 1) + b"\xff", prefix + instant_bytes(to_ms)
-    while found := rows.scan(prefix, after, 1000):
+    while found := rows.scan(prefix, after, page):
         for key, value in found:
             if key >= end:
                 return
             yield instant_of(key[len(prefix) :]), value
+        if len(found) < page:
+            return
         after = found[-1][0]
 
 

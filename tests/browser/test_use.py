@@ -28,6 +28,7 @@ def test_g_and_a_letter_go_to_a_page(consoles: Consoles, open_page: Open) -> Non
     for letter, title in (
         ("s", "Sessions"),
         ("c", "Campaigns"),
+        ("m", "Metrics"),
         ("i", "Impressions"),
         ("n", "Configuration"),
         ("d", "Dead letters"),

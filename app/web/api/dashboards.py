@@ -1,4 +1,6 @@
-"""Dashboards over HTTP: with their figures as JSON, a widget as CSV, the whole as Excel."""
+"""Dashboards over HTTP: with their figures as JSON, a widget as CSV, the whole as Excel, PDF."""
+
+import asyncio
 
 import msgspec
 from aiohttp import web
@@ -6,12 +8,19 @@ from aiohttp import web
 from app.web.api.campaign_files import XLSX, send
 from app.web.api.dashboard_books import workbook
 from app.web.api.metric_figures import SeriesOut
+from app.web.api.metric_sources import MetricSourceOut, shown
+from app.web.context import BACKEND, CLOCK
 from app.web.csv_text import CSV, csv_text
-from app.web.dashboards_shown import dashboard_of, dashboards, question, range_text
+from app.web.dashboard_pdf import pdf
+from app.web.dashboards_shown import CHANGES, dashboard_of, dashboards, question, range_text
 from app.web.figures_asked import figured, header, rows
 from app.web.problems import not_found
 from app.web.routes import Answer, Route, in_path
+from app.web.widgets_shown import widgets_of
 from app.web.wire import answer
+from domain.aggregation.instants import print_instant
+
+PDF = "application/pdf"
 
 
 class DashboardRow(msgspec.Struct):
@@ -28,6 +37,13 @@ class DashboardsOut(msgspec.Struct):
 
     items: list[DashboardRow]
     next: str | None = None
+
+
+class MetricsPageOut(msgspec.Struct):
+    """What the page Metrics shows: the dashboards, and the sources of their figures."""
+
+    items: list[DashboardRow]
+    sources: list[MetricSourceOut]
 
 
 class WidgetOut(msgspec.Struct):
@@ -55,12 +71,20 @@ class DashboardOut(msgspec.Struct):
     widgets: list[WidgetOut]
 
 
+async def _listed(request: web.Request) -> list[DashboardRow]:
+    found = (await dashboards(request)).values()
+    return [DashboardRow(d.name, d.title, usual, len(d.widgets)) for d, usual in found]
+
+
 async def list_dashboards(request: web.Request) -> web.StreamResponse:
     """Every dashboard, default ones too."""
-    found = (await dashboards(request)).values()
-    return answer(
-        DashboardsOut([DashboardRow(d.name, d.title, usual, len(d.widgets)) for d, usual in found])
-    )
+    return answer(DashboardsOut(await _listed(request)))
+
+
+async def metrics_page(request: web.Request) -> web.StreamResponse:
+    """What the page Metrics shows."""
+    sources = [shown(one) for one in await request.app[BACKEND].metric_sources()]
+    return answer(MetricsPageOut(await _listed(request), sources))
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -103,11 +127,34 @@ async def excel(request: web.Request) -> web.StreamResponse:
     return await send(request, workbook(request, board), f"{board.name}.xlsx", XLSX)
 
 
-_NAME = in_path("name", "the dashboard's name; a source's for its default one")
-_PROBLEMS = {404: "there is no such dashboard", 422: "a widget of more than 100,000 buckets"}
+async def as_pdf(request: web.Request) -> web.StreamResponse:
+    """The whole dashboard with its charts."""
+    board, _ = await dashboard_of(request)
+    widgets = await widgets_of(request, board)
+    now = print_instant(request.app[CLOCK].now_ms())
+    made = f"figures of {now[:10]} {now[11:16]} UTC"
+    content = await asyncio.to_thread(pdf, board.title, made, widgets)
+    named = f'attachment; filename="{board.name}.pdf"'
+    return web.Response(body=content, content_type=PDF, headers={"Content-Disposition": named})
 
-# `{name}` takes what ends in .xlsx too: it comes last
+
+_NAME = in_path("name", "the dashboard's name; a source's for its default one")
+_PROBLEMS = {
+    400: "a parameter is wrong",
+    404: "there is no such dashboard",
+    422: "a widget of more than 100,000 buckets",
+}
+
+# `{name}` takes what ends in .xlsx or .pdf too: it comes last
 ROUTES = (
+    Route(
+        "GET",
+        "/api/dashboards",
+        metrics_page,
+        "Tells what the page Metrics shows",
+        "Metrics",
+        {200: Answer("the dashboards and the sources, by name", MetricsPageOut)},
+    ),
     Route(
         "GET",
         "/api/metrics/dashboards",
@@ -123,7 +170,7 @@ ROUTES = (
         "Tells the figures of a widget as a table",
         "Metrics",
         {200: Answer("a row for each bucket of each series", media=CSV)},
-        (_NAME, in_path("n", "the widget's place, from 0")),
+        (_NAME, in_path("n", "the widget's place, from 0"), *CHANGES),
         problems={**_PROBLEMS, 404: "there is no such dashboard or widget"},
     ),
     Route(
@@ -133,7 +180,17 @@ ROUTES = (
         "Tells the figures of a dashboard as an Excel file",
         "Metrics",
         {200: Answer("a sheet for each widget", media=XLSX)},
-        (_NAME,),
+        (_NAME, *CHANGES),
+        problems=_PROBLEMS,
+    ),
+    Route(
+        "GET",
+        "/api/metrics/dashboards/{name}.pdf",
+        as_pdf,
+        "Tells a dashboard as a PDF with its charts",
+        "Metrics",
+        {200: Answer("each widget with its chart and its newest figures", media=PDF)},
+        (_NAME, *CHANGES),
         problems=_PROBLEMS,
     ),
     Route(
@@ -143,7 +200,7 @@ ROUTES = (
         "Shows a dashboard with its figures",
         "Metrics",
         {200: Answer("the document, and every widget's series", DashboardOut)},
-        (_NAME,),
+        (_NAME, *CHANGES),
         problems=_PROBLEMS,
     ),
 )

@@ -6,6 +6,7 @@ A new page is one file and one line here.
 from app.web.pages import (
     campaigns,
     configuration,
+    dashboards,
     dead_letters,
     funnel,
     impressions,
@@ -25,6 +26,7 @@ PAGES: tuple[Page, ...] = (
     usage.PAGE,
     sessions.PAGE,
     campaigns.PAGE,
+    dashboards.PAGE,
     impressions.PAGE,
     configuration.PAGE,
     dead_letters.PAGE,

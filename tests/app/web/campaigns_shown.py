@@ -23,6 +23,7 @@ from app.campaign_shapes import (
 from app.shapes import Change, Page
 from domain.clock import FixedClock
 from tests.app.web import made_campaigns as made
+from tests.app.web import made_figures
 from tests.app.web.fake import FakeBackend, Size
 from tests.app.web.made import NOW_MS, utc
 
@@ -59,6 +60,11 @@ class CampaignsShown(FakeBackend):
         self.answers: dict[str, Commanded] = {}
         if size != "none":
             self._add("flow", "reminder", made.FLOW, "ada", "as agreed", NOW_MS)
+            for body in (made_figures.BOARD, made_figures.SOURCE):
+                self._add(body["kind"], body["name"], body, "ada", "as agreed", NOW_MS)
+        else:
+            self.sources = []
+        self.shops = 12 if size == "big" else 3
 
     def _campaign(self, i: int, day: str | None) -> dict[str, Any]:
         rows = CAMPAIGNS[self.size][1] // (i + 1)

@@ -6,6 +6,8 @@ from typing import Any
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
 from app.sql.run import SqlLimit, SqlRefused
 from domain.masking import Masker
+from tests.app.web import made_figures
+from tests.app.web.made import NOW_MS
 
 POINT = {
     "start": "2024-03-31T00:00:00+01:00", "value": 12, "count": 1, "sum": 12, "min": 12, "max": 12,
@@ -17,9 +19,13 @@ BESIDE = {"start": "2024-03-24T00:00:00+01:00", "value": 10, "difference": 2, "r
 
 
 class FakeFigures:
-    """Two days of one series, whatever is asked."""
+    """Two days of one series, whatever is asked; made up ones of `shop.*` for up to `shops`."""
+
+    shops = 12
 
     async def figures(self, asked: Asked) -> Figured:
+        if asked.metric.startswith("shop."):
+            return made_figures.figured(asked, NOW_MS, self.shops)
         if asked.from_ == "soon":
             raise BadRange("from", "soon", "a date")
         if asked.grain == "hour" and asked.from_ == "1900-01-01":
@@ -39,4 +45,4 @@ class FakeFigures:
         return {"columns": columns, "rows": [["github.stars"]], "truncated": False}
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
-        return {"github.stars": ("gauge", "UTC")}
+        return {"github.stars": ("gauge", "UTC"), "shop.visits": ("counter", made_figures.ZONE)}

@@ -120,7 +120,7 @@ def test_a_widget_is_a_table_without_formulas() -> None:
 @pytest.mark.parametrize(
     "path",
     ["/nothing", "/growth/widgets/2.csv", "/growth/widgets/x.csv", "/growth/widgets/-1.csv",
-     "/no.xlsx", "/growth.pdf"],
+     "/no.xlsx", "/no.pdf"],
 )  # fmt: skip
 def test_what_is_not_there_is_not_found(path: str) -> None:
     status, text = get(BOARDS + path, Boards())

@@ -1,0 +1,1 @@
+"""Charts as plain shapes: pages draw them as SVG, files as vectors of a PDF."""

@@ -1,0 +1,124 @@
+"""A drawing on a page of a PDF, as vectors. Calls block for some milliseconds."""
+
+from functools import cache
+from pathlib import Path as File
+from typing import Any, Final
+
+import reportlab
+from reportlab.lib.colors import HexColor
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+
+from app.charts.drawing import (
+    BEFORE_DASH,
+    DASHES,
+    SERIES_MAX,
+    TEXT_PX,
+    Area,
+    Drawing,
+    Part,
+    Path,
+    Point,
+    Text,
+    outline,
+)
+
+# the light theme's, as in static/tokens.css: what is printed is printed on white
+SERIES: Final = ("#2f6fd0", "#b85c00", "#0f7566", "#9a3fa0", "#5f6814", "#b3185a")
+INK, QUIET, LINE, STRONG, WHITE = "#1c2127", "#57606a", "#dfe3e7", "#87909a", "#ffffff"
+WIDTHS: Final = {"grid": 0.6, "axis": 0.8, "line": 1.5, "before": 1.1, "hatch": 1.0}
+
+# where systems have DejaVu, which knows nearly every script; reportlab's own knows Latin only
+_PLACES: Final = ("/usr/share/fonts/truetype/dejavu", "/usr/share/fonts/dejavu",
+                  "/usr/share/fonts/dejavu-sans-fonts", "/usr/share/fonts/TTF",
+                  "/Library/Fonts")  # fmt: skip
+_FILES: Final = {"": ("DejaVuSans.ttf", "Vera.ttf"), "-Bold": ("DejaVuSans-Bold.ttf", "VeraBd.ttf")}
+
+
+@cache
+def font(weight: str = "") -> str:
+    """The name of the font ("" or "-Bold") in PDFs; embedded with the letters that are used."""
+    wanted, usual = _FILES[weight]
+    name = f"Sluice{weight}"
+    places = [File(place) / wanted for place in _PLACES]
+    own = File(reportlab.__file__).parent / "fonts" / usual
+    found = next((place for place in places if place.is_file()), own)
+    pdfmetrics.registerFont(TTFont(name, str(found)))
+    return name
+
+
+def fitting(text: str, width: float, size: float, weight: str = "") -> str:
+    """The text, shortened to a width in points."""
+    name = font(weight)
+    if pdfmetrics.stringWidth(text, name, size) <= width:
+        return text
+    while text and pdfmetrics.stringWidth(f"{text}…", name, size) > width:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def draw_on(canvas: Any, drawing: Drawing, left: float, top: float) -> None:
+    """Draws it with its upper left corner there; a pixel is a point."""
+    canvas.saveState()
+    canvas.translate(left, top)
+    canvas.setLineJoin(1)
+    for part in drawing.parts:
+        _part(canvas, part)
+    canvas.restoreState()
+
+
+def _part(canvas: Any, part: Part) -> None:
+    if isinstance(part, Text):
+        _text(canvas, part)
+    elif isinstance(part, Path):
+        _path(canvas, part)
+    elif isinstance(part, Area):
+        soft = part.look == "soft"
+        _polygon(canvas, part.points, _colour(part.series), WHITE if soft else None, soft)
+    else:
+        hollow = WHITE if part.hollow else None
+        _polygon(canvas, outline(part), _colour(part.series), hollow, part.look == "faint")
+
+
+def _text(canvas: Any, part: Text) -> None:
+    (x, y), name = part.at, font()
+    canvas.setFillColor(HexColor(INK if part.look == "name" else QUIET))
+    size = TEXT_PX * 0.75
+    canvas.setFont(name, size)
+    put = {"start": canvas.drawString, "middle": canvas.drawCentredString,
+           "end": canvas.drawRightString}[part.anchor]  # fmt: skip
+    put(x, -y, part.text)
+
+
+def _path(canvas: Any, part: Path) -> None:
+    colour = {"grid": LINE, "axis": STRONG, "hatch": WHITE}.get(part.look, _colour(part.series))
+    dashes = {"line": DASHES[part.series % SERIES_MAX], "before": BEFORE_DASH}.get(part.look, ())
+    canvas.setStrokeColor(HexColor(colour))
+    canvas.setLineWidth(WIDTHS[part.look])
+    canvas.setDash(*([list(dashes)] if dashes else [[]]))
+    made = canvas.beginPath()
+    (x, y), *others = part.points
+    made.moveTo(x, -y)
+    for x, y in others:
+        made.lineTo(x, -y)
+    canvas.drawPath(made, stroke=1, fill=0)
+
+
+def _polygon(
+    canvas: Any, points: tuple[Point, ...], colour: str, hollow: str | None, dashed: bool
+) -> None:
+    canvas.setFillColor(HexColor(hollow or colour))
+    canvas.setStrokeColor(HexColor(colour if hollow else WHITE))
+    canvas.setLineWidth(1.0 if hollow else 0.6)
+    canvas.setDash([2, 1.5] if dashed else [])
+    made = canvas.beginPath()
+    (x, y), *others = points
+    made.moveTo(x, -y)
+    for x, y in others:
+        made.lineTo(x, -y)
+    made.close()
+    canvas.drawPath(made, stroke=1, fill=1)
+
+
+def _colour(series: int) -> str:
+    return SERIES[series % SERIES_MAX]

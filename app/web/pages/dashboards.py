@@ -1,0 +1,47 @@
+"""Metrics: the dashboards, the sources of their figures and how far each is."""
+
+from aiohttp import web
+
+from app.web.context import BACKEND
+from app.web.dashboards_shown import dashboards
+from app.web.pages import one_dashboard, one_source
+from app.web.pages.shell import Context, Page, View
+
+
+async def build(request: web.Request) -> Context:
+    """The lists."""
+    found = (await dashboards(request)).values()
+    sources = await request.app[BACKEND].metric_sources()
+    failing = any(source.last_error is not None for source in sources)
+    return {
+        "boards": [{"board": board, "usual": usual} for board, usual in found],
+        "sources": [
+            {"it": source, "state": one_source.state(source), "link": one_source.link(source.name)}
+            for source in sources
+        ],
+        "sentence": one_source.sentence(sources),
+        "sign": "bad" if failing else "",
+    }
+
+
+async def post_fetch(request: web.Request) -> web.StreamResponse:
+    """Fetches a source now."""
+    return await one_source.post(request, PAGE)
+
+
+PAGE = Page(
+    "Metrics",
+    "m",
+    (
+        View("/dashboards", "dashboards.html", build, ("answer", "boards", "sources")),
+        View(
+            "/dashboards/{name}",
+            "dashboard.html",
+            one_dashboard.build,
+            ("answer", "widgets"),
+            every_s=30.0,
+        ),
+        View("/sources/{name}", "source.html", one_source.build, ("answer", "source", "fetch")),
+    ),
+    actions=(("/sources/{name}", post_fetch),),
+)
