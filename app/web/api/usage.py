@@ -14,7 +14,7 @@ from app.web.routes import CURSOR, LIMIT, Answer, Param, Route, in_path
 from app.web.wire import answer, exact, instant
 
 
-class CampaignsOut(msgspec.Struct):
+class UsedCampaignsOut(msgspec.Struct):
     """`total`: all not Cancelled; `active`: with an event or FDD in the period."""
 
     total: int
@@ -34,7 +34,7 @@ class UsageOut(msgspec.Struct, rename={"from_": "from"}):
 
     from_: str
     to: str
-    campaigns: CampaignsOut
+    campaigns: UsedCampaignsOut
     reached: int
     reached_is_estimate: bool
     leads: int
@@ -98,7 +98,7 @@ async def get_usage(request: web.Request) -> web.StreamResponse:
         UsageOut(
             instant(found.from_ms) or "",
             instant(found.to_ms) or "",
-            CampaignsOut(found.total, found.active),
+            UsedCampaignsOut(found.total, found.active),
             found.reached,
             not found.exact,
             found.leads,
