@@ -12,8 +12,11 @@ from app.cluster.peers import Peers
 from app.facade.owners import LOOK_S, MOVING_S, owned
 from app.facade.parts import Parts
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+from app.source_parts import open_archive
+from app.sql.archived import archive_stream
 from app.sql.run import SqlLimits, Statements
 from app.sql.tables import rows_of, stream_of
+from connectors.files.base import FilesError
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.zones import first_instant_at
 from domain.errors import Reject
@@ -110,7 +113,13 @@ class Rollups:
 
     async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
         """See `MetricsBackend.sql`."""
-        return await self._statements.run(statement, await self.table(masker))
+        asked = "archive" in statement.lower()  # read only for who may mean it: it is the history
+        archive = open_archive(self._parts.settings) if asked else None
+        try:
+            archived = await asyncio.to_thread(archive_stream, archive, masker)
+        except FilesError as error:
+            raise Unavailable("the archive", str(error)) from error
+        return await self._statements.run(statement, await self.table(masker), archived)
 
     def _books(self) -> dict[int, Any]:
         return {} if self._parts.rollups is None else dict(self._parts.rollups.books())
