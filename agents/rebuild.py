@@ -13,6 +13,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ async def _take_again(
     while page := await asyncio.to_thread(_page, scratch, after):
         after = page[-1][0]
         records = [record for _, record in page]
-        changed += await _commit(work, number, lambda book, each=records: _again(book, each))
+        changed += await _commit(work, number, partial(_again, records=records))
     after = b""
     while True:
         async with work.shards.use(number) as shard:
@@ -128,9 +129,7 @@ async def _take_again(
         older = [digest for digest, version in known if version <= newest]
         gone = await asyncio.to_thread(_missing, scratch, older)
         if gone:
-            dropped += await _commit(
-                work, number, lambda book, each=gone: drop_all(book, source, each)
-            )
+            dropped += await _commit(work, number, partial(drop_all, source=source, digests=gone))
 
 
 def _again(book: Any, records: list[Record]) -> int:

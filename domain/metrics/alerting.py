@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from domain.metrics.grains import Grain, text_of
+from domain.aggregation.instants import print_instant
+from domain.metrics.grains import Grain
 
 Number = int | float
 State = Literal["started", "ended"]
@@ -54,6 +55,7 @@ class Watch(msgspec.Struct, array_like=True, frozen=True):
     number: int = 0
     acknowledged_by: str = ""
     silent_until_ms: int = 0
+    about: Literal["metric", "source"] = "metric"
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -117,6 +119,7 @@ def step(
     return change(
         watch, started=True, held_ms=held_ms, since_ms=held_ms, value=shown,
         number=watch.number + 1, acknowledged_by="",
+        about="source" if alert.source else "metric",
     ), "started"  # fmt: skip
 
 
@@ -147,10 +150,10 @@ def message(
 ) -> dict[str, Any]:
     """As on topic `alerts`. why: what a failing source says."""
     about = {"source": subject} if alert.source else {"metric": alert.metric}
-    since = text_of("UTC", watch.since_ms).replace("+00:00", "Z")
     return {
         "alert": alert.name, **about, "state": state, "value": watch.value,
-        "mark": mark_of(alert), "since": since, "text": _text(alert, subject, watch, state, why),
+        "mark": mark_of(alert), "since": print_instant(watch.since_ms),
+        "text": _text(alert, subject, watch, state, why),
     }  # fmt: skip
 
 
@@ -171,4 +174,4 @@ def _text(alert: MetricAlert, subject: str, watch: Watch, state: State, why: str
 
 def message_id(alert: str, subject: str, number: int, state: State) -> str:
     """Of a transition: the same whenever it is told."""
-    return f"{alert}/{subject}/{number}/{state}" if subject else f"{alert}/{number}/{state}"
+    return f"{alert}/{subject}/{number}/{state}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from domain.metrics import partials
 from domain.metrics.asking import series_of
@@ -42,7 +43,7 @@ def latest(
             start = bounds(grain, series.zone, at_ms)[0]
             held = rows.get(cube_key(ident, grain, start))
             bucket = None if held is None else cube_of(held)[1]
-            total += shown(bucket.sum) if bucket is not None and bucket.count else 0
+            total += _shown(bucket.sum) if bucket is not None and bucket.count else 0
         else:
             total += last[1]
     return None if newest is None else (total, newest)
@@ -59,7 +60,7 @@ def last_at(
         if not partial.count or partial.last is None:
             continue
         if partial.last[0] <= at_ms:
-            return partial.last[0], shown(partial.last[2])
+            return partial.last[0], _shown(partial.last[2])
         end, lower = bounds(grain, zone, start)[1], LOWER[grain]
         if lower is None:
             inner = _in_quarters(rows, ident, at_ms, start, end)
@@ -75,7 +76,7 @@ def _in_quarters(rows: Rows, ident: bytes, at_ms: int, from_ms: int, to_ms: int)
     for quarter, held in reversed(quarters):
         partial = partials.from_bytes(held)
         if partial.last is not None and partial.last[0] <= at_ms:
-            return partial.last[0], shown(partial.last[2])
+            return partial.last[0], _shown(partial.last[2])
         if quarter + QUARTER_MS > at_ms:
             found = _of_values(rows, ident, quarter, at_ms)
             if found is not None:
@@ -90,6 +91,11 @@ def _of_values(rows: Rows, ident: bytes, quarter: int, at_ms: int) -> Last | Non
             ts = instant_of(key[len(prefix) : len(prefix) + 8])
             if ts > at_ms:
                 return best
-            best = ts, shown(number_of_text(value.decode()))
+            best = ts, _shown(number_of_text(value.decode()))
         after = part[-1][0]
     return best
+
+
+def _shown(number: int | Decimal) -> int | float:
+    found = shown(number)
+    return 0 if found is None else found

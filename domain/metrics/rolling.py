@@ -119,7 +119,7 @@ class Rolling:
 
     def _gives(self, record: Record, before: Given) -> bool:
         """Whether the record gives what it gave before, to series that are as they were."""
-        found = {}
+        found: dict[bytes, tuple[int, str]] = {}
         for value in record.values:
             series = series_id(value.metric, value.dimensions)
             wanted = Series(value.metric, value.type, value.dimensions, record.timezone)

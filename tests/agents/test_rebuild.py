@@ -3,6 +3,7 @@
 import asyncio
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ class Kept(RollupWorld):
         return await rebuild(work, 0, self.archive, mapping, self.scratch)
 
 
-def wanted(records: list[Record]) -> tuple[dict[bytes, bytes], dict[str, object]]:
+def wanted(records: list[Record]) -> tuple[dict[bytes, bytes], dict[str, dict[str, Any]]]:
     """Rows but those of buckets, and what is told of buckets, from the records alone."""
     book = MemoryBook()
     rolling = Rolling(book)
@@ -76,7 +77,7 @@ def wanted(records: list[Record]) -> tuple[dict[bytes, bytes], dict[str, object]
     return {k: v for k, v in book.rows.items() if k[:1] in b"kqv"}, told
 
 
-def found(world: Kept) -> tuple[dict[bytes, bytes], dict[str, object]]:
+def found(world: Kept) -> tuple[dict[bytes, bytes], dict[str, dict[str, Any]]]:
     rows = world.run(world.rows()) or {}
     assert not [key for key in rows if key[:1] == b"u"]
     told = {k: {**v, "revision": 0} for k, v in world.told().items() if v["count"]}

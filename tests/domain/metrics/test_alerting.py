@@ -53,7 +53,7 @@ def test_a_source_that_fails_is_told_with_its_reason() -> None:
     assert state == "started"
     assert message(alert, "stars", watch, "started", "answered 503") == {
         "alert": "calls", "source": "stars", "state": "started", "value": 1, "mark": 0,
-        "since": "1970-01-01T00:00:01Z", "text": "Source stars fails: answered 503",
+        "since": "1970-01-01T00:00:01.000Z", "text": "Source stars fails: answered 503",
     }  # fmt: skip
     assert step(alert, watch, Reading(), 2_000)[1] == "ended"
 
