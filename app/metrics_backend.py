@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from app.alert_shapes import AlertStatus
 from domain.errors import SluiceError
 from domain.masking import Masker
 from domain.metrics.grains import Grain, Overlay
@@ -65,6 +66,13 @@ class MetricsBackend(Protocol):
         """{"columns":[{"name","type"}],"rows":[[…]],"truncated"} of one SELECT over the table
         `rollups`, whose dimensions `masker` masks before anything is done with them. Raises
         SqlRefused, SqlLimit, and TooManyBuckets when the table is too large."""
+
+    async def metric_alerts(self) -> Sequence[AlertStatus]:
+        """Every alert about metrics and sources that is in force, by name."""
+
+    async def change_alert(self, name: str, changes: Mapping[str, str | int]) -> bool:
+        """Sets `acknowledged_by` or `silent_until_ms`; False for an alert that nobody knows.
+        Raises Unavailable while no worker has its shard."""
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         """Every metric that has values: name -> (type, zone)."""

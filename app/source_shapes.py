@@ -42,6 +42,22 @@ class Fetch:
     sample: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True)
+class Rebuild:
+    """A rebuild that was asked for. `records`: in the archive, each key once; `changed`: of those,
+    how many gave something else; `dropped`: that the archive does not have; `told`: buckets that
+    differ."""
+
+    id: str
+    source: str
+    state: Literal["running", "done", "failed"]
+    detail: str = ""
+    records: int = 0
+    changed: int = 0
+    dropped: int = 0
+    told: int = 0
+
+
 class FetchRefused(SluiceError):
     """A fetch that can't be made, and why (422)."""
 

@@ -7,7 +7,7 @@ answered for a source or fetch that nobody has heard of.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from app.source_shapes import Fetch, Receipt, SourceStatus
+from app.source_shapes import Fetch, Rebuild, Receipt, SourceStatus
 
 
 class SourcesBackend(Protocol):
@@ -25,6 +25,13 @@ class SourcesBackend(Protocol):
 
     async def fetch_of_source(self, name: str, fetch_id: str, wait_s: float) -> Fetch | None:
         """How such a fetch is doing, or how it ended; waits up to `wait_s` for its end."""
+
+    async def rebuild_source(self, name: str) -> Rebuild | None:
+        """Begins to make the rollups of a source again from its archive; the one under way, if
+        there is one. Raises Unavailable while no worker has its shard."""
+
+    async def rebuild_of_source(self, name: str, rebuild_id: str, wait_s: float) -> Rebuild | None:
+        """How such a rebuild is doing, or how it ended; waits up to `wait_s` for its end."""
 
     async def receive_hook(
         self, name: str, headers: Mapping[str, str], body: bytes

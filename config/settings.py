@@ -150,6 +150,19 @@ class Settings:
         "tokens that open the feeds of figures, with commas between",
         secret=True,
     )
+    smtp_url: str = _setting(
+        "", readers.url("smtp", "smtps"), "mail server, with user and password", secret=True
+    )
+    mail_from: str = _setting("", readers.text, "sender of mails")
+    admins: tuple[str, ...] = _setting(
+        (), readers.listed, "mail addresses that always get failing calls, with commas between"
+    )
+    sms_url: str = _setting(
+        "", readers.url("http", "https"), "gateway of text messages", secret=True
+    )
+    webhook_secret: str = _setting(
+        "", readers.text, "signs the webhooks of alerts: whsec_ and base64", secret=True
+    )
     admin_password: str = _setting(
         "", readers.text, "makes the user `admin` when there is no user yet", secret=True
     )

@@ -2,7 +2,7 @@
 
 import argparse
 
-from app.cli import metric_query, metric_sources
+from app.cli import metric_query, metric_rebuild, metric_sources
 from app.cli.command import Command, Run, run_chosen
 
 
@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         return made
 
     metric_sources.add_actions(action)
+    metric_rebuild.add_actions(action)
     metric_query.add_actions(action)
 
 

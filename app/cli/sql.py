@@ -1,4 +1,4 @@
-"""`sluice sql "select …"`: one SELECT over the table `rollups`."""
+"""`sluice sql "select …"`: one SELECT over the tables `rollups` and `archive`."""
 
 import argparse
 import json

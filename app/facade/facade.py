@@ -8,6 +8,7 @@ from app import history_shapes, shapes
 from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.day_shapes import Day, Resent, Retractable, Retracted
+from app.facade.alerts import Alerts, MetricsArea
 from app.facade.appends import Appends
 from app.facade.backups import Backups
 from app.facade.campaign_figures import CampaignFigures
@@ -30,7 +31,7 @@ from app.facade.ledger import Ledger
 from app.facade.letters import Letters
 from app.facade.local import Local
 from app.facade.machine import Machine
-from app.facade.metric_sources import MetricSources, SourcesArea
+from app.facade.metric_sources import MetricSources
 from app.facade.metrics import Metrics
 from app.facade.overview import Figured
 from app.facade.owners import Owners
@@ -41,7 +42,7 @@ from app.facade.records import Records
 from app.facade.replays import Replays
 from app.facade.resend import Resend
 from app.facade.retractions import Retractions
-from app.facade.rollups import Rollups, RollupsArea
+from app.facade.rollups import Rollups
 from app.facade.routes import Routes
 from app.facade.running import RunningHere
 from app.facade.sampler import Sampler
@@ -62,8 +63,8 @@ TIDY_S = 600.0  # between two rounds of forgetting
 
 
 class Facade(
-    CampaignsArea, CommandsArea, GrowArea, ImpressionsArea, InsightArea, ProcessesArea, RollupsArea,
-    SourcesArea, StreamArea,
+    CampaignsArea, CommandsArea, GrowArea, ImpressionsArea, InsightArea, MetricsArea, ProcessesArea,
+    StreamArea,
 ):  # fmt: skip
     """See `app.backend.Backend`. `start` before the first call, `stop` at the end.
 
@@ -95,7 +96,8 @@ class Facade(
         self.local.add(self.impression_questions)
         self.local.add(Raised(parts).questions)
         self._rollups = Rollups(parts, self._peers)
-        self.local.add(self._rollups.questions)
+        self._alerts = Alerts(parts, self._peers, self._rollups, self._metric_sources)
+        self.local.add({**self._rollups.questions, **self._alerts.questions})
         self._insight = Insight(parts, self._peers, lambda: self._in.asking)
         self.local.add(self._insight.questions)
         self._letters = Letters(parts)
@@ -142,6 +144,7 @@ class Facade(
         await self._sampler.start()
         await self._machine.start()
         await self._processes.start()
+        self._alerts.start(self._ended)
         if self._inside is not None:
             await self._inside.files.uploads.start()
             if self._parts.campaigns is not None:
@@ -152,6 +155,7 @@ class Facade(
 
     async def stop(self) -> None:
         """Ends what runs, closes what is open."""
+        await self._alerts.stop()
         await self._processes.stop()
         await self._machine.stop()
         await self._sampler.stop()

@@ -10,8 +10,9 @@ from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.facade.hooks import Hooks
 from app.facade.parts import Parts
+from app.facade.rebuilds import Rebuilds
 from app.shapes import Sample
-from app.source_shapes import Fetch, FetchRefused, Receipt, SourceStatus
+from app.source_shapes import Fetch, FetchRefused, Rebuild, Receipt, SourceStatus
 from connectors.sources.base import Window
 from connectors.sources.errors import CallFailed
 from domain.metrics.source import Source
@@ -28,10 +29,12 @@ class MetricSources:
         self._parts = parts
         self._peers = peers
         self.hooks = Hooks(parts, os.environ)
+        self.rebuilds = Rebuilds(parts, peers)
         self.questions = {
             "sources": self._tell,
             "source_fetch": self._start,
             "source_job": self._job,
+            **self.rebuilds.questions,
         }
 
     # What this worker knows
@@ -160,6 +163,7 @@ class MetricSources:
 
     async def stop(self) -> None:
         """Closes what is open."""
+        await self.rebuilds.stop()
         await self.hooks.stop()
 
 
@@ -193,6 +197,12 @@ class SourcesArea:
 
     async def fetch_of_source(self, name: str, fetch_id: str, wait_s: float) -> Fetch | None:
         return await self._metric_sources.outcome(name, fetch_id, wait_s)
+
+    async def rebuild_source(self, name: str) -> Rebuild | None:
+        return await self._metric_sources.rebuilds.start(name)
+
+    async def rebuild_of_source(self, name: str, rebuild_id: str, wait_s: float) -> Rebuild | None:
+        return await self._metric_sources.rebuilds.outcome(name, rebuild_id, wait_s)
 
     async def receive_hook(
         self, name: str, headers: Mapping[str, str], body: bytes

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -12,8 +12,11 @@ from app.cluster.peers import Peers
 from app.facade.owners import LOOK_S, MOVING_S, owned
 from app.facade.parts import Parts
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+from app.source_parts import open_archive
+from app.sql.archived import archive_stream
 from app.sql.run import SqlLimits, Statements
 from app.sql.tables import rows_of, stream_of
+from connectors.files.base import FilesError
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.zones import first_instant_at
 from domain.errors import Reject
@@ -27,13 +30,15 @@ from domain.metrics.combining import (
     shown_by,
 )
 from domain.metrics.expression import Calculated, Expression
-from domain.metrics.grains import Grain, begins, bounds, buckets, earlier
+from domain.metrics.grains import Grain, begins, bounds, buckets, earlier, text_of
+from domain.metrics.latest import latest
 from domain.metrics.series import Series
 from tables.in_force import in_force
 
 DIMENSIONS = 1
 """Where a row of the table has them."""
 FIGURES, METRICS, ROWS = "rollup_figures", "rollup_metrics", "rollup_rows"
+LATEST = "rollup_latest"
 PAGE = 500  # buckets read at a time: some milliseconds, then others have their turn
 TABLE_MAX = 1_000_000  # buckets that a statement is given: seconds to read, 300 MB to hold
 DAY_MS = 86_400_000
@@ -54,6 +59,7 @@ class Rollups:
             FIGURES: self._tell,
             METRICS: self._tell_metrics,
             ROWS: self._tell_rows,
+            LATEST: self._tell_latest,
         }
         settings = parts.settings
         self._statements = Statements(
@@ -94,6 +100,30 @@ class Rollups:
             found[number] = {"epoch": epoch, "told": [rows, reached]}
         return found
 
+    async def _tell_latest(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        return {
+            number: {"epoch": epoch, "told": latest(book, **asked)}
+            for number, (epoch, book) in self._books().items()
+        }
+
+    async def latest(
+        self, metric: str, where: Mapping[str, Sequence[str]], grain: Grain, at_ms: int
+    ) -> tuple[float, int] | None:
+        """(value, epoch ms of the last record) of a metric at that instant, as `latest` of
+        `domain.metrics.latest`; a calculated one's is that of its bucket. None without a value."""
+        if self._expression(metric) is not None:
+            to = text_of("UTC", at_ms + 1)
+            started = text_of("UTC", bounds(grain, "UTC", at_ms)[0])
+            found = await self.figures(Asked(metric, grain, started, to, (), where, None, "UTC"))
+            points = found.series[0]["points"] if found.series else []
+            value = points[-1]["value"] if points else None
+            return None if value is None else (value, at_ms)
+        asked = {"metric": metric, "where": dict(where), "grain": grain, "at_ms": at_ms}
+        told = [one for one in (await self._ask(LATEST, asked)).values() if one is not None]
+        if not told:
+            return None
+        return sum(value for value, _ in told), max(last for _, last in told)
+
     async def table(self, masker: Masker | None = None) -> bytes:
         """Every bucket that has values, as an Arrow stream, its dimensions masked. Raises
         TooManyBuckets.
@@ -115,7 +145,13 @@ class Rollups:
 
     async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
         """See `MetricsBackend.sql`."""
-        return await self._statements.run(statement, await self.table(masker))
+        asked = "archive" in statement.lower()  # read only for who may mean it: it is the history
+        archive = open_archive(self._parts.settings) if asked else None
+        try:
+            archived = await asyncio.to_thread(archive_stream, archive, masker)
+        except FilesError as error:
+            raise Unavailable("the archive", str(error)) from error
+        return await self._statements.run(statement, await self.table(masker), archived)
 
     def _books(self) -> dict[int, Any]:
         return {} if self._parts.rollups is None else dict(self._parts.rollups.books())

@@ -1,11 +1,12 @@
 """The process that runs one statement: no product in it, no files, no network, limits on all.
 
 Standard input: 8 bytes with the length of a JSON object {"sql", "rows", "memory_mb", "seconds"},
-the object, then the rollups as an Arrow stream. Standard output: one JSON object, the result or
-{"error": "refused" | "limit", "detail"}. Closed are: files and extensions (DuckDB's settings, which
-are then locked, and no file may be written or grow), Python objects by name, every statement that
-is no single SELECT, and writes within one (a read-only transaction). Whatever gets out of that
-finds a process without an environment that is killed in seconds.
+the object, then the rollups as an Arrow stream, then the archive as another. Standard output: one
+JSON object, the result or {"error": "refused" | "limit", "detail"}. Closed are: files and
+extensions (DuckDB's settings, which are then locked, and no file may be written or grow), Python
+objects by name, every statement that is no single SELECT, and writes within one (a read-only
+transaction). Whatever gets out of that finds a process without an environment that is killed in
+seconds.
 """
 
 import json
@@ -20,6 +21,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+TABLES = ("rollups", "archive")  # in the order in which they are given
 OVERHEAD_BYTES = 2 << 30  # address space of Python, Arrow and DuckDB themselves
 OUTPUT_BYTES = 64 << 20
 CONFIG: dict[str, str | int | float | list[str]] = {
@@ -56,9 +58,11 @@ def main() -> None:
     """Reads, runs, answers."""
     given = sys.stdin.buffer
     asked = json.loads(given.read(int.from_bytes(given.read(8), "big")))
-    with pa.ipc.open_stream(given) as stream:
-        table = stream.read_all()
-    answer = answered(prepared(asked, table), asked["sql"], asked["rows"])
+    tables = {}
+    for name in TABLES:
+        with pa.ipc.open_stream(given) as stream:
+            tables[name] = stream.read_all()
+    answer = answered(prepared(asked, tables), asked["sql"], asked["rows"])
     text = json.dumps(answer, default=_plain, allow_nan=False).encode()
     if len(text) > OUTPUT_BYTES:
         said = {"error": "limit", "detail": f"more than {OUTPUT_BYTES >> 20} MB of result"}
@@ -66,14 +70,15 @@ def main() -> None:
     sys.stdout.buffer.write(text)
 
 
-def prepared(asked: dict[str, Any], table: pa.Table) -> duckdb.DuckDBPyConnection:
+def prepared(asked: dict[str, Any], tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
     """A connection to the tables with all ways out closed, and this process limited."""
     connection = duckdb.connect(
         ":memory:", config={**CONFIG, "memory_limit": f"{asked['memory_mb']}MB"}
     )
-    connection.register("given", table)
-    connection.execute("create table rollups as select * from given")
-    connection.unregister("given")
+    for name, table in tables.items():
+        connection.register("given", table)
+        connection.execute(f"create table {name} as select * from given")
+        connection.unregister("given")
     for setting in CLOSED:
         connection.execute(setting)
     _limit(asked["memory_mb"], asked["seconds"])

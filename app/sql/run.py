@@ -45,15 +45,15 @@ class Statements:
         self.limits = limits
         self._turn = asyncio.Semaphore(AT_ONCE)
 
-    async def run(self, sql: str, rollups: bytes) -> dict[str, Any]:
-        """{"columns","rows","truncated"}; `rollups` is an Arrow stream. Raises SqlRefused and
-        SqlLimit."""
+    async def run(self, sql: str, *tables: bytes) -> dict[str, Any]:
+        """{"columns","rows","truncated"}; `tables` are rollups and archive, each an Arrow stream.
+        Raises SqlRefused and SqlLimit."""
         if len(sql) > LONGEST:
             raise SqlRefused(f"a statement has at most {LONGEST:,} characters")
         async with self._turn:
-            return await self._run(sql, rollups)
+            return await self._run(sql, b"".join(tables))
 
-    async def _run(self, sql: str, rollups: bytes) -> dict[str, Any]:
+    async def _run(self, sql: str, tables: bytes) -> dict[str, Any]:
         limits = self.limits
         asked = msgspec.json.encode(
             {"sql": sql, "rows": limits.rows, "memory_mb": limits.memory_mb,
@@ -71,7 +71,7 @@ class Statements:
         )  # fmt: skip
         try:
             async with asyncio.timeout(limits.seconds + START_S):
-                told, _ = await process.communicate(len(asked).to_bytes(8, "big") + asked + rollups)
+                told, _ = await process.communicate(len(asked).to_bytes(8, "big") + asked + tables)
         except TimeoutError:
             raise SqlLimit(f"the statement took more than {limits.seconds:g} s") from None
         finally:

@@ -21,6 +21,7 @@ from app.web.campaign_messages import (
     SlotFailure,
     UsageEvent,
 )
+from app.web.metric_messages import MetricAlertMessage, RollupMessage
 from config.names import Names
 from config.topics import (
     AGGREGATES,
@@ -33,6 +34,7 @@ from config.topics import (
     EXECUTION_RESULTS,
     EXECUTIONS,
     IMPRESSION_EVENTS,
+    ROLLUPS,
     SINK_LETTERS,
     SLOT_FAILURES,
     SOURCE_EVENTS,
@@ -180,7 +182,18 @@ CHANNELS: Sequence[Channel] = (
         (Record,),
     ),
     Channel(
-        ALERTS, "send", "alert", "what a person should look at", (CampaignAlertMessage, DayMissing)
+        ROLLUPS,
+        "send",
+        "metric, dimensions, grain and start, as a JSON list",
+        "figures of every bucket that changed, with its revision",
+        (RollupMessage,),
+    ),
+    Channel(
+        ALERTS,
+        "send",
+        "alert",
+        "what a person should look at",
+        (CampaignAlertMessage, DayMissing, MetricAlertMessage),
     ),
     Channel(
         IMPRESSION_EVENTS,

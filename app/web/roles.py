@@ -74,6 +74,9 @@ OPERATOR = frozenset(
         "POST /erase",
         "POST /impressions/change",
         "POST /api/metrics/sources/{name}/fetch",
+        "POST /api/metrics/alerts/{name}/acknowledge",
+        "POST /api/metrics/alerts/{name}/silence",
+        "POST /api/metrics/sources/{name}/rebuild",
         "POST /api/metrics/sources/{name}/test",
         "GET /api/impressions/plan",  # reads whatever file it is given
         "GET /impressions/change",

@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from config.documents import fields, spans
+from config.documents import fields, metric_alert, spans
 from config.documents.base import MISSING, At, DocumentError, Section, section
 from domain.campaigns.document import CampaignAlert
+from domain.metrics.alerting import MetricAlert
 
 SILENT_MOST_MS = 7 * 86_400_000
 CONDITIONS = ("campaign_failures", "creation_missed", "executor_silent")
 
 
-def load_alert(data: Mapping[str, object]) -> CampaignAlert:
+def load_alert(data: Mapping[str, object]) -> CampaignAlert | MetricAlert:
     """The alert that `data` describes. Raises DocumentError with every problem in it."""
     top = Section(data, At())
     top.required("kind", fields.choice((CampaignAlert.kind,)), CampaignAlert.kind)
     name = top.required("name", fields.name, "a name")
-    over_percent = top.optional("campaign_failures", _over_percent)
-    creation_missed = top.optional("creation_missed", _true)
-    silent_ms = top.optional("executor_silent", spans.span(1_000, SILENT_MOST_MS))
     to = top.optional("to", fields.once(fields.text, "mail addresses", empty=True)) or ()
     sms = top.optional("sms", fields.once(fields.text, "phone numbers", empty=True)) or ()
     webhook = top.optional("webhook", _webhook)
-    if sum(top.has(each) for each in CONDITIONS) != 1:
-        top.at.refuse(MISSING, f"exactly one of {', '.join(CONDITIONS)}")
+    conditions = (*CONDITIONS, *metric_alert.CONDITIONS)
+    if sum(top.has(each) for each in conditions) != 1:
+        top.at.refuse(MISSING, f"exactly one of {', '.join(conditions)}")
+    if any(top.has(each) for each in (*metric_alert.CONDITIONS, *metric_alert.ONLY)):
+        told = metric_alert.Told(to, sms, webhook)
+        found = metric_alert.read_metric_alert(top, name, told)
+        top.close()
+        if top.at.problems or found is None:
+            raise DocumentError(top.at.problems)
+        return found
+    over_percent = top.optional("campaign_failures", _over_percent)
+    creation_missed = top.optional("creation_missed", _true)
+    silent_ms = top.optional("executor_silent", spans.span(1_000, SILENT_MOST_MS))
     top.close()
     if top.at.problems or name is None:
         raise DocumentError(top.at.problems)

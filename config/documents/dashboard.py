@@ -45,7 +45,7 @@ def _widget(value: object, at: At) -> Widget | None:
     reach = spans.span(_HOUR_MS, fields.MAX_DAYS * DAY_MS)
     range_ms = parts.defaulted("range", reach, 30 * DAY_MS)
     group = parts.optional("group", fields.once(figure_name, "dimensions", empty=True)) or ()
-    where = parts.optional("where", _where) or {}
+    where = parts.optional("where", where_of) or {}
     overlay = parts.optional("overlay", fields.choice(OVERLAYS))
     parts.close()
     if len(at.problems) > before or kind is None or metric is None:
@@ -53,7 +53,8 @@ def _widget(value: object, at: At) -> Widget | None:
     return Widget(kind, title or metric, metric, grain, range_ms, group, where, overlay)
 
 
-def _where(value: object, at: At) -> dict[str, tuple[str, ...]] | None:
+def where_of(value: object, at: At) -> dict[str, tuple[str, ...]] | None:
+    """Dimensions, each with the values that it may have."""
     if not isinstance(value, Mapping):
         at.refuse(value, "an object of dimensions, each with a value or a list of values")
         return None

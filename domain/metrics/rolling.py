@@ -18,6 +18,7 @@ from domain.metrics.partials import Partial, exact, merged, number_of_text, repl
 from domain.metrics.records import Record
 from domain.metrics.series import (
     QUARTER,
+    UNTOLD,
     VALUE,
     Given,
     Rows,
@@ -58,28 +59,35 @@ class Book(Rows, Protocol):
 
 
 class Rolling:
-    """Changes of one commit. `take` records, then `close` once."""
+    """Changes of one commit. `take` records, then `close` once.
 
-    def __init__(self, book: Book) -> None:
+    `quiet` tells nobody of buckets that change: what was told last is kept in a row, until the
+    bucket is told of again or `tell_changed` compares them.
+    """
+
+    def __init__(self, book: Book, *, quiet: bool = False) -> None:
         self._book = book
+        self._quiet = quiet
+        self._untold = not quiet and bool(book.scan(UNTOLD, b"", 1))
         # series -> quarter -> [values out, values in]: {(ts, version, record): value as text}
         self._moved: dict[bytes, dict[int, tuple[dict[Any, str], dict[Any, str]]]] = {}
         self._series: dict[bytes, Series] = {}
         self._rezoned: dict[bytes, str] = {}
         self.taken = 0
 
-    def take(self, record: Record) -> bool:
-        """Takes one record; False when it, or a newer version of it, was taken before."""
+    def take(self, record: Record, *, again: bool = False) -> bool:
+        """Takes one record; False when it, or a newer version of it, was taken before. `again`
+        takes the very version once more, which may give other values by now."""
         digest = record_digest(record.source, record.key)
         key = record_key(record.source, digest)
         known = self._book.get(key)
         if known is not None:
             before = decode_given(known)
-            if record.version <= before.version:
+            if record.version < before.version or (record.version == before.version and not again):
                 return False
-            for series, metric, ts, text in before.values:
-                self._know(series, metric)
-                self._move(series, (ts, before.version, digest), text, out=True)
+            if record.version == before.version and self._gives(record, before):
+                return False
+            self._take_out(digest, before)
         given = Given(record.version, [])
         seen: set[bytes] = set()
         for value in record.values:
@@ -94,6 +102,31 @@ class Rolling:
         self._book.put(key, encode(given))
         self.taken += 1
         return True
+
+    def drop(self, source: str, digest: bytes) -> None:
+        """Takes out a record and what it gave; one that isn't there is no error."""
+        key = record_key(source, digest)
+        known = self._book.get(key)
+        if known is not None:
+            self._take_out(digest, decode_given(known))
+            self._book.delete(key)
+            self.taken += 1
+
+    def _take_out(self, digest: bytes, given: Given) -> None:
+        for series, metric, ts, text in given.values:
+            self._know(series, metric)
+            self._move(series, (ts, given.version, digest), text, out=True)
+
+    def _gives(self, record: Record, before: Given) -> bool:
+        """Whether the record gives what it gave before, to series that are as they were."""
+        found: dict[bytes, tuple[int, str]] = {}
+        for value in record.values:
+            series = series_id(value.metric, value.dimensions)
+            wanted = Series(value.metric, value.type, value.dimensions, record.timezone)
+            if self._know(series, value.metric) != wanted:
+                return False
+            found.setdefault(series, (record.ts, str(exact(value.value))))
+        return found == {series: (ts, text) for series, _, ts, text in before.values}
 
     def _know(self, series: bytes, metric: str) -> Series | None:
         if series not in self._series:
@@ -187,11 +220,15 @@ class Rolling:
             again = bound(self._lower, series, grain, start, end)
             after = replaced(before, minus, plus, again)
             differs = held is None or not after.looks_as(before)
-            revision += differs
+            tells = differs and not self._quiet
             if differs or after != before:
-                self._book.put(key, cube_bytes(revision, after))
-            if differs:
-                self._send(told, told.zone, grain, start, revision, after)
+                self._book.put(key, cube_bytes(revision + tells, after))
+            if tells:
+                send_bucket(self._book, told, told.zone, grain, start, revision + 1, after)
+                if self._untold:
+                    self._book.delete(UNTOLD + key)
+            elif differs and self._book.get(UNTOLD + key) is None:
+                self._book.put(UNTOLD + key, encode([told.metric, held]))
 
     def _lower(self, series: bytes, grain: Grain, start: int, end: int) -> Partial:
         return merged(lower_of(self._book, series, grain, start, end))
@@ -203,17 +240,19 @@ class Rolling:
             for start, held in list(between(self._book, prefix, -(1 << 61), 1 << 61)):
                 revision, before = cube_of(held)
                 if before.count:
-                    self._send(told, zone, grain, start, revision + 1, Partial())
+                    send_bucket(self._book, told, zone, grain, start, revision + 1, Partial())
                 self._book.put(cube_key(series, grain, start), cube_bytes(revision + 1, Partial()))
 
-    def _send(
-        self, told: Series, zone: str, grain: Grain, start: int, revision: int, after: Partial
-    ) -> None:
-        begins = text_of(zone, start)
-        place = {"metric": told.metric, "dimensions": told.dimensions, "grain": grain}
-        record = {**place, "start": begins, "revision": revision, "timezone": zone}
-        record |= {"type": told.type, **figures(told.type, after)}
-        self._book.send(ROLLUPS, bucket_key(told, grain, begins), record)
+
+def send_bucket(
+    book: Book, told: Series, zone: str, grain: Grain, start: int, revision: int, after: Partial
+) -> None:
+    """Tells of a bucket on `rollups`."""
+    begins = text_of(zone, start)
+    place = {"metric": told.metric, "dimensions": told.dimensions, "grain": grain}
+    record = {**place, "start": begins, "revision": revision, "timezone": zone}
+    record |= {"type": told.type, **figures(told.type, after)}
+    book.send(ROLLUPS, bucket_key(told, grain, begins), record)
 
 
 def _partial(values: dict[Any, str]) -> Partial:

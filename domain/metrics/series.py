@@ -5,6 +5,7 @@ k<source>\\0<record 16>          [version, zone, [[series, ts, value], …]]: wh
 v<series><quarter 8><ts 8><version 8><record 16>   a value, as text
 q<series><quarter 8>            Partial of a quarter of an hour UTC
 c<series><grain 1><start 8>     [revision, figures]: a bucket in the series' zone
+u<key of a bucket>              [metric, the bucket as it was told last]: it was changed unsaid
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 
 from domain.metrics.grains import GRAINS, QUARTER_MS, Grain
 
-METRIC, RECORD, VALUE, QUARTER, CUBE = b"m", b"k", b"v", b"q", b"c"
+METRIC, RECORD, VALUE, QUARTER, CUBE, UNTOLD = b"m", b"k", b"v", b"q", b"c", b"u"
 _SHIFT = 1 << 62  # instants before 1970 sort before those after
 _json = msgspec.json.Encoder(order="sorted").encode
 _pack = msgspec.msgpack.Encoder().encode

@@ -56,7 +56,7 @@ ROUTES = (
         "POST",
         "/api/sql",
         run_sql,
-        "Runs one SELECT over the table `rollups`",
+        "Runs one SELECT over the tables `rollups` and `archive`",
         "Metrics",
         {200: Answer("the rows", SqlOut)},
         body={JSON: '{"sql":"select …"}: one statement'},

@@ -9,6 +9,10 @@ import pytest
 
 from app.facade.facade import Facade
 from app.metrics_backend import Asked, BadRange, TooManyBuckets
+from app.source_parts import open_archive
+from app.source_shapes import Rebuild
+from domain.metrics.fetched import Fetched, cut
+from domain.metrics.page_names import Written
 from domain.metrics.records import Record, Value
 from tests.app.facade.house import START_MS, House, Living
 from tests.app.facade.rolled import rolled
@@ -95,6 +99,33 @@ def test_what_is_too_much_or_no_time_is_refused(tmp_path: Path) -> None:
             await facade.figures(Asked("shop.visits", "hour", "2000-01-01"))
         with pytest.raises(BadRange):
             await facade.figures(Asked("shop.visits", from_="yesterday"))
+
+    told_by(tmp_path, steps)
+
+
+def test_sql_sees_the_archive_and_a_rebuild_is_made_of_it(tmp_path: Path) -> None:
+    async def steps(living: Living) -> None:
+        document = {
+            "kind": "source", "name": "shop", "connector": "http_json", "schedule": "0 3 * * *",
+            "base_url": "https://shop.example", "fetch": {"path": "/", "key": "id"}, "key": "id",
+            "metrics": [{"name": "sold", "value": "n", "type": "counter"}],
+        }  # fmt: skip
+        await living.put(document)
+        facade = await rolled(living, some())
+        held = [Fetched(START_MS, {"id": n, "n": 2.5, "b": True, "o": None}) for n in (1, 2, 2)]
+        archive, of = open_archive(living.parts.settings), Written(1, 1, 0)
+        archive.write("shop", of, None, cut("shop", of, held))
+        sql = "select source, ts, attributes['n']::double, attributes from archive"
+        found = await facade.sql(sql)
+        whole = {"id": "1", "n": "2.5", "b": "true", "o": None}
+        assert found["rows"][0] == ["shop", "2023-11-14T22:13:20Z", 2.5, whole]
+        assert len(found["rows"]) == 3
+        begun = await facade.rebuild_source("shop")
+        assert begun is not None
+        ended = await facade.rebuild_of_source("shop", begun.id, 30)
+        assert ended == Rebuild(begun.id, "shop", "done", "", 2, 2, 0, 6)
+        assert await values(facade, "sold") == [[None, None, 5]]
+        assert await facade.rebuild_source("nobody") is None
 
     told_by(tmp_path, steps)
 

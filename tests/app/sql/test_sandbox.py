@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.sql.archived import archive_stream
 from app.sql.run import CHILD, SqlLimit, SqlLimits, SqlRefused, Statements
 from app.sql.tables import stream_of
 
@@ -22,7 +23,8 @@ ROWS = [
 
 def run(sql: str, **limits: Any) -> dict[str, Any]:
     """The result of a statement over two buckets."""
-    return asyncio.run(Statements(SqlLimits(**limits)).run(sql, stream_of(ROWS)))
+    tables = stream_of(ROWS), archive_stream(None)
+    return asyncio.run(Statements(SqlLimits(**limits)).run(sql, *tables))
 
 
 def test_a_select_answers_with_types_and_rows() -> None:

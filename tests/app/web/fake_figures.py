@@ -1,8 +1,9 @@
 """Figures that the tests' backend tells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.alert_shapes import AlertStatus
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
 from app.sql.run import SqlLimit, SqlRefused
 from domain.masking import Masker
@@ -43,6 +44,15 @@ class FakeFigures:
             raise SqlLimit("the statement took more than 10 s")
         columns = [{"name": "metric", "type": "VARCHAR"}]
         return {"columns": columns, "rows": [["github.stars"]], "truncated": False}
+
+    async def metric_alerts(self) -> Sequence[AlertStatus]:
+        return [
+            AlertStatus("too-high", "metric", "github.stars", 100, True, 1_000, 101.5, "", 0),
+            AlertStatus("calls", "source", "stars", 0, False, 0, None, "", 0),
+        ]
+
+    async def change_alert(self, name: str, changes: Mapping[str, str | int]) -> bool:
+        return name in ("too-high", "calls")
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         return {"github.stars": ("gauge", "UTC"), "shop.visits": ("counter", made_figures.ZONE)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from app.source_shapes import BadSignature, Fetch, FetchRefused, Receipt, SourceStatus
+from app.source_shapes import BadSignature, Fetch, FetchRefused, Rebuild, Receipt, SourceStatus
 
 STARS = SourceStatus(
     "stars", "github", {"etags": {}}, 1_700_000_000_000, None, 1_700_000_900_000, False, 4_987
@@ -44,6 +44,15 @@ class FakeSources:
             return None
         sample = [{"key": "1", "ts_ms": 1_700_000_000_000, "attributes": {"id": 1}}]
         return Fetch(fetch_id, name, "done", pages=1, records=1, sample=sample)
+
+    async def rebuild_source(self, name: str) -> Rebuild | None:
+        known = any(source.name == name for source in self.sources)
+        return Rebuild("r-1", name, "running") if known else None
+
+    async def rebuild_of_source(self, name: str, rebuild_id: str, wait_s: float) -> Rebuild | None:
+        if rebuild_id == "nope":
+            return None
+        return Rebuild(rebuild_id, name, "done", "", 4, 1, 0, 6)
 
     async def receive_hook(
         self, name: str, headers: Mapping[str, str], body: bytes
