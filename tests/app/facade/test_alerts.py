@@ -14,7 +14,8 @@ from connectors.outbound import Outbound
 from connectors.streams.base import Item
 from domain.metrics.records import Record, Value, encode
 from tests.app.facade.house import ME, START_MS, Living
-from tests.app.facade.test_rollups import rolled, some, told_by
+from tests.app.facade.rolled import rolled
+from tests.app.facade.test_rollups import some, told_by
 from tests.smtp import MailServer
 
 ALERT = {
