@@ -8,7 +8,6 @@ What one call of `put` writes may survive a kill in part, from its beginning: ro
 (a position) stand behind those that they rely on.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,7 +15,8 @@ from typing import Final
 import msgspec
 
 from domain.impressions.jobs import EVENT, FILE, Job
-from tables.changelog import Change, Changelog
+from tables.changelog import Change
+from tables.claimed import ClaimedLog
 
 POSITION: Final = "position"
 MISSED: Final = "missed/"
@@ -27,26 +27,13 @@ _decode_number = msgspec.json.Decoder(int).decode
 
 
 @dataclass
-class ImpressionsLog:
+class ImpressionsLog(ClaimedLog):
     """See the module. `open` first. `applied` is the next offset of `impression-events`; `missed`:
     ISO day -> since when (epoch ms) an alert for it is on."""
 
-    changelog: Changelog
     jobs: dict[str, Job] = field(default_factory=dict)
     applied: int = 0
     missed: dict[str, int] = field(default_factory=dict)
-    _one_writer: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def open(self) -> None:
-        """Reads everything and claims the partition."""
-        async for changes in self.changelog.follow(0):
-            self._take(changes)
-        self._take(await self.changelog.claim())
-
-    async def still_ours(self) -> bool:
-        """Whether nobody else has written since."""
-        async with self._one_writer:
-            return await self.changelog.end() == self.changelog.next_offset
 
     @property
     def next_number(self) -> int:
@@ -68,22 +55,6 @@ class ImpressionsLog:
         """Notes that a day's file is missed, or (None) no longer."""
         body = None if since_ms is None else _encode(since_ms)
         await self._append([(f"{MISSED}{day}".encode(), body)])
-
-    async def _append(self, changes: list[Change]) -> None:
-        """Goes on when its caller is cancelled: what the log has must be known here, too."""
-        if changes:
-            writing = asyncio.create_task(self._write(changes))
-            writing.add_done_callback(_seen)
-            await asyncio.shield(writing)
-
-    async def _write(self, changes: list[Change]) -> None:
-        async with self._one_writer:
-            await self.changelog.append(changes)
-            self._take(changes)
-            while self.changelog.intruded:  # a straggler wrote these keys: ours must be the last
-                keys = list(self.changelog.intruded)
-                self.changelog.intruded.clear()
-                await self.changelog.append([self._current(key) for key in keys])
 
     def _current(self, key: bytes) -> Change:
         text = key.decode()
@@ -113,9 +84,3 @@ class ImpressionsLog:
                     self.jobs.pop(text, None)
                 else:
                     self.jobs[text] = _decode(body)
-
-
-def _seen(writing: asyncio.Task[None]) -> None:
-    """Whoever waits for it gets what it raised; nobody may."""
-    if not writing.cancelled():
-        writing.exception()

@@ -7,13 +7,13 @@ the position it is a decision that holds (the record is not sent again), below i
 `taken`, kept as long as the topic keeps the record.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
-from tables.changelog import Change, Changelog
+from tables.changelog import Change
+from tables.claimed import ClaimedLog
 
 Key = tuple[str, str, int]
 """(sink, public topic, partition)"""
@@ -64,24 +64,11 @@ _decode = msgspec.json.Decoder(Place).decode
 
 
 @dataclass
-class SinkLog:
+class SinkLog(ClaimedLog):
     """One lane. `open` first; appends of several tasks follow each other."""
 
-    changelog: Changelog
     places: dict[Key, Place] = field(default_factory=dict)
     refused: dict[Key, dict[int, str]] = field(default_factory=dict)
-    _one_writer: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def open(self) -> None:
-        """Reads the lane and claims it."""
-        async for changes in self.changelog.follow(0):
-            self._take(changes)
-        self._take(await self.changelog.claim())
-
-    async def still_ours(self) -> bool:
-        """Whether nobody else has written since."""
-        async with self._one_writer:
-            return await self.changelog.end() == self.changelog.next_offset
 
     async def put(self, key: Key, place: Place, refused: Mapping[int, str] | None = None) -> None:
         """Moves a sink on; durable when it returns. Raises Fenced."""
@@ -97,21 +84,6 @@ class SinkLog:
         changes: list[Change] = [(_refused_key((*key, offset)), None) for offset in offsets]
         if changes:
             await self._append(changes)
-
-    async def _append(self, changes: list[Change]) -> None:
-        """Goes on when its caller is cancelled: what the log has must be known here, too."""
-        writing = asyncio.create_task(self._write(changes))
-        writing.add_done_callback(_seen)
-        await asyncio.shield(writing)
-
-    async def _write(self, changes: list[Change]) -> None:
-        async with self._one_writer:
-            await self.changelog.append(changes)
-            self._take(changes)
-            while self.changelog.intruded:  # a straggler wrote these keys: ours must be the last
-                keys = list(self.changelog.intruded)
-                self.changelog.intruded.clear()
-                await self.changelog.append([self._current(key) for key in keys])
 
     def _current(self, key: bytes) -> Change:
         kind, *parts = key.decode().split("\0")
@@ -133,12 +105,6 @@ class SinkLog:
                 self.refused.get(at, {}).pop(int(parts[3]), None)
             elif kind == REFUSED and body is not None:
                 self.refused.setdefault(at, {})[int(parts[3])] = body.decode()
-
-
-def _seen(writing: asyncio.Task[None]) -> None:
-    """Whoever waits for it gets what it raised; nobody may."""
-    if not writing.cancelled():
-        writing.exception()
 
 
 def _place_change(key: Key, place: Place) -> Change:

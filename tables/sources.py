@@ -15,14 +15,14 @@ that was archived is never asked for again; its events may be sent again, with t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from tables.changelog import Change, Changelog
+from tables.changelog import Change
+from tables.claimed import ClaimedLog
 
 
 class Pending(msgspec.Struct, frozen=True, array_like=True):
@@ -64,39 +64,14 @@ _decode = msgspec.json.Decoder(Place).decode
 
 
 @dataclass
-class SourceLog:
+class SourceLog(ClaimedLog):
     """One lane. `open` first; appends of several tasks follow each other."""
 
-    changelog: Changelog
     places: dict[str, Place] = field(default_factory=dict)
-    _one_writer: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def open(self) -> None:
-        """Reads the lane and claims it."""
-        async for changes in self.changelog.follow(0):
-            self._take(changes)
-        self._take(await self.changelog.claim())
-
-    async def still_ours(self) -> bool:
-        """Whether nobody else has written since."""
-        async with self._one_writer:
-            return await self.changelog.end() == self.changelog.next_offset
 
     async def put(self, source: str, place: Place) -> None:
-        """Moves a source on; durable when it returns. Raises Fenced. Goes on when its caller is
-        cancelled: what the log has must be known here, too."""
-        writing = asyncio.create_task(self._write([(source.encode(), _encode(place))]))
-        writing.add_done_callback(_seen)
-        await asyncio.shield(writing)
-
-    async def _write(self, changes: list[Change]) -> None:
-        async with self._one_writer:
-            await self.changelog.append(changes)
-            self._take(changes)
-            while self.changelog.intruded:  # a straggler wrote these keys: ours must be the last
-                keys = list(self.changelog.intruded)
-                self.changelog.intruded.clear()
-                await self.changelog.append([self._current(key) for key in keys])
+        """Moves a source on; durable when it returns. Raises Fenced."""
+        await self._append([(source.encode(), _encode(place))])
 
     def _current(self, key: bytes) -> Change:
         place = self.places.get(key.decode())
@@ -108,9 +83,3 @@ class SourceLog:
                 self.places.pop(key.decode(), None)
             else:
                 self.places[key.decode()] = _decode(body)
-
-
-def _seen(writing: asyncio.Task[None]) -> None:
-    """Whoever waits for it gets what it raised; nobody may."""
-    if not writing.cancelled():
-        writing.exception()

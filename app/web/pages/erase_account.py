@@ -1,19 +1,15 @@
 """Erasing an account: says what is kept of it, wants a reason, then erases it for good."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from aiohttp import web
 
 from app.command_shapes import Commanded
 from app.shapes import Change
-from app.web.api.aggregators import GROUP
 from app.web.api.commands import WAIT_S
 from app.web.context import BACKEND
-from app.web.documents_shown import group_fields
-from app.web.pages.retract_event import group_given
+from app.web.pages.group_form import group_form, group_given
 from app.web.pages.shell import Context, Page, render, see_other
 from app.web.people import actor_of
 from app.web.problems import not_found
@@ -29,28 +25,14 @@ async def build(request: web.Request) -> Context:
 
 
 async def _shown(request: web.Request, query: Mapping[str, str]) -> Context:
-    name = query.get("aggregator", "")
-    document = await request.app[BACKEND].document("aggregator", name)
-    if document is None:
-        raise not_found(f"aggregator {name!r}", "Configuration lists those in force.")
-    body: Mapping[str, Any] = document.body or {}
-    given = {key.removeprefix(GROUP): text for key, text in query.items() if key.startswith(GROUP)}
-    fields = group_fields(body) or list(given)
-    periods = (body.get("group") or {}).get("periods") or ()
+    form = await group_form(request, query)
     return {
-        "name": name,
-        "back": f"/sessions?{urlencode({'aggregator': name})}",
-        "again": address(name),
-        "texts": {field: given.get(field, "") for field in fields},
-        "labels": {str(period["field"]) for period in periods},
-        "once": uuid4().hex,
+        **form,
+        "again": address(form["name"]),
         "counted": None,
         "group": {},
         "problems": (),
-        "reason": "",
         "missing_values": False,
-        "missing_reason": False,
-        "done": query.get("done", ""),
         "command_id": query.get("command", ""),
         "told": _figures(query),
     }

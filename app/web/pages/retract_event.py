@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from aiohttp import web
 
@@ -12,7 +11,7 @@ from app.literals import literal, spelled
 from app.shapes import Change
 from app.web.api.aggregators import GROUP
 from app.web.context import BACKEND
-from app.web.documents_shown import group_fields
+from app.web.pages.group_form import group_form, group_given
 from app.web.pages.shell import Context, Page, render, see_other
 from app.web.people import actor_of
 from app.web.problems import not_found
@@ -28,32 +27,18 @@ async def build(request: web.Request) -> Context:
 
 
 async def _shown(request: web.Request, query: Mapping[str, str]) -> Context:
-    name = query.get("aggregator", "")
-    document = await request.app[BACKEND].document("aggregator", name)
-    if document is None:
-        raise not_found(f"aggregator {name!r}", "Configuration lists those in force.")
-    body: Mapping[str, Any] = document.body or {}
-    given = {key.removeprefix(GROUP): text for key, text in query.items() if key.startswith(GROUP)}
-    fields = group_fields(body) or list(given)
-    periods = (body.get("group") or {}).get("periods") or ()
+    form = await group_form(request, query)
     return {
-        "name": name,
-        "back": f"/sessions?{urlencode({'aggregator': name})}",
-        "again": address(name, {}),
-        "texts": {field: given.get(field, "") for field in fields},
-        "labels": {str(period["field"]) for period in periods},
+        **form,
+        "again": address(form["name"], {}),
         "event_id": query.get("event_id", ""),
         "event_source": query.get("event_source", ""),
-        "once": uuid4().hex,
         "found": None,
         "record": "",
         "key": (),
         "is_open": False,
         "refused": "",
         "missing_id": False,
-        "reason": "",
-        "missing_reason": False,
-        "done": query.get("done", ""),
         "flush_id": query.get("flush", ""),
     }
 
@@ -82,17 +67,6 @@ def _event(context: Context) -> object:
     if context["event_source"]:
         return f"{context['event_source']}\0{context['event_id']}"
     return literal(context["event_id"])
-
-
-def group_given(context: Context) -> dict[str, object]:
-    """The group values that narrow it; a period's label is text whatever it looks like."""
-    found: dict[str, object] = {}
-    for field, text in context["texts"].items():
-        value = literal(text)
-        is_label = field in context["labels"] and not isinstance(value, str)
-        if text:
-            found[field] = text if is_label else value
-    return found
 
 
 async def _find(request: web.Request, context: Context) -> None:
