@@ -199,7 +199,7 @@ def test_an_account_is_erased_and_its_records_stay_counted(one: Sluice) -> None:
     words = ("erase", "acc", "account=a1", "--server", one.url)
     ran = sluice_process(*words, "--dry-run")
     assert (ran.code, ran.out) == (
-        0, "1 session with 2 records would be erased; nothing was changed\n",
+        0, "1 session with 2 records, 2 source records would be erased; nothing was changed\n",
     )  # fmt: skip
     ran = sluice_process(*words, "--reason", "asked by the customer")
     assert ran.code == 0, ran.err

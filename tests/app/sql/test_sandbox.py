@@ -181,8 +181,11 @@ import json, sys
 sys.path.insert(0, {place!r})
 import child, pyarrow as pa
 asked = json.loads(sys.stdin.read())
-table = pa.ipc.open_stream(bytes.fromhex(asked["table"])).read_all()
-connection = child.prepared(asked, table)
+tables = {{
+    name: pa.ipc.open_stream(bytes.fromhex(table)).read_all()
+    for name, table in asked["tables"].items()
+}}
+connection = child.prepared(asked, tables)
 for sql in asked["ways"]:
     told = child.answered(connection, sql, 10)
     try:
@@ -200,8 +203,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[st
     file, out = folder / "secret.txt", folder / "out"
     file.write_text(SECRET)
     ways = {way: way.format(file=file, folder=folder, out=out) for way in ALL}
-    table = stream_of(ROWS).hex()
-    asked = {"memory_mb": 1024, "seconds": 300, "table": table, "ways": list(ways.values())}
+    tables = {"rollups": stream_of(ROWS).hex(), "archive": archive_stream(None).hex()}
+    asked = {"memory_mb": 1024, "seconds": 300, "tables": tables, "ways": list(ways.values())}
     done = subprocess.run(
         [sys.executable, "-P", "-c", TRIED.format(place=str(CHILD.parent))],
         input=json.dumps(asked), capture_output=True, text=True, check=False,
@@ -237,9 +240,10 @@ def test_what_is_refused_says_why() -> None:
 def test_a_statement_that_eats_time_is_ended_and_others_go_on(greedy: str) -> None:
     async def both() -> tuple[float, dict[str, Any]]:
         statements = Statements(SqlLimits(seconds=1.0))
+        tables = stream_of(ROWS), archive_stream(None)
         began = time.monotonic()
-        eats = asyncio.create_task(statements.run(greedy, stream_of(ROWS)))
-        found = await statements.run("select count(*) from rollups", stream_of(ROWS))
+        eats = asyncio.create_task(statements.run(greedy, *tables))
+        found = await statements.run("select count(*) from rollups", *tables)
         with pytest.raises(SqlLimit):
             await eats
         return time.monotonic() - began, found

@@ -123,7 +123,8 @@ def test_topics_are_described_with_their_keys() -> None:
     campaigns = {"campaign-events", "execution-results", "executions", "slot-failures"}
     assert (
         set(channels)
-        == {"config", "usage", "campaign-audit", "source-events", "alerts", "impression-events"}
+        == {"config", "usage", "campaign-audit", "source-events", "rollups", "alerts"}
+        | {"impression-events"}
         | outputs
         | campaigns
     )

@@ -22,6 +22,8 @@ class FakeProducer:
         self.idempotent = enable_idempotence
         self.acks = acks
         self.stopped = False
+        self.client = self
+        self.cluster = self
         self.made.append(self)
 
     async def start(self) -> None:
@@ -30,6 +32,9 @@ class FakeProducer:
 
     async def stop(self) -> None:
         self.stopped = True
+
+    def partitions_for_topic(self, _topic: str) -> set[int]:
+        return {0, 1, 2, 3}
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
         answer = self.answers.pop(0)
