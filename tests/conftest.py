@@ -38,8 +38,13 @@ for _name in [name for name in os.environ if name.startswith("SLUICE_")]:
         del os.environ[_name]
 
 
+# Few tests in a file, and each of them long: begun last, they would keep one process busy alone.
+_FIRST = ("tests/faults/", "tests/end_to_end/", "tests/browser/")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the long fault campaigns unless SLUICE_TEST_FAULTS is set."""
+    """Files of long tests come first; long fault campaigns only if SLUICE_TEST_FAULTS is set."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
     if os.environ.get("SLUICE_TEST_FAULTS"):
         return
     long = [item for item in items if item.get_closest_marker("faults")]

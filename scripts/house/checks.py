@@ -16,6 +16,7 @@ from scripts.house.packages import NotInstalled, ensure_command
 from scripts.house.processes import NotUp
 
 ROOT = Path(__file__).resolve().parents[2]
+IN_ORDER = ["--no-loadscope-reorder"]  # see tests/conftest.py
 PROCESSES = min(2, os.cpu_count() or 1)  # more wait for each other: many tests start workers
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -159,7 +160,7 @@ def main(words: Sequence[str]) -> int:
         started, missing = bring_up(tests)
         try:
             # a file's tests share what it has set up, so files are what is divided
-            divided = [] if paths else ["-n", str(PROCESSES), "--dist", "loadfile"]
+            divided = [] if paths else ["-n", str(PROCESSES), "--dist", "loadfile", *IN_ORDER]
             outcomes.append(run("tests", [*python, "pytest", *tests, *divided, *options], environ))
         finally:
             for name in started:

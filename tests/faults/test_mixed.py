@@ -174,6 +174,11 @@ def check_sinks(
     assert told["files"]["accepted"] == len(contents)
 
 
+@pytest.mark.parametrize(
+    "cluster",
+    ["embedded", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.faults])],
+    indirect=True,
+)
 def test_5_kills_with_everything_mixed_lose_and_repeat_nothing(cluster: Cluster) -> None:
     campaign(cluster, 5)
 
