@@ -143,6 +143,11 @@ def check_flushes(wanted: Expected, flushed: list[Item]) -> None:
         assert sorted(found) == list(range(1, len(found) + 1)), group
 
 
+@pytest.mark.parametrize(
+    "cluster",
+    ["embedded", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.faults])],
+    indirect=True,
+)
 def test_kills_while_letters_are_replayed_lose_and_repeat_nothing(cluster: Cluster) -> None:
     campaign(cluster, 6)
 
