@@ -25,6 +25,7 @@ def test_days_are_walked_and_an_aggregator_chosen(
     page = open_page(consoles("little").url + "/sessions", width)
     page.get_by_role("link", name="Day by day").click()
     expect(page.locator("#answer")).to_contain_text("came in so far today")
+    page.wait_for_load_state()  # a choice is taken once the page's script has run
     page.get_by_role("combobox", name="Aggregator").select_option("")
     expect(page.locator("#totals h2")).to_have_count(2)
     page.get_by_role("link", name="Day before").click()

@@ -35,6 +35,7 @@ def test_an_error_is_found_by_keyboard_and_read_as_edn(consoles: Consoles, open_
     page.keyboard.press("Enter")
     expect(page.locator("#events tbody tr")).to_have_count(80)
     assert "campaign=dues-1" in page.url
+    page.wait_for_load_state()
     page.get_by_label("Label").select_option("error")
     expect(page.locator("#events tbody tr")).to_have_count(20)
     page.get_by_role("link", name="Last hour").click()
