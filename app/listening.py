@@ -24,9 +24,10 @@ EVERYWHERE = ("0.0.0.0", "::")
 
 
 class PortTaken(UsageError):
-    """Another process listens there (exit 2)."""
+    """Another process listens there (exit 2). `number`: why, as the system counts errors."""
 
-    def __init__(self, host: str, port: int, detail: str) -> None:
+    def __init__(self, host: str, port: int, detail: str, number: int = 0) -> None:
+        self.number = number
         super().__init__(
             f"can't listen on {host} port {port}: {detail}",
             "set SLUICE_WEB_PORT to another one; 0 takes a free one",
@@ -64,7 +65,7 @@ def bound(host: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
     except OSError as error:
-        raise PortTaken(host, port, error.strerror or str(error)) from None
+        raise PortTaken(host, port, error.strerror or str(error), error.errno or 0) from None
     return made
 
 

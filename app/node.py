@@ -248,6 +248,7 @@ class Node:
             state,
             detail,
             system_ms(),
+            "" if worker.membership is None else worker.membership.member,
         )
 
     async def _stop_anyhow(self) -> None:

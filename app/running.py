@@ -15,12 +15,14 @@ from collections.abc import Sequence
 
 import uvloop
 
-from app import logs
+from app import last_stop, logs
 from app.cli.output import Output
 from app.node import Beside, Node
+from config.clock import system_ms
 from config.settings import Settings
 from connectors.streams.base import StreamUnavailable
-from domain.errors import Fenced
+from domain.aggregation.instants import print_instant
+from domain.errors import Fatal, Fenced
 
 PORT = "_SLUICE_PORT"
 """Where a process that started itself afresh listened before."""
@@ -43,9 +45,13 @@ def run_node(
     logs.set_up(settings)
     port, again = int(os.environ.get(PORT, "0")), int(os.environ.get(AGAIN, "0"))
     node = Node(settings, roles, instance_id=instance_id, port=port)
+    note = last_stop.read(settings.data_dir)
     began_s = time.monotonic()
 
     def started(node: Node) -> None:
+        last_stop.clear(settings.data_dir)
+        if note is not None:
+            out.note(f"note: it stopped at {note.at}: {note.problem}")
         for remark in (*remarks, *node.remarks()):
             out.note(f"note: {remark}")
         if out.json:
@@ -57,7 +63,10 @@ def run_node(
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(node.run(started, beside))
-    except (Fenced, StreamUnavailable) as error:
+    except (Fatal, StreamUnavailable) as error:
+        if not isinstance(error, Fenced | StreamUnavailable):
+            last_stop.write(settings.data_dir, error, print_instant(system_ms()))
+            raise
         if isinstance(error, StreamUnavailable) and not node.url and not again:
             raise
         again = 0 if time.monotonic() - began_s > YOUNG_S else again

@@ -80,10 +80,10 @@ class Worker:
         self.app: Any = None
         self.engine: Engine
         self.assigned = False
-        self._membership: Membership | None = None
+        self.membership: Membership | None = None
         if instance_id is not None:
             name = f"{instance_id}-{'-'.join(self.roles)}"
-            self._membership = Membership(settings.data_dir, name)
+            self.membership = Membership(settings.data_dir, name)
         self._on_step = on_step
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribed: dict[str, tuple[Any, asyncio.Task[None]]] = {}
@@ -115,7 +115,7 @@ class Worker:
         )
         await self.engine.start()
         self.widening = Widening(self.log, self.names, self.documents, self.engine.refresh_topics)
-        membership = self._membership
+        membership = self.membership
         outbound = Outbound(
             self.settings.outbound_allow,
             loopback=listening.is_loopback(listening.place(self.settings).host),
@@ -235,8 +235,8 @@ class Worker:
 
     async def _subscribe(self) -> None:
         wanted = self.wanted()
-        if self._membership is not None and self._subscribed and wanted != self._subscribed.keys():
-            self._membership.changes()
+        if self.membership is not None and self._subscribed and wanted != self._subscribed.keys():
+            self.membership.changes()
         if wanted - self._subscribed.keys():
             await self.engine.refresh_topics()
             for name in wanted - self._subscribed.keys():
@@ -319,8 +319,8 @@ class Worker:
 
     def _note_membership(self) -> None:
         joined = self.app.consumer.joined_topics
-        if self._membership is not None and joined == self._subscribed.keys():
-            self._membership.joined(joined)
+        if self.membership is not None and joined == self._subscribed.keys():
+            self.membership.joined(joined)
 
     async def _tick(self) -> None:
         while True:

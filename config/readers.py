@@ -4,8 +4,9 @@ Each takes the text as the person wrote it and returns the value, or raises Valu
 message is what would be right ("a whole number from 1 to 10000").
 """
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -69,6 +70,16 @@ def folder(value: str) -> Path:
         return Path(value).expanduser()
     except RuntimeError:  # no such user
         raise ValueError("a path; the home folder it names is not known") from None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that a mistyped one is meant for; empty for none."""
+    return next(iter(difflib.get_close_matches(word, list(known), 1, 0.87)), "")
+
+
+def why(error: Exception) -> str:
+    """A few words for why a file can't be read."""
+    return error.strerror or "" if isinstance(error, OSError) else " ".join(str(error).split())
 
 
 def name(value: str) -> str:

@@ -4,7 +4,6 @@ Precedence: flag, else environment variable (`NAME_FILE` names a file that holds
 else the settings file, else the default. An empty environment variable counts as not set.
 """
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from config import readers
+from config.readers import nearest, why
 from domain.errors import SluiceError
 
 PREFIX = "SLUICE_"
@@ -128,6 +128,9 @@ class Settings:
     batch_bytes: int = _setting(4 << 20, readers.whole(1 << 10, 1 << 30), "bytes of a fetch")
     session_timeout_s: float = _setting(
         10.0, readers.seconds(1, 300), "silence after which another worker takes the partitions"
+    )
+    instance: str = _setting(
+        "", readers.name, "name of this worker that a restart keeps and no other has: of its pod"
     )
     commit_interval_s: float = _setting(
         1.0, readers.seconds(0.05, 60), "time between two commits of offsets"
@@ -323,7 +326,7 @@ def _from_environment(
             try:
                 text = Path(file).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                expected = f"a file that can be read: {_why(error)}"
+                expected = f"a file that can be read: {why(error)}"
                 problems.append(SettingProblem(name, origin, file, expected))
             else:
                 given[name] = _Given(origin, text.rstrip("\r\n"))
@@ -336,7 +339,7 @@ def _from_file(path: Path, problems: list[SettingProblem]) -> dict[str, _Given]:
         # BaseLoader leaves every scalar the text it is: `no` stays `no`, 010 stays 010.
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        expected = f"a YAML file that can be read: {_why(error)}"
+        expected = f"a YAML file that can be read: {why(error)}"
         problems.append(SettingProblem("settings", "flag --settings", str(path), expected))
         return {}
     if not isinstance(data, dict):
@@ -348,7 +351,7 @@ def _from_file(path: Path, problems: list[SettingProblem]) -> dict[str, _Given]:
     for key, value in data.items():
         name = str(key)
         if name not in SETTINGS:
-            known = _nearest(name, SETTINGS) or "a setting of `sluice doctor`"
+            known = nearest(name, SETTINGS) or "a setting of `sluice doctor`"
             problems.append(SettingProblem(name, origin, str(value)[:40], known))
         elif isinstance(value, dict) or (isinstance(value, list) and name != "outbound_allow"):
             problems.append(SettingProblem(name, origin, str(value)[:40], "a single value"))
@@ -386,14 +389,6 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterable[str]:
     known |= {f"{env}_FILE": name for env, name in known.items()}
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:
-            near = _nearest(variable, known)
+            near = nearest(variable, known)
             if near:
                 yield f"environment variable {variable} is no setting; it looks like {near}"
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    return next(iter(difflib.get_close_matches(word, list(known), 1, 0.87)), "")
-
-
-def _why(error: Exception) -> str:
-    return error.strerror or "" if isinstance(error, OSError) else " ".join(str(error).split())

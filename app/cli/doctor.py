@@ -3,7 +3,8 @@
 import argparse
 
 from app.cli.command import Command, Context
-from app.cli.health import Check, checks
+from app.doctor.check import Check
+from app.doctor.checks import checks
 from config.settings import SETTINGS, SettingsError
 
 STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red"}

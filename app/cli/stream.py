@@ -28,17 +28,19 @@ async def _run(context: Context, task: Callable[[Log], Awaitable[T]]) -> T:
         async with asyncio.timeout(START_S):
             await log.start()
     except StreamUnavailable as error:
-        raise _unreachable(stream, error.detail) from error
+        raise _unreachable(stream, error.detail, error.remedy) from error
     except TimeoutError as error:
-        detail = f"no answer within {START_S:g} s; check SLUICE_STREAM and that its brokers run"
-        raise _unreachable(stream, detail) from error
+        detail = f"no answer within {START_S:g} s"
+        raise _unreachable(
+            stream, detail, "check SLUICE_STREAM and that its brokers run"
+        ) from error
     try:
         return await task(log)
     except StreamUnavailable as error:
-        raise _unreachable(stream, error.detail) from error
+        raise _unreachable(stream, error.detail, error.remedy) from error
     finally:
         await log.stop()
 
 
-def _unreachable(stream: str, detail: str) -> Unreachable:
-    return Unreachable(f"stream {stream}", detail)
+def _unreachable(stream: str, detail: str, remedy: str) -> Unreachable:
+    return Unreachable(f"stream {stream}", detail, remedy)

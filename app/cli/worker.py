@@ -28,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--processes", metavar="N", help="run so many workers and keep them running"
     )
-    parser.add_argument("--instance", help=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             roles,
             context.out,
             context.resolved.warnings,
-            instance_id=arguments.instance,
+            instance_id=context.settings.instance or None,
         )
     return _supervise(roles, processes_of(arguments.processes), context)
 
@@ -82,9 +81,13 @@ def child(roles: Sequence[str], number: int, context: Context) -> list[str]:
     """The command line of one child: as ours, with a folder, port and name of its own."""
     settings, flags = context.settings, context.flags
     port = settings.web_port + number if settings.web_port else 0
-    own = {"data_dir": str(settings.data_dir / f"worker-{number}"), "web_port": str(port)}
+    name = settings.instance
+    own = {
+        "data_dir": str(settings.data_dir / f"worker-{number}"),
+        "web_port": str(port),
+        "instance": f"{name}-{number}" if name else instance(settings.data_dir, number),
+    }
     words = ["worker", "--role", ",".join(roles)]
-    words += ["--instance", instance(settings.data_dir, number)]
     for name, value in {**flags.values, **own}.items():
         if value is not None:
             words += [f"--{name.replace('_', '-')}", value]

@@ -13,7 +13,8 @@ class Beat(msgspec.Struct, frozen=True):
     """One word of one worker. `url` is that of its web port, `shards` those it owns.
 
     `assigned`: [physical topic, partition] of all it consumes. `revision`: the documents up to it
-    are in force there. `real_ms` is what the machine's clock shows.
+    are in force there. `real_ms` is what the machine's clock shows. `member`: who it is in the
+    consumer group across restarts, if anybody.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Beat(msgspec.Struct, frozen=True):
     state: State
     detail: str
     real_ms: int
+    member: str = ""
 
     def news(self) -> tuple[Any, ...]:
         """What others want to hear of at once when it changes."""

@@ -60,14 +60,17 @@ class StreamError(SluiceError):
 
 
 class StreamUnavailable(StreamError):
-    """The stream doesn't answer, or is not started; asking again later may work."""
+    """The stream doesn't answer, or is not started; asking again later may work. `remedy`: what to
+    check."""
 
     exit_code = 3
 
-    def __init__(self, where: str, detail: str) -> None:
+    def __init__(self, where: str, detail: str, remedy: str = "") -> None:
         self.where = where
         self.detail = detail
-        super().__init__(f"stream {where} is not reachable: {detail}")
+        self.remedy = remedy
+        more = f"; {remedy}" if remedy else ""
+        super().__init__(f"stream {where} is not reachable: {detail}{more}")
 
 
 class RecordTooLarge(StreamError):

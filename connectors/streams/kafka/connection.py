@@ -65,20 +65,25 @@ def told(where: str, topic: str = "", partition: int | None = None) -> Iterator[
     except errors.UnknownTopicOrPartitionError as error:
         raise UnknownTopic(topic, partition) from error
     except (errors.KafkaError, OSError) as error:  # TimeoutError is an OSError
-        raise StreamUnavailable(where, explained(error)) from error
+        raise StreamUnavailable(where, *explained(error)) from error
 
 
-def explained(error: BaseException) -> str:
+def explained(error: BaseException) -> tuple[str, str]:
     """What happened, and what to check."""
     name, text = type(error).__name__, str(error)
     what = text if name in text else f"{name} {text}".strip()
     for kinds, check in _CHECKS:
         if isinstance(error, kinds):
-            return f"{what}; check {check}"
-    return what
+            return what, f"check {check}"
+    return what, ""
 
 
 _CHECKS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    (
+        (ssl.SSLCertVerificationError,),
+        "SLUICE_KAFKA_CA_FILE: it must hold the authority that signed the broker's certificate, "
+        "and the certificate must name the host as SLUICE_STREAM does",
+    ),
     (
         (
             errors.SaslAuthenticationFailed,

@@ -48,12 +48,19 @@ def test_each_process_has_a_folder_a_port_and_a_name_of_its_own(tmp_path: Path) 
     flags = Flags(values=given, settings_file=file, json=True)
     words = [child(("route",), n, Context(flags, Output(), {})) for n in range(2)]
     assert words[1] == [
-        "worker", "--role", "route", "--instance", instance(tmp_path / "d", 1),
+        "worker", "--role", "route",
         "--data-dir", str(tmp_path / "d" / "worker-1"), "--web-port", "7001",
-        "--stream", "kafka://h:1", "--settings", str(file), "--json",
+        "--stream", "kafka://h:1", "--instance", instance(tmp_path / "d", 1),
+        "--settings", str(file), "--json",
     ]  # fmt: skip
     assert words[0] != words[1]
-    assert instance(tmp_path / "d", 0) not in (instance(tmp_path / "e", 0), words[1][4])
+    assert instance(tmp_path / "d", 0) not in (instance(tmp_path / "e", 0), words[1][10])
+
+
+def test_processes_of_a_named_worker_are_numbered(tmp_path: Path) -> None:
+    flags = Flags(values={"data_dir": str(tmp_path), "instance": "pod-7"})
+    words = child(("route",), 2, Context(flags, Output(), {}))
+    assert words[words.index("--instance") + 1] == "pod-7-2"
 
 
 def test_a_free_port_is_a_free_port_for_each(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What `sluice doctor` looks at: a file for each place where something may be wrong."""
