@@ -53,8 +53,9 @@ class Secured:
         return said
 
 
-def secured(folder: Path) -> Secured:
-    """One that isn't started yet; its data, ports and certificate live in `folder`."""
+def secured(folder: Path, more: str = "") -> Secured:
+    """One that isn't started yet; its data, ports and certificate live in `folder`. `more`:
+    properties besides."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA()
     ca_file, pem = folder / "ca.pem", folder / "broker.pem"
@@ -74,7 +75,9 @@ def secured(folder: Path) -> Secured:
     storage = []
     for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
         storage += ["--add-scram", f"{mechanism}=[name={USER},password={PASSWORD}]"]
-    return Secured(Kafka(folder, properties, storage), ca_file, {"SSL": tls, "SASL_SSL": sasl})
+    return Secured(
+        Kafka(folder, properties + more, storage), ca_file, {"SSL": tls, "SASL_SSL": sasl}
+    )
 
 
 def _key_and_chain(issued: trustme.LeafCert) -> bytes:

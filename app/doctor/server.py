@@ -11,12 +11,15 @@ from typing import Any
 from app.cli.command import Context
 from app.cli.http import Client, Refused, Response, ServerUnreachable, segment
 from app.doctor.check import Check, State, one_line
+from config.names import Names
 from domain.aggregation.instants import parse_instant, print_instant
 
 SKEW_S = 5.0  # a difference that shows in timeouts of a minute
 ASK_S = 5.0
 REFUSED = "refused_document"
 SHOWN = 3
+NOT_READY = "shards-not-ready"
+MOVING_S = 3.0  # what a partition takes that moves to another worker
 LETTERS_MS = 86_400_000  # older ones were seen
 # code of a trouble -> how bad it is; others are wrong
 MILD: dict[str, State] = {"dead-letters": "warning", "overloaded": "warning"}
@@ -65,6 +68,7 @@ def serving(context: Context) -> Serving:
         told.users = _any_users(client, signed_in=bool(settings.token))
         overview = client.get("/api/overview")
         told.checks += list(_troubles(overview))
+        told.checks += list(_ownerless(client, overview, Names(settings.app_id).sessions_in))
         told.checks += list(_refused(client, str(overview["now"])))
     except (Refused, ServerUnreachable) as error:
         told.checks.append(Check("documents", "wrong", one_line(error), _how_in(error)))
@@ -102,6 +106,31 @@ def _troubles(overview: Mapping[str, Any]) -> Iterator[Check]:
         detail = f"{overview['overdue']:,} sessions or more are due and not flushed"
         todo = "see on Processes which worker is behind; one that owns their partitions must run"
         yield Check("sessions", "wrong", detail, todo)
+
+
+def _ownerless(client: Client, overview: Mapping[str, Any], topic: str) -> Iterator[Check]:
+    """Partitions of the session state that no live worker has, also after a moment: the Overview
+    waits longer before it calls that a trouble."""
+    if any(trouble["code"] == NOT_READY for trouble in overview["troubles"]):
+        return
+    (count,) = [t["partitions"] for t in client.items("/api/topics", {}) if t["name"] == topic] or [
+        0
+    ]
+    missing = _missing(overview, count)
+    if missing:
+        client.pause(MOVING_S)
+        missing = _missing(client.get("/api/overview"), count)
+    if missing:
+        detail = f"no worker has partition {', '.join(map(str, missing))} of the session state: "
+        detail += "its records wait and are not lost, its sessions are not flushed"
+        todo = "start a worker with the role aggregate; the log of one that ended says why"
+        yield Check(NOT_READY, "wrong", detail, todo)
+
+
+def _missing(overview: Mapping[str, Any], count: int) -> list[int]:
+    workers = [worker for worker in overview.get("workers", ()) if worker["state"] != "gone"]
+    owned = {shard for worker in workers for shard in worker["shards"]}
+    return [number for number in range(count) if number not in owned]
 
 
 def _refused(client: Client, now: str) -> Iterator[Check]:

@@ -105,6 +105,13 @@ def test_smaller_limits_are_told_and_larger_ones_are_fine() -> None:
     assert differences(usage, 4, more) == []
 
 
+def test_a_retention_that_dedup_and_replays_rest_on_does_harm() -> None:
+    deliveries = by_name()["sluice-deliveries-in"]
+    (found,) = differences(deliveries, 4, {"retention.ms": str(DAY_MS)})
+    assert (found.setting, found.harm) == ("retention.ms", True)
+    assert differences(deliveries, 4, {"retention.ms": str(32 * DAY_MS)}) == []
+
+
 def test_routing_decisions_lie_as_their_input_does() -> None:
     topic = Topics(Settings()).routes("usage", 7)
     assert (topic.name, topic.partitions) == ("sluice-routes-usage-changelog", 7)

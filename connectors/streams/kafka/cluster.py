@@ -100,6 +100,10 @@ class Cluster:
                 raise errors.LeaderNotAvailableError(f"{tp[0]}[{tp[1]}]")
             await asyncio.sleep(BACKOFF_S)
 
+    def anyone(self) -> int:
+        """A node for what every broker answers."""
+        return int(self._client.get_random_node())
+
     async def coordinator(self, group: str) -> int:
         """The node that keeps the offsets of a group."""
         return int(await self._client.coordinator_lookup(_GROUP, group))

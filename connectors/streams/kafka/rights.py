@@ -10,18 +10,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import errors
-from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import DescribeGroupsResponse_v3
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
+from connectors.streams.kafka.cluster import Cluster
 from connectors.streams.kafka.connection import REQUEST_TIMEOUT_S, told
 
 # operation -> its number in Kafka, which is its bit in an answer
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 OF_TOPIC = ("Read", "Write", "Describe", "DescribeConfigs")
 OF_GROUP = ("Read", "Describe")
-_GROUP = 0  # a coordinator of groups, not of transactions
 
 
 class Lack(NamedTuple):
@@ -118,15 +117,15 @@ async def lacking(
     """What is missing for work on these topics in that group; of a topic that isn't there, whether
     it may be made. Raises StreamUnavailable. `options`: of `client_options`.
     """
-    client = AIOKafkaClient(**options)
+    cluster = Cluster(options)
     try:
         with told(where):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                await client.bootstrap()
-                found = await client.send(client.get_random_node(), _TopicRights(topics))
-                return [*_of_topics(found), *await _of_group(client, group)]
+                await cluster.start()
+                found = await cluster.send(cluster.anyone(), _TopicRights(topics))
+                return [*_of_topics(found), *await _of_group(cluster, group)]
     finally:
-        await client.close()
+        await cluster.close()
 
 
 def _of_topics(found: Any) -> list[Lack]:
@@ -146,16 +145,19 @@ def _of_topics(found: Any) -> list[Lack]:
     return lacks
 
 
-async def _of_group(client: AIOKafkaClient, group: str) -> list[Lack]:
-    try:
-        node = await client.coordinator_lookup(_GROUP, group)
-        answer = await client.send(node, _GroupRights(group))
-    except errors.GroupAuthorizationFailedError:
-        return [Lack("Group", group, OF_GROUP)]
-    ((code, _, _, _, _, _, operations),) = answer.groups
-    if errors.for_code(code) is errors.GroupAuthorizationFailedError:
-        return [Lack("Group", group, OF_GROUP)]
-    return _lack("Group", group, operations, OF_GROUP)
+async def _of_group(cluster: Cluster, group: str) -> list[Lack]:
+    while True:
+        try:
+            node = await cluster.coordinator(group)
+            ((code, *_, operations),) = (await cluster.send(node, _GroupRights(group))).groups
+            if code:
+                raise errors.for_code(code)(group)
+        except errors.GroupAuthorizationFailedError:
+            return [Lack("Group", group, OF_GROUP)]
+        except errors.KafkaError as error:
+            await cluster.retry_later(error)  # its topic is made when it is first asked for
+        else:
+            return _lack("Group", group, operations, OF_GROUP)
 
 
 def _lack(kind: str, name: str, operations: int, needed: Sequence[str]) -> list[Lack]:

@@ -21,6 +21,7 @@ HEALTHY: dict[str, Route] = {
     "GET /api/me": (200, {"name": "local", "role": "admin", "rights": [], "session": None}),
     "GET /api/overview": (200, {"now": "2025-11-03T04:30:00.000Z", "overdue": 0, "troubles": []}),
     "GET /api/dead-letters": page(),
+    "GET /api/topics": page(),
 }
 
 
