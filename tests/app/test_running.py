@@ -6,11 +6,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from app import running
+from app import last_stop, running
 from app.cli.output import Output
 from config.settings import Settings
 from connectors.streams.base import StreamUnavailable
@@ -41,7 +42,8 @@ class Node:
 
 
 @pytest.fixture(autouse=True)
-def node(monkeypatch: pytest.MonkeyPatch) -> type[Node]:
+def node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Node]:
+    monkeypatch.chdir(tmp_path)  # where the data directory would be
     monkeypatch.setattr(running, "Node", Node)
     monkeypatch.setattr("app.logs.set_up", lambda _settings: None)
     monkeypatch.setattr(Node, "ending", None)
@@ -71,6 +73,23 @@ def test_a_failure_is_raised_for_the_command_line_to_tell(monkeypatch: pytest.Mo
     monkeypatch.setattr(Node, "ending", Invariant("rule", "detail"))
     with pytest.raises(Invariant):
         run()
+
+
+def test_why_it_stopped_is_kept_until_it_works_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    monkeypatch.setattr(Node, "ending", Invariant("rule", "detail", "do this"))
+    with pytest.raises(Invariant):
+        run()
+    note = last_stop.read(data)
+    assert note is not None
+    assert (note.problem, note.remedy) == ("broken invariant (rule): detail", "do this")
+    monkeypatch.setattr(Node, "ending", None)
+    assert "note: it stopped at " in run()[2]
+    assert last_stop.read(data) is None
+    assert "it stopped" not in run()[2]
 
 
 @pytest.fixture

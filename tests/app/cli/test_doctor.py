@@ -190,22 +190,6 @@ def test_clocks_that_are_apart_are_told(monkeypatch: pytest.MonkeyPatch) -> None
     assert list(asked.skew(Response(200, {}, b""))) == []
 
 
-def test_stores_that_are_not_there_are_told_without_their_passwords(
-    tmp_path: Path, free_port: int
-) -> None:
-    given = {
-        "SLUICE_DATA_DIR": str(tmp_path),
-        "SLUICE_SERVER": "",
-        "SLUICE_DOCUMENTS": f"mongodb://me:s3cret@127.0.0.1:{free_port}/db",
-        "SLUICE_NEGATIVES": f"mysql://me:s3cret@127.0.0.1:{free_port}/db",
-    }
-    ran = sluice("doctor", "--json", environ=given)
-    assert ran.code == 1
-    assert "SLUICE_DOCUMENTS" in check(ran, "documents store", "wrong")["todo"]
-    assert "SLUICE_NEGATIVES" in check(ran, "negatives store", "wrong")["todo"]
-    assert "s3cret" not in ran.out + ran.err
-
-
 @pytest.mark.mongo
 @pytest.mark.mysql
 def test_stores_that_answer_are_well(tmp_path: Path, mongo_url: str, mysql_url: str) -> None:
