@@ -74,10 +74,7 @@ def open_files(settings: Settings) -> Check:
 def memory(settings: Settings) -> Check:
     """Whether there is room for all partitions on one worker: that happens when the others are
     gone."""
-    partition = (
-        settings.state_memory_bytes + settings.cache_rows * ROW_BYTES
-    ) + BATCHES * settings.batch_bytes
-    needed = PROCESS_BYTES + settings.partitions * partition
+    needed = needed_bytes(settings, settings.partitions)
     there = memory_bytes()
     detail = f"{there / GIB:.1f} GiB; all {settings.partitions} partitions on one worker take"
     detail += f" {needed / GIB:.1f}"
@@ -88,6 +85,12 @@ def memory(settings: Settings) -> Check:
         "SLUICE_BATCH_BYTES, which are per partition"
     )
     return Check("memory", "wrong", detail, todo)
+
+
+def needed_bytes(settings: Settings, partitions: int) -> int:
+    """What a worker with so many partitions takes, about."""
+    state = settings.state_memory_bytes + settings.cache_rows * ROW_BYTES
+    return PROCESS_BYTES + partitions * (state + BATCHES * settings.batch_bytes)
 
 
 def memory_bytes() -> int:

@@ -31,7 +31,7 @@ class Lack(NamedTuple):
     operations: tuple[str, ...]
 
 
-class _Metadata(Response):
+class _Metadata(Response):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 3
     API_VERSION = 8
     SCHEMA = Schema(
@@ -72,7 +72,7 @@ class _Metadata(Response):
     )
 
 
-class _AskMetadata(RequestStruct):
+class _AskMetadata(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 3
     API_VERSION = 8
     RESPONSE_TYPE = _Metadata
@@ -84,7 +84,7 @@ class _AskMetadata(RequestStruct):
     )
 
 
-class _TopicRights(Request[_AskMetadata]):
+class _TopicRights(Request[_AskMetadata]):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 3
 
     def __init__(self, topics: Sequence[str]) -> None:
@@ -94,14 +94,14 @@ class _TopicRights(Request[_AskMetadata]):
         return request_struct_class(self._topics, False, True, True)
 
 
-class _AskGroups(RequestStruct):
+class _AskGroups(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 15
     API_VERSION = 3
     RESPONSE_TYPE = DescribeGroupsResponse_v3
     SCHEMA = Schema(("groups", Array(String("utf-8"))), ("include_authorized_operations", Boolean))
 
 
-class _GroupRights(Request[_AskGroups]):
+class _GroupRights(Request[_AskGroups]):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 15
 
     def __init__(self, group: str) -> None:

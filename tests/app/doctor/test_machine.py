@@ -4,16 +4,16 @@ import resource
 import shutil
 import socket
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.app.cli.server import page, serving
+from tests.app.cli.server import Route, page, serving
 from tests.app.doctor.kit import doctor, fault, found, wrong
 
 NETWORK = {"SLUICE_WEB_HOST": "0.0.0.0"}
-ME = {"name": "local", "role": "admin", "rights": [], "session": None}
-WELL = {
+ME: dict[str, Any] = {"name": "local", "role": "admin", "rights": [], "session": None}
+WELL: dict[str, Route] = {
     "GET /health/live": (200, {"live": True}),
     "GET /health/ready": (200, {"ready": True, "reasons": []}),
     "GET /api/documents": page(),
@@ -140,7 +140,7 @@ def test_no_server(tmp_path: Path, free_port: int) -> None:
 
 @fault("no rights at the console")
 def test_no_token(tmp_path: Path) -> None:
-    refused = (401, {"title": "Nobody has signed in", "status": 401, "detail": "No token."})
+    refused: Route = (401, {"title": "Nobody has signed in", "status": 401, "detail": "No token."})
     with serving({**WELL, "GET /api/documents": refused}) as server:
         ran = doctor(tmp_path, server=server.url)
     assert "SLUICE_TOKEN_FILE" in found(ran, "documents")["todo"]

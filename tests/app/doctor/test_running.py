@@ -81,7 +81,9 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
                 sinks = sum(check["name"] == "sink-failing" for check in ran.json["checks"])
                 return ran if wanted <= wrong(ran) and sinks == 2 else None
 
-            yield until(told, PATIENCE_S, "all of it is told")
+            ran = until(told, PATIENCE_S, "all of it is told")
+            assert ran is not None
+            yield ran
     finally:
         worker.close()
 
