@@ -1,15 +1,22 @@
-"""docker-compose.yml says what the settings and the command line know."""
+"""docker-compose.yml says what the settings and the command line know, and fits the Compose
+Specification."""
 
+import importlib.util
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import jsonschema
 import pytest
 import yaml
 
 from app.cli import registry
 from config.settings import SETTINGS, resolve
+from tests.end_to_end.running import Sluice, environment
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -32,9 +39,62 @@ def _default(variable: re.Match[str]) -> str:
 
 
 def test_there_are_servers_a_console_workers_by_role_and_prometheus() -> None:
-    servers = {"kafka", "mongo", "mysql", "s3", "prometheus"}
+    servers = {"kafka", "mongo", "mysql", "s3", "prometheus", "grafana"}
     assert {*servers, "console", "route", "aggregate"} <= set(SERVICES)
     assert {"console", *BY_ROLE} <= set(OURS)
+
+
+def schema() -> Any:
+    """That of the specification, as check-jsonschema brings it."""
+    package = importlib.util.find_spec("check_jsonschema")
+    assert package is not None
+    assert package.origin is not None
+    vendored = Path(package.origin).parent / "builtin_schemas" / "vendor"
+    return json.loads((vendored / "compose-spec.json").read_text())
+
+
+def test_it_fits_the_specification() -> None:
+    jsonschema.validate(COMPOSE, schema())
+    spoiled = {**COMPOSE, "services": {"kafka": {"image": "k:1", "health": {}}}}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(spoiled, schema())
+
+
+def runs_and_is_healthy(name: str, folder: Path) -> None:
+    """The command of a service as a plain process on a folder of its own, its health check by what
+    the container asks, and its end when it is told to."""
+    words = OURS[name]["command"]
+    process = Sluice(folder, words)
+    try:
+        process.start()
+        port = process.url.rpartition(":")[2]
+        script = OURS[name]["healthcheck"]["test"][2].removeprefix("/sluice/")
+        healthy = subprocess.run(
+            [sys.executable, str(ROOT / script)],
+            env=environment({"SLUICE_WEB_PORT": port}),
+            check=False,
+        )
+        assert healthy.returncode == 0
+        assert process.stop() == 0
+        ill = subprocess.run(
+            [sys.executable, str(ROOT / script)],
+            env=environment({"SLUICE_WEB_PORT": port}),
+            capture_output=True,
+            check=False,
+        )
+        assert ill.returncode == 1
+    finally:
+        process.close()
+
+
+def test_the_console_runs_as_it_says_and_is_healthy(tmp_path: Path) -> None:
+    runs_and_is_healthy("console", tmp_path)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", BY_ROLE)
+def test_a_worker_runs_as_it_says_and_is_healthy(name: str, tmp_path: Path) -> None:
+    runs_and_is_healthy(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -123,11 +183,11 @@ def test_the_s3_server_is_the_one_the_tests_run_on() -> None:
 def test_passwords_of_the_servers_come_from_outside_and_must_be_set() -> None:
     given = {
         key: str(value)
-        for name in ("mongo", "mysql", "s3")
+        for name in ("mongo", "mysql", "s3", "grafana")
         for key, value in SERVICES[name]["environment"].items()
         if key.endswith(("_PASSWORD", "_SECRET_KEY")) and "RANDOM" not in key
     }
-    assert len(given) == 3
+    assert len(given) == 4
     assert all(re.fullmatch(r"\$\{\w+:\?[^}]+\}", value) for value in given.values())
 
 
@@ -169,7 +229,7 @@ def test_what_is_mounted_from_the_repository_is_there() -> None:
 
 
 def test_prometheus_scrapes_every_service_of_ours() -> None:
-    config = yaml.safe_load((ROOT / "docs" / "prometheus.yml").read_text())
+    config = yaml.safe_load((ROOT / "config" / "monitoring" / "prometheus.yml").read_text())
     (found,) = config["scrape_configs"][0]["dns_sd_configs"]
     assert sorted(found["names"]) == sorted(OURS)
     assert {variables(service)["SLUICE_WEB_PORT"] for service in OURS.values()} == {

@@ -211,18 +211,22 @@ def _clocks(live: Sequence[tuple[int, Beat]], newest_ms: int) -> Iterator[Check]
 
 
 def _twins(live: Sequence[Beat]) -> Iterator[Check]:
-    for what, of in (("member", lambda beat: beat.member), ("url", lambda beat: beat.url)):
-        by: dict[str, list[str]] = {}
-        for beat in live:
-            by.setdefault(of(beat), []).append(beat.id)
-        for name, ids in by.items():
-            if not name or len(ids) < 2:
-                continue
-            if what == "member":
-                detail = f"workers {' and '.join(ids)} are both member {name} of the group: they "
-                detail += "take the partitions from each other again and again"
-                todo = "give each a SLUICE_INSTANCE and a data directory of its own, never a copy"
-            else:
-                detail = f"workers {' and '.join(ids)} both say that they answer at {name}"
-                todo = "give each a SLUICE_WEB_HOST that only it has, or a host name of its own"
-            yield Check("identity", "wrong", detail, todo)
+    for name, ids in _shared([(beat.member, beat.id) for beat in live]):
+        detail = (
+            f"workers {' and '.join(ids)} are both member {name} of the group: they take the "
+            "partitions from each other again and again"
+        )
+        todo = "give each a SLUICE_INSTANCE and a data directory of its own, never a copy"
+        yield Check("identity", "wrong", detail, todo)
+    for name, ids in _shared([(beat.url, beat.id) for beat in live]):
+        detail = f"workers {' and '.join(ids)} both say that they answer at {name}"
+        todo = "give each a SLUICE_WEB_HOST that only it has, or a host name of its own"
+        yield Check("identity", "wrong", detail, todo)
+
+
+def _shared(pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Names that more than one has, with those who have them."""
+    by: dict[str, list[str]] = {}
+    for name, id in pairs:
+        by.setdefault(name, []).append(id)
+    yield from ((name, ids) for name, ids in by.items() if name and len(ids) > 1)

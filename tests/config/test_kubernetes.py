@@ -82,7 +82,7 @@ def test_a_field_that_there_is_not_is_seen() -> None:
 
 
 def test_each_role_is_played_by_one_set() -> None:
-    played = []
+    played: list[str] = []
     for name in SETS:
         command, flag, roles = worker(name)["args"]
         assert command in registry.names()
