@@ -140,8 +140,8 @@ def shortened(names: Sequence[str]) -> str:
 def told(context: Context) -> Told | None:
     """Whether a user is set up, and the beats of the workers; None where that can't be read."""
     settings = context.settings
-    if not settings.brokers:
-        return None  # its one worker has it open, and is asked over HTTP
+    if not settings.brokers and not (settings.data_dir / "log" / "log.sqlite").exists():
+        return Told(False, [])
     names = Names(settings.app_id, settings.topic_prefix)
 
     async def read(log: Log) -> Told:
@@ -160,7 +160,7 @@ def told(context: Context) -> Told | None:
     try:
         return on_stream(context, read)
     except SluiceError:
-        return None  # `stream` says why
+        return None  # `stream` says why, or a worker has the embedded one and is asked over HTTP
 
 
 async def _all(log: Log, topic: str, at: int) -> list[Item]:

@@ -1,5 +1,6 @@
 """Settings, machine and console: what doctor finds before it has asked anybody else."""
 
+import asyncio
 import resource
 import shutil
 import socket
@@ -8,6 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from app.people.rows import User, encode, key_of
+from config.clock import SystemClock
+from connectors.streams.embedded.log import EmbeddedLog
+from tests.app.cli.running import sluice
 from tests.app.cli.server import Route, page, serving
 from tests.app.doctor.kit import doctor, fault, found, wrong
 
@@ -112,7 +117,25 @@ def test_a_console_without_users(tmp_path: Path) -> None:
         ran = doctor(tmp_path, NETWORK, server=server.url)
         assert "sluice users add" in found(ran, "console", "0.0.0.0")["todo"]
         kept = doctor(tmp_path, {**NETWORK, "SLUICE_ADMIN_PASSWORD": "x"}, server=server.url)
-    assert wrong(kept) == set()
+        assert wrong(kept) == set()
+    assert "console" in wrong(doctor(tmp_path, NETWORK))  # nobody can be there yet
+    sluice("topics", "create", environ={"SLUICE_DATA_DIR": str(tmp_path)})
+    assert "console" in wrong(doctor(tmp_path, NETWORK))
+    with_user(tmp_path)
+    assert wrong(doctor(tmp_path, NETWORK)) == set()
+
+
+def with_user(folder: Path) -> None:
+    """Puts a user where workers keep them."""
+    user = User("u1", "ada", "admin", (), 0, "test")
+
+    async def add() -> None:
+        log = EmbeddedLog(folder / "log", SystemClock())
+        await log.start()
+        await log.append("sluice-people", 0, [(key_of(user), encode(user), None, ())])
+        await log.stop()
+
+    asyncio.run(add())
 
 
 @fault("data directory that can't be written")
