@@ -22,7 +22,7 @@ FILES = 128  # sockets, logs, libraries: what a worker without state has open
 # Of a partition's state: a small one has some tens of files, a large one as many as RocksDB is
 # let keep open (`tables.store.OPEN_FILES`).
 FILES_LEAST, FILES_MOST = 64, 256
-PORT_S = 2.0
+PORT_S = 5.0
 # where a container's limit stands: of control groups version 2, and 1
 LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),

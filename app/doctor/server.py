@@ -19,7 +19,7 @@ ASK_S = 5.0
 REFUSED = "refused_document"
 SHOWN = 3
 NOT_READY = "shards-not-ready"
-MOVING_S = 3.0  # what a partition takes that moves to another worker
+MOVING_S = 3.0  # what a partition takes that moves, and a worker that catches up
 LETTERS_MS = 86_400_000  # older ones were seen
 # code of a trouble -> how bad it is; others are wrong
 MILD: dict[str, State] = {"dead-letters": "warning", "overloaded": "warning"}
@@ -67,7 +67,7 @@ def serving(context: Context) -> Serving:
         told.inputs = sorted({_input_of(item) for item in items})
         told.users = _any_users(client, signed_in=bool(settings.token))
         overview = client.get("/api/overview")
-        told.checks += list(_troubles(overview))
+        told.checks += list(_troubles(client, overview))
         told.checks += list(_ownerless(client, overview, Names(settings.app_id).sessions_in))
         told.checks += list(_refused(client, str(overview["now"])))
     except (Refused, ServerUnreachable) as error:
@@ -95,13 +95,16 @@ def _any_users(client: Client, *, signed_in: bool) -> bool | None:
     return None if "name" not in me else me["name"] != "local"
 
 
-def _troubles(overview: Mapping[str, Any]) -> Iterator[Check]:
-    """What the Overview shows, and sessions that are overdue."""
+def _troubles(client: Client, overview: Mapping[str, Any]) -> Iterator[Check]:
+    """What the Overview shows, and sessions that are overdue and stay so."""
     for trouble in overview.get("troubles", ()):
         if trouble["code"] in ELSEWHERE:
             continue
         detail = f"{trouble['what']}. {trouble['means']}"
         yield Check(trouble["code"], MILD.get(trouble["code"], "wrong"), detail, trouble["todo"])
+    if overview.get("overdue"):
+        client.pause(MOVING_S)
+        overview = client.get("/api/overview")
     if overview.get("overdue"):
         detail = f"{overview['overdue']:,} sessions or more are due and not flushed"
         todo = "see on Processes which worker is behind; one that owns their partitions must run"
