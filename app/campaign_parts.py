@@ -9,6 +9,7 @@ from agents.campaign_stores import CampaignStores
 from agents.campaigns import Campaigns
 from agents.execute import ORDERS, Executing
 from agents.flow_shard import FlowShard
+from agents.order_lane import Posting
 from agents.post_orders import PostOrders
 from agents.uploads.events import UploadEvents
 from agents.uploads.named_files import NamedFiles
@@ -20,8 +21,10 @@ from connectors.stores.opening import open_documents, open_negatives
 from domain.aggregation.limit import Limit
 from domain.campaigns import machine
 from domain.campaigns.document import Flows
+from tables.changelog import Changelog
 from tables.documents import Documents
 from tables.ledger_book import LedgerBook
+from tables.orders import OrdersLog
 
 ROLES = ("campaigns", "execute", "retrigger")
 
@@ -61,7 +64,8 @@ class CampaignParts:
             uploads=self.uploads,
             limit=self._limit,
         )
-        self.orders = PostOrders(HttpExecutor(means.outbound), self.flows, means.clock, means.send)
+        posting = Posting(HttpExecutor(means.outbound), self.flows, means.clock, means.send)
+        self.orders = PostOrders(posting, self._open_orders)
         self._rules = Executing(machine)
 
     def books(self) -> dict[int, tuple[int, int, LedgerBook]]:
@@ -89,13 +93,28 @@ class CampaignParts:
         flows = FlowsOfShard(self.flows, number, self.work.shard_count)
         return FlowShard(ledger, self._rules, flows, means.clock.now_ms, self._limit)
 
+    async def _open_orders(self, number: int) -> OrdersLog:
+        means = self._means
+        topic = means.names.changelog("orders")
+        # somebody else may have made `executions`, with more partitions than ours have
+        await means.log.widen_topic(topic, number + 1)
+        log = OrdersLog(Changelog(means.log, topic, number, means.worker))
+        await log.open()
+        return log
+
+    async def assign(self, assigned: set[tuple[str, int]]) -> None:
+        """These partitions (physical topics) are this worker's from now on, and no others."""
+        await self.work.assign(assigned)
+        orders = self._means.names.topic(ORDERS)
+        await self.orders.assign({number for topic, number in assigned if topic == orders})
+
     async def take(
         self, topic: str, partition: int, items: list[Any], still: Callable[[], bool]
     ) -> bool:
         """One batch; whether it was of a topic of theirs."""
         names = self._means.names
         if topic == names.topic(ORDERS):
-            await self.orders.take(items)
+            await self.orders.take(partition, items, still)
         elif topic in Campaigns.topics(ROLES, names):
             await self.work.take(topic, partition, items, still)
         else:

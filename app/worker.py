@@ -258,7 +258,7 @@ class Worker:
     async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
         self._control = None
         ours = {(tp.topic, tp.partition) for tp in assigned}
-        for one in (self.engine, self.campaigns.work, self.rollups.work, self.insight.work):
+        for one in (self.engine, self.campaigns, self.rollups.work, self.insight.work):
             await one.assign(ours)
         await self.impressions.assign(ours)
         lanes = self.names.changelog("sinks")

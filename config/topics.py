@@ -112,6 +112,10 @@ class Topics:
             ),
             self._public(EXECUTION_RESULTS, "what executors report", days=INPUT_DAYS),
             self.output_topic(EXECUTIONS, "orders to run a flow, and cancels"),
+            replace(
+                self.changelog("orders", shards, "orders that wait for an endpoint that is away"),
+                grows=True,
+            ),
             self.output_topic(SLOT_FAILURES, "FDDs that their slot has passed by"),
             self.output_topic(CAMPAIGN_AUDIT, "changes of campaigns and their answers"),
             self.output_topic(ALERTS, "what a person should look at: started, ended"),

@@ -8,7 +8,7 @@ and 429 refuses it for good. All else is tried again, later each time, while the
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -89,11 +89,13 @@ class HttpExecutor:
         order: Mapping[str, Any],
         holds: Callable[[], bool],
         away: Callable[[], None] = lambda: None,
+        asks: Callable[[], Awaitable[None]] | None = None,
     ) -> Delivery:
         """Posts an order or a cancel until there is an answer. `holds` is asked before each attempt
         and when it is false, none is made; it knows the product's clock, and looks at `deadline`
         and `not_after`. `away` is called when an attempt got no answer that decides, before the
-        wait for the next. Being cancelled at any await is what a kill is: post it again."""
+        wait for the next; `asks` is awaited when an attempt has a connection, before anything is
+        sent on it. Being cancelled at any await is what a kill is: post it again."""
         body = msgspec.json.encode(order)
         headers = {**_CONTENT, "Idempotency-Key": _key(order)}
         tries, asked, why = 0, False, "the order does not hold any more"
@@ -101,7 +103,7 @@ class HttpExecutor:
         while holds():
             tries += 1
             try:
-                status, text = await self._post(url, headers, body)
+                status, text = await self._post(url, headers, body, asks)
             except Forbidden as error:
                 return Refused(None, str(error))
             except _NotNow as error:
@@ -119,12 +121,18 @@ class HttpExecutor:
         if session is not None:
             await session.close()
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+    async def _post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        asks: Callable[[], Awaitable[None]] | None,
+    ) -> tuple[int, str]:
         """(status, what it says) of an answer that decides."""
         self._outbound.check(url)
         try:
             async with self._opened().post(
-                url, data=body, headers=headers, allow_redirects=False
+                url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=asks
             ) as answer:
                 piece = await answer.content.read(SHOWN)
                 status, told = answer.status, answer.headers
@@ -154,8 +162,22 @@ class HttpExecutor:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
                 auto_decompress=False,
+                trace_configs=[_telling()],
             )
         return self._session
+
+
+def _telling() -> aiohttp.TraceConfig:
+    """Has each request say when it has a connection: aiohttp waits for that before it sends."""
+
+    async def asks(_session: aiohttp.ClientSession, context: Any, _params: Any) -> None:
+        if context.trace_request_ctx is not None:
+            await context.trace_request_ctx()
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(asks)
+    tracing.on_connection_reuseconn.append(asks)
+    return tracing
 
 
 def _key(order: Mapping[str, Any]) -> str:

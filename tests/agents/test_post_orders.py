@@ -7,14 +7,17 @@ from typing import Any
 
 from aiohttp import web
 
+from agents.order_lane import Posting
 from agents.post_orders import PostOrders
 from connectors.executors.http import HttpExecutor
 from connectors.outbound import Outbound
+from connectors.streams.memory import MemoryLog
 from domain.aggregation.instants import print_instant
 from domain.campaigns.document import FlowsOf
 from domain.clock import FixedClock
 from scripts.house.processes import free_ports
 from tables.ledger_book import Output
+from tests.agents.orders_world import logs, ours
 from tests.agents.world import START_MS
 from tests.domain.campaigns.kit import flow
 
@@ -49,9 +52,13 @@ async def _posted(items: list[Any], status: int) -> tuple[list[Any], list[Output
     flows = FlowsOf(
         flow(name="posted", executor="http", url=f"{site.name}/run"), flow(name="other")
     )
-    posting = PostOrders(HttpExecutor(Outbound(loopback=True)), flows, FixedClock(START_MS), send)
+    clock = FixedClock(START_MS)
+    posting = PostOrders(
+        Posting(HttpExecutor(Outbound(loopback=True)), flows, clock, send), logs(MemoryLog(clock))
+    )
+    await posting.assign({0})
     try:
-        await posting.take(items)
+        await posting.take(0, items, lambda: True)
     finally:
         await posting.close()
         await runner.cleanup()
@@ -97,7 +104,10 @@ class Endpoint:
             flow(name="gone", executor="http", url=f"http://127.0.0.1:{self.dead_port}/run"),
         )
         executor = HttpExecutor(Outbound(loopback=True), first_s=0.01, longest_s=0.02)
-        posting = PostOrders(executor, flows, self.clock, self.send)
+        posting = PostOrders(
+            Posting(executor, flows, self.clock, self.send), logs(MemoryLog(self.clock))
+        )
+        await posting.assign({0})
         try:
             await story(posting)
         finally:
@@ -128,8 +138,8 @@ def test_a_dead_endpoint_holds_up_no_order_of_another() -> None:
     endpoint = Endpoint()
 
     async def story(posting: PostOrders) -> None:
-        await asyncio.wait_for(posting.take([order(1, request=GONE), order(2)]), 5)
-        await asyncio.wait_for(posting.take([order(3), order(1, "cancel", GONE)]), 5)
+        await asyncio.wait_for(posting.take(0, [order(1, request=GONE), order(2)], ours), 5)
+        await asyncio.wait_for(posting.take(0, [order(3), order(1, "cancel", GONE)], ours), 5)
         assert endpoint.got == [("execute", "posted")] * 2
         assert posting.waiting() == 1
 
@@ -141,8 +151,8 @@ def test_what_waits_is_posted_in_its_order_when_the_endpoint_is_back() -> None:
     endpoint = Endpoint()
 
     async def story(posting: PostOrders) -> None:
-        await posting.take([order(1, request=GONE)])
-        await posting.take([order(1, "cancel", GONE)])
+        await posting.take(0, [order(1, request=GONE)], ours)
+        await posting.take(0, [order(1, "cancel", GONE)], ours)
         runner = await endpoint.listen(endpoint.dead_port)
         while posting.waiting():
             await asyncio.sleep(0)
@@ -158,7 +168,7 @@ def test_an_order_that_never_reached_its_endpoint_says_so_before_it_lapses() -> 
     async def story(posting: PostOrders) -> None:
         item = order(1, request=GONE)
         told = {**json.loads(item[3]), "deadline": print_instant(START_MS + 120_000)}
-        await posting.take([(1, START_MS, item[2], json.dumps(told).encode(), ())])
+        await posting.take(0, [(1, START_MS, item[2], json.dumps(told).encode(), ())], ours)
         endpoint.clock.advance(117_999)
         assert endpoint.sent == [] and posting.waiting() == 1
         endpoint.clock.advance(1)
@@ -177,7 +187,7 @@ def test_a_cancel_is_given_up_with_the_lease() -> None:
         number, _, *rest = order(1, "cancel", GONE)
         told = json.loads(rest[1])
         del told["deadline"]
-        await posting.take([(number, START_MS, rest[0], json.dumps(told).encode(), ())])
+        await posting.take(0, [(number, START_MS, rest[0], json.dumps(told).encode(), ())], ours)
         endpoint.clock.advance(120_000)
         while posting.waiting():
             await asyncio.sleep(0)
