@@ -6,8 +6,16 @@ from typing import Any, cast
 
 import msgspec
 
-from connectors.stores.base import DocumentKind, Documents, NegativeKind, Negatives
+from connectors.stores.base import (
+    BadValue,
+    DocumentKind,
+    Documents,
+    Lease,
+    NegativeKind,
+    Negatives,
+)
 from connectors.stores.base import Write as StoreWrite
+from domain.campaigns.leases import LEASES, ids_of, leased
 from tables.ledger_book import Write
 
 DOCUMENTS = ("fdds", "campaigns")
@@ -25,18 +33,44 @@ class CampaignStores:
     async def deliver(self, writes: Sequence[Write], version: int) -> None:
         """Writes each id once; all are durable when it returns. What raised is asked for again as a
         whole. Raises StoreUnavailable, StoreRefused, BadValue."""
-        parts: dict[bool, list[StoreWrite]] = {}
-        for what, ident, data in writes:
+        values: dict[tuple[str, str], dict[str, Any] | None] = {}
+        leases: list[Lease] = []
+        # a commit that makes and orders the same FDD, or orders it and has its result, says so
+        overlaps = any(what == "fdds" for what, _, _ in writes)
+        ahead = _whole_later(writes) if overlaps else {}
+        for at, (what, ident, data) in enumerate(writes):
             value: dict[str, Any] | None = None if data is None else _decode(data)
+            if what != LEASES:
+                values[what, ident] = value
+                continue
+            if value is None:
+                raise BadValue(what, ident, "a change of many FDDs is never taken back")
+            ids = ids_of(value)
+            if overlaps:
+                ids = [each for each in ids if ahead.get(each, -1) < at]
+                for each in ids:
+                    whole = values.get(("fdds", each))
+                    if whole is not None:
+                        values["fdds", each] = leased(whole, each, value)
+                ids = [each for each in ids if ("fdds", each) not in values]
+            leases.append(Lease(ids, version, value["attempt"]))
+        parts: dict[bool, list[StoreWrite]] = {}
+        for (what, ident), value in values.items():
             kind = cast("DocumentKind | NegativeKind", what)
             parts.setdefault(what in DOCUMENTS, []).append(StoreWrite(kind, ident, version, value))
         await asyncio.gather(
             *(
                 (self.documents if documents else self.negatives).write(part)
                 for documents, part in parts.items()
-            )
+            ),
+            *(self.documents.lease(lease) for lease in leases if lease.ids),
         )
 
     async def close(self) -> None:
         """Ends connections; what was acknowledged is durable."""
         await asyncio.gather(self.documents.close(), self.negatives.close())
+
+
+def _whole_later(writes: Sequence[Write]) -> dict[str, int]:
+    """FDD -> where among the writes its value stands."""
+    return {ident: at for at, (what, ident, _) in enumerate(writes) if what == "fdds"}

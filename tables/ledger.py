@@ -127,7 +127,7 @@ class Ledger:
         reached = self.applied | (floors or {})
         marker = self._next_marker(applied, reached)
         undo = parts_of(marker.sequence, [[key, old] for key, (old, _) in changed.items()])
-        writes = list({write[:2]: write for write in book.writes}.values())
+        writes = last_of(book.writes)
         outbox = parts_of(marker.sequence, [*map(list, book.outputs), *map(list, writes)])
         log = self._log(marker, undo, changed, outbox)
         # Step 1: the changelog, acknowledged.
@@ -239,6 +239,15 @@ class Ledger:
     def close(self) -> None:
         """Closes the store; everything of finished commits is on disk."""
         self.store.close()
+
+
+def last_of(writes: Iterable[Write]) -> list[Write]:
+    """The last write of each id, in their order."""
+    found: dict[tuple[str, str], Write] = {}
+    for write in writes:
+        found.pop(write[:2], None)
+        found[write[:2]] = write
+    return list(found.values())
 
 
 def undo_of(body: bytes) -> tuple[int, list[Any]]:

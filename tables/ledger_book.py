@@ -129,8 +129,8 @@ class LedgerBook:
 
     # What goes out
 
-    def send(self, topic: str, key: bytes, value: dict[str, Any]) -> None:
-        """A record for a public topic; out once the commit is durable."""
+    def send(self, topic: str, key: bytes, value: dict[str, Any] | msgspec.Raw) -> None:
+        """A record for a public topic; out once the commit is durable. Raw: JSON already."""
         self.outputs.append((topic, key, _json(value)))
 
     def send_bytes(self, output: Output) -> None:

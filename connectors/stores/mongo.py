@@ -12,7 +12,7 @@ from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from connectors.stores.base import FddCount, FddFilter, Page, Started, Value, Write
+from connectors.stores.base import FddCount, FddFilter, Lease, Page, Started, Value, Write
 from connectors.stores.mongo_client import LONG_S, MongoClient
 from connectors.stores.shapes import (
     cursor_of,
@@ -67,6 +67,18 @@ class MongoDocuments:
                 writes = [each for each in writes if stored.get(each.id, -1) < each.version]
                 if not writes or await _put(kind, writes, stored, collection):
                     return
+
+    async def lease(self, lease: Lease) -> None:
+        """See `Documents`. The server makes the values: the ids are all that it is sent."""
+        ident = {"$concat": ["$_id", f".{lease.attempt['attempt']}"]}
+        attempt = {"execution_id": ident, **{k: {"$literal": v} for k, v in lease.attempt.items()}}
+        told: Document = {"_version": lease.version, "state": "LEASED", "reason": None}
+        change: Document = {k: {"$literal": v} for k, v in told.items()} | {"attempts": [attempt]}
+        for at in range(0, len(lease.ids), CHUNK):
+            older = {"_id": {"$in": list(lease.ids[at : at + CHUNK])}}
+            older["_version"] = {"$lt": lease.version}  # type: ignore[dict-item]  # a filter
+            async with self._client.collection("fdds") as collection:
+                await collection.update_many(older, [{"$set": change}])
 
     async def fdd(self, ident: str) -> Value | None:
         """See `Documents`."""

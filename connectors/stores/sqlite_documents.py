@@ -10,6 +10,7 @@ import msgspec
 from connectors.stores.base import (
     FddCount,
     FddFilter,
+    Lease,
     Page,
     Started,
     Value,
@@ -52,6 +53,12 @@ _FDD = (
     f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _COLUMNS)}"
     " WHERE excluded.version > fdds.version"
 )
+_LEASE = (
+    "UPDATE fdds SET version = :version, state = 'LEASED', reason = NULL, value = json_set(value,"
+    " '$.state', 'LEASED', '$.reason', NULL, '$.attempts', json_array(json_set(:attempt,"
+    " '$.execution_id', id || :suffix)))"
+    " WHERE id IN (SELECT value FROM json_each(:ids)) AND version < :version AND value IS NOT NULL"
+)
 _CAMPAIGN = (
     "INSERT INTO campaigns VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
     " version = excluded.version, value = excluded.value"
@@ -86,6 +93,16 @@ class SqliteDocuments:
             connection.executemany(_CAMPAIGN, campaigns)
 
         await self._file.write(work)
+
+    async def lease(self, lease: Lease) -> None:
+        """See `Documents`. One transaction."""
+        given = {
+            "ids": msgspec.json.encode(lease.ids).decode(),
+            "version": lease.version,
+            "attempt": msgspec.json.encode({"execution_id": "", **lease.attempt}).decode(),
+            "suffix": f".{lease.attempt['attempt']}",
+        }
+        await self._file.write(lambda connection: connection.execute(_LEASE, given).rowcount)
 
     async def fdd(self, ident: str) -> Value | None:
         """See `Documents`."""

@@ -12,7 +12,11 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Any, Literal, Protocol
 
-Collection = Literal["fdds", "campaigns", "negative_numbers", "negative_uploads"]
+from msgspec import Raw, json
+
+from domain.campaigns.leases import ids_of, leased
+
+Collection = Literal["fdds", "leases", "campaigns", "negative_numbers", "negative_uploads"]
 
 
 class Book(Protocol):
@@ -35,11 +39,12 @@ class Book(Protocol):
     ) -> list[tuple[bytes, bytes]]:
         """At most `limit` rows whose key has the prefix and is greater than `after`, in order."""
 
-    def send(self, topic: str, key: bytes, value: dict[str, Any]) -> None:
-        """A record for a public topic, in the order of the calls."""
+    def send(self, topic: str, key: bytes, value: dict[str, Any] | Raw) -> None:
+        """A record for a public topic, in the order of the calls; Raw: JSON already."""
 
     def store(self, what: Collection, id: str, value: dict[str, Any] | None) -> None:
-        """An upsert (None: a removal) in a store outside; the last one of an id stands."""
+        """An upsert (None: a removal) in a store outside; the last one of an id stands. `leases`
+        change what stands, see `leases.py`."""
 
     def wake(self, at_ms: int, key: bytes) -> None:
         """`machine.due` is called with the key once the clock is at `at_ms` or past it.
@@ -91,10 +96,17 @@ class MemoryBook:
             found.append((key, self.rows[key]))
         return found
 
-    def send(self, topic: str, key: bytes, value: dict[str, Any]) -> None:
+    def send(self, topic: str, key: bytes, value: dict[str, Any] | Raw) -> None:
+        if isinstance(value, Raw):
+            value = json.decode(value)
         self.sent.append((topic, key, value))
 
     def store(self, what: Collection, id: str, value: dict[str, Any] | None) -> None:
+        if what == "leases" and value is not None:
+            documents = self.stored["fdds"]
+            for ident in ids_of(value):
+                documents[ident] = leased(documents[ident], ident, value)
+            return
         documents = self.stored.setdefault(what, {})
         if value is None:
             documents.pop(id, None)

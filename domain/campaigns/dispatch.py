@@ -26,7 +26,7 @@ from domain.campaigns.fdds import (
     settle,
     unqueue,
 )
-from domain.campaigns.keys import Ref, key, record_key, ref_in_queue, ref_of_key
+from domain.campaigns.keys import Ref, key, record_key, ref_in_queue, refs_of_keys
 from domain.campaigns.lifecycle import feed_job
 from domain.campaigns.orders import Order
 from domain.campaigns.page import order_all, queue_all
@@ -69,7 +69,8 @@ def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
     prefix = prefix_of(campaign.request_id, (job.day, job.slot, job.revision))
     rows = work.book.scan(prefix, job.cursor, PAGE)
     working_end_ms = _at_once(work, campaign)
-    found = [(ref_of_key(row_key), _decode_fdd(raw)) for row_key, raw in rows]
+    refs = refs_of_keys([row_key for row_key, _ in rows])
+    found = [(ref, _decode_fdd(raw)) for ref, (_, raw) in zip(refs, rows, strict=True)]
     made = [(ref, fdd) for ref, fdd in found if fdd.state == CREATED]
     queue_all(work, campaign, made)
     if working_end_ms is not None:

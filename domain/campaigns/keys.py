@@ -5,6 +5,7 @@ Request, flow and slot hold no `/` and no `.`, so every id leads back to its row
     c/<request>  r/<request>/<record>  n/<request>/<number>[/<record>]  x/<request>/<number>
     u/<request>/<upload>  f/<request>/<day>/<slot>/<revision>/<record>  z/<request>/<day>/<slot>
     q/<flow>/<request>/<due>/<fdd>  h/<flow>  e/<flow>  w/<flow> (a wake only)  l/<request>
+    b/<request>/<day>/<slot>/<revision>/<first record>/<last> (a wake only)
     o/<day>/<request> (uploaded, or with FDDs on that day)
     a/<alert>/<about what>  i/<flow> (a wake only)  d/<number>  p/<number>/<day>
     g/<as f> (what was asked of a number's home)  j/<job>  k/<command>  s/<day>
@@ -16,6 +17,9 @@ that fill it, so that campaigns that begin together get their turns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+RECORD_DIGITS = 8
 DO_NOT_CALL_COUNT = b"d"
 
 
@@ -52,6 +56,15 @@ def ref_of_key(row: bytes) -> Ref:
     """The FDD whose row's key this is."""
     _, request_id, day, slot, revision, record_no = row.decode().split("/")
     return Ref(request_id, day, slot, int(revision), int(record_no))
+
+
+def refs_of_keys(rows: Sequence[bytes]) -> list[Ref]:
+    """The FDDs of these rows, which are of one place."""
+    if not rows:
+        return []
+    first = ref_of_key(rows[0])
+    place = first.place
+    return [first, *(Ref(*place, int(row[-RECORD_DIGITS:])) for row in rows[1:])]
 
 
 def ref_in_queue(row: bytes) -> Ref:

@@ -18,6 +18,7 @@ from domain.campaigns.check import check, recount
 from domain.campaigns.commands import command_json
 from domain.campaigns.document import Flows
 from domain.campaigns.keys import ref_of_key
+from domain.campaigns.leasing import leases_end
 from domain.campaigns.lifecycle import start_days
 from domain.campaigns.results import deadline, result
 from domain.campaigns.rows import Job
@@ -69,6 +70,8 @@ def due(book: Book, key: bytes, now_ms: int, flows: Flows) -> None:
         campaign = work.campaign(ref.request_id)
         if campaign is not None:
             deadline(work, campaign, ref)
+    elif letter == b"b":
+        leases_end(work, key)
     elif letter == b"w":
         queue.dispatch(work, rest.decode(), queue.PAGE)
     elif letter == b"c":

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from domain.campaigns.days import day_text, slot_shown
 from domain.campaigns.keys import Ref, record_key
 from domain.campaigns.rows import Campaign, Fdd, Record, decoder
 from domain.campaigns.work import Work, shown_instant
 
+_json = msgspec.json.Encoder().encode
 _decode_record = decoder(Record).decode
 
 
@@ -28,6 +31,12 @@ class Order:
     def of(self, work: Work, ref: Ref, fdd: Fdd, attempt: int) -> dict[str, Any]:
         """The order of an attempt."""
         raw = work.book.get(record_key(ref.request_id, ref.record_no))
+        told = self.shared(ref, attempt, fdd.retriggered)
+        told["number"] = fdd.number
+        return {**told, "fields": {} if raw is None else _decode_record(raw).fields}
+
+    def shared(self, ref: Ref, attempt: int, retriggered: bool) -> dict[str, Any]:
+        """An order without its number and fields."""
         fdd_id = ref.id
         return {
             "event": "execute",
@@ -35,14 +44,42 @@ class Order:
             "fdd_id": fdd_id,
             "request_id": ref.request_id,
             "record_no": ref.record_no,
-            "number": fdd.number,
+            "number": "",
             "flow": self._flow,
             "date": self._date,
             "slot": self._slot,
             "attempt": attempt,
-            "retriggered": fdd.retriggered,
+            "retriggered": retriggered,
             "ordered_at": self._at,
             "deadline": self._deadline,
             "not_after": self._not_after,
-            "fields": {} if raw is None else _decode_record(raw).fields,
         }
+
+
+class FirstOrders:
+    """First orders of the FDDs of one slot, at one time, encoded: what they share is once."""
+
+    __slots__ = ("_fdd", "_head", "_tail")
+
+    def __init__(
+        self, campaign: Campaign, ref: Ref, at_ms: int, deadline_ms: int, not_after_ms: int
+    ) -> None:
+        order = Order(campaign, ref, at_ms, deadline_ms, not_after_ms)
+        shared = order.shared(ref, 1, False)
+        self._fdd = _json(ref.id[: ref.id.rindex(".") + 1])[:-1]  # open: the record number comes
+        names = list(shared)
+        number = names.index("number")
+        head = {name: shared[name] for name in names[3 : number - 1]}
+        self._head = b"," + _json(head)[1:-1] + b',"record_no":'
+        self._tail = b"," + _json({name: shared[name] for name in names[number + 1 :]})[1:-1]
+
+    def of(self, work: Work, ref: Ref, number: str) -> msgspec.Raw:
+        """The order of an FDD, as `Order.of` tells it."""
+        raw = work.book.get(record_key(ref.request_id, ref.record_no))
+        fields = b"{}" if raw is None else _json(_decode_record(raw).fields)
+        record_no = b"%d" % ref.record_no
+        ident = self._fdd + record_no
+        return msgspec.Raw(
+            b'{"event":"execute","execution_id":%b.1","fdd_id":%b"%b%b,"number":%b%b,"fields":%b}'
+            % (ident, ident, self._head, record_no, _json(number), self._tail, fields)
+        )

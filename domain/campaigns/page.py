@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 
 from domain.campaigns import alerts
 from domain.campaigns.creation import is_negative, is_not_to_be_called
-from domain.campaigns.fdds import count, key_of, save
+from domain.campaigns.fdds import count, key_of
 from domain.campaigns.keys import Ref
-from domain.campaigns.orders import Order
-from domain.campaigns.rows import CREATED, LEASED, QUEUED, Attempt, Campaign, Fdd
+from domain.campaigns.leasing import lease
+from domain.campaigns.orders import FirstOrders
+from domain.campaigns.rows import CREATED, LEASED, QUEUED, Attempt, Campaign, Fdd, encode
 from domain.campaigns.work import Invariant, Work
 
 Queued = Sequence[tuple[Ref, Fdd]]
@@ -54,8 +55,9 @@ def order_all(
     not_after_ms = window.end_ms
     deadline_ms = min(now_ms + work.flow(campaign).lease_ms, not_after_ms)
     passed = (now_ms, "lease", "pass", (1, deadline_ms, not_after_ms))
-    order = Order(campaign, page[0][0], now_ms, deadline_ms, not_after_ms)
-    ordered, send = 0, work.book.send
+    first = FirstOrders(campaign, page[0][0], now_ms, deadline_ms, not_after_ms)
+    ordered: list[Ref] = []
+    put, send = work.book.put, work.book.send
     for ref, fdd in page:
         number = fdd.number
         if (
@@ -70,13 +72,14 @@ def order_all(
         fdd.tries += 1
         fdd.attempts.append(Attempt(1, now_ms))
         fdd.trace.append(passed)
-        work.wake(deadline_ms, ref.key)
-        send("executions", key_of(ref, fdd), order.of(work, ref, fdd, 1))
-        save(work, campaign, ref, fdd)
-        ordered += 1
+        put(ref.key, encode(fdd))
+        send("executions", key_of(ref, fdd), first.of(work, ref, number))
+        ordered.append(ref)
+    if not ordered:
+        return
+    lease(work, ordered, deadline_ms)
     counts = work.counts(campaign.request_id, page[0][0].day, page[0][0].slot)
-    count(counts, QUEUED, -ordered)
-    count(counts, LEASED, ordered)
-    if ordered:
-        work.channels(campaign.flow.name).busy += ordered
-        alerts.ordered(work, campaign.flow.name)
+    count(counts, QUEUED, -len(ordered))
+    count(counts, LEASED, len(ordered))
+    work.channels(campaign.flow.name).busy += len(ordered)
+    alerts.ordered(work, campaign.flow.name)

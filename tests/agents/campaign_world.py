@@ -15,6 +15,7 @@ from connectors.stores.base import StoreUnavailable
 from connectors.streams.memory import Killed, MemoryLog
 from connectors.streams.murmur2 import partition_for
 from domain.aggregation.limit import NONE, Limit
+from domain.campaigns.leases import LEASES, ids_of, leased
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.ledger import Ledger
@@ -77,6 +78,14 @@ class CampaignWorld:
         if self.away:
             raise StoreUnavailable("documents", "the test took it away")
         for what, ident, value in writes:
+            if what == LEASES:
+                change = json.loads(value or b"")
+                for each in ids_of(change):
+                    known, whole = self.stored["fdds", each]
+                    if known <= version:
+                        told = leased(json.loads(whole or b""), each, change)
+                        self.stored["fdds", each] = (version, json.dumps(told).encode())
+                continue
             assert self.stored.get((what, ident), (0, b""))[0] <= version
             self.stored[what, ident] = (version, value)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.stores.base import BadValue, Documents, FddFilter, StoreUnavailable, Write
+from connectors.stores.base import BadValue, Documents, FddFilter, Lease, StoreUnavailable, Write
 from tests.contracts.stores import (
     DocumentStore,
     all_pages,
@@ -81,6 +81,35 @@ def test_a_deletion_outlives_older_writes(documents: DocumentStore) -> None:
         assert (await store.find_by_number(value["number"])).items == []
         await store.write([put(value, 3)])
         assert await store.fdd(value["id"]) == value
+
+    documents.run(story)
+
+
+TRIED = {"attempt": 1, "started_at": None, "outcome": None, "retriggered": False}
+
+
+def test_a_lease_changes_what_is_older_and_there(documents: DocumentStore) -> None:
+    r = request()
+    values = [fdd(r, n, fields={"$x": "1", "n": n}, extra=[1.5, None]) for n in range(4)]
+    ids = [value["id"] for value in values]
+
+    async def story(store: Documents) -> None:
+        await store.write([put(values[0], 2), put(values[1], 1), put(values[2], 3)])
+        await store.write([put(values[1], 2), Write("fdds", ids[1], 3, None)])
+        lease = Lease(ids, 3, TRIED)
+        await store.lease(lease)
+        await store.lease(lease)
+        attempts = [{"execution_id": f"{ids[0]}.1", **TRIED}]
+        wanted = {**values[0], "state": "LEASED", "attempts": attempts}
+        assert await store.fdd(ids[0]) == wanted
+        assert [await store.fdd(each) for each in ids[1:]] == [None, values[2], None]
+        found = await store.find_fdds(FddFilter(r, states=["LEASED"]))
+        assert found.items == [wanted]
+        await store.write([put({**values[0], "state": "STARTED"}, 2)])
+        assert await store.fdd(ids[0]) == wanted
+        await store.write([put({**values[0], "state": "STARTED"}, 4)])
+        await store.lease(lease)
+        assert await store.fdd(ids[0]) == {**values[0], "state": "STARTED"}
 
     documents.run(story)
 

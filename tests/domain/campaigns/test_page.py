@@ -38,10 +38,12 @@ def lived(numbers: list[int], negative: list[int], listed: list[int], capped: bo
 
 
 def seen(shard: Shard) -> dict[str, Any]:
-    """All that is in the book; figures as they are read."""
+    """All that is in the book; figures as they are read. When leases end is seen by what comes of
+    it: a page has one wake for all."""
     rows = {k: decode(Counts, v) if k[:2] == b"z/" else v for k, v in shard.book.rows.items()}
     book = shard.book
-    return {"rows": rows, "sent": book.sent, "stored": book.stored, "wakes": book.wakes}
+    wakes = {wake for wake in book.wakes if wake[1][:2] not in (b"f/", b"b/")}
+    return {"rows": rows, "sent": book.sent, "stored": book.stored, "wakes": wakes}
 
 
 @given(rows, st.lists(st.integers(0, 8), max_size=3), st.lists(st.integers(0, 8), max_size=3),
@@ -56,6 +58,19 @@ def test_a_page_leaves_what_one_by_one_leaves(
         alone = lived(numbers, negative, listed, capped)
     assert seen(whole) == seen(alone)
     whole.prove()
+    for shard in (whole, alone):
+        shard.until("2025-11-03 10:30")  # nobody answered
+    assert seen(whole) == seen(alone)
+    assert not any(fdd["state"] == "LEASED" for fdd in whole.book.stored["fdds"].values())
+
+
+def test_what_has_an_answer_is_left_alone_when_the_leases_of_its_page_end() -> None:
+    shard = lived([1, 2, 3], [], [], False)
+    shard.started(shard.orders()[1])
+    shard.until("2025-11-03 10:30")
+    states = [fdd["state"] for fdd in shard.book.stored["fdds"].values()]
+    assert (states.count("STARTED"), states.count("FAILED"), states.count("LEASED")) == (1, 2, 0)
+    shard.prove()
 
 
 def test_a_page_is_ordered_as_a_whole() -> None:
