@@ -29,6 +29,8 @@ _REQUIRED: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "negative_numbers": _NEGATIVE,
     "negative_uploads": {**_NEGATIVE, "upload_id": (str,)},
 }
+# Types of the required fields, in their order, that were seen and are right: few.
+_RIGHT: dict[str, set[tuple[type, ...]]] = {}
 # Characters at most of what negatives are found by: MySQL has no index over more.
 _LONGEST = {"request_id": 150, "upload_id": 200, "number": 64}
 
@@ -56,10 +58,15 @@ def _check(write: Write, kinds: Mapping[str, object]) -> None:
         raise BadValue(write.what, write.id, f"version {write.version} is below 0 or too high")
     if write.value is None:
         return
-    for name, types in _REQUIRED[write.what].items():
-        if not isinstance(write.value.get(name, write), types):
-            wanted = " or ".join("null" if t is type(None) else t.__name__ for t in types)
-            raise BadValue(write.what, write.id, f"{name} must be there, and be {wanted}")
+    value, required = write.value, _REQUIRED[write.what]
+    kinds = tuple([type(value.get(name, write)) for name in required])
+    known = _RIGHT.setdefault(write.what, set())
+    if kinds not in known:
+        for name, types in required.items():
+            if not isinstance(value.get(name, write), types):
+                wanted = " or ".join("null" if t is type(None) else t.__name__ for t in types)
+                raise BadValue(write.what, write.id, f"{name} must be there, and be {wanted}")
+        known.add(kinds)
     for name, most in _LONGEST.items() if write.what.startswith("negative") else ():
         if len(write.value.get(name) or "") > most:
             raise BadValue(write.what, write.id, f"{name} has more than {most} characters")
@@ -92,6 +99,8 @@ def upload_span(upload_id: str | None) -> tuple[str, str]:
 
 def starts_of(fdd: Mapping[str, Any]) -> list[int]:
     """When attempts of the FDD started, in epoch milliseconds, each instant once."""
+    if not fdd["attempts"]:
+        return []
     found = (parse_instant(attempt.get("started_at")) for attempt in fdd["attempts"])
     return sorted({at_ms for at_ms in found if at_ms is not None})
 

@@ -29,6 +29,7 @@ from domain.campaigns.rows import (
     Negative,
     Record,
     Window,
+    decode,
     decoder,
 )
 from domain.campaigns.work import Work, read, shown_instant
@@ -60,6 +61,20 @@ def prefetch_lists(work: Work, campaign: Campaign, numbers: Sequence[str]) -> No
         work.book.prefetch([f"{prefix}{number}".encode() for number in numbers])
     if work.has_do_not_call():
         work.book.prefetch([f"d/{number}".encode() for number in numbers])
+
+
+def listed(work: Work, campaign: Campaign, numbers: Sequence[str]) -> set[str]:
+    """Those that `is_negative` or `is_not_to_be_called` holds for, looked up together."""
+    prefetch_lists(work, campaign, numbers)
+    found: set[str] = set()
+    get = work.book.get
+    if campaign.negatives.distinct:
+        prefix = f"x/{campaign.request_id}/"
+        rows = ((number, get(f"{prefix}{number}".encode())) for number in numbers)
+        found = {n for n, raw in rows if raw is not None and decode(Negative, raw).active}
+    if work.has_do_not_call():
+        found |= {number for number in numbers if is_not_to_be_called(work, number)}
+    return found
 
 
 def page(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:

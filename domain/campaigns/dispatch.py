@@ -74,7 +74,6 @@ def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
     made = [(ref, fdd) for ref, fdd in found if fdd.state == CREATED]
     queue_all(work, campaign, made)
     if working_end_ms is not None:
-        _prefetch(work, campaign, made)
         order_all(work, campaign, made, working_end_ms, _order)
     else:
         for ref, fdd in made:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from domain.campaigns.days import day_text, slot_shown
-from domain.campaigns.keys import Ref, record_key
+from domain.campaigns.keys import RECORD_DIGITS, Ref, record_key
 from domain.campaigns.rows import Campaign, Fdd, Record, decoder
 from domain.campaigns.work import Work, shown_instant
 
 _json = msgspec.json.Encoder().encode
 _decode_record = decoder(Record).decode
+
+
+SPARSE = 4  # so many rows are read in a row in the time that one is looked up
 
 
 class Order:
@@ -56,6 +60,21 @@ class Order:
         }
 
 
+def records_of(work: Work, refs: Sequence[Ref]) -> dict[int, bytes]:
+    """The rows of the records of these FDDs of one slot, in order, by record number."""
+    first, last = refs[0], refs[-1].record_no
+    if last - first.record_no < SPARSE * len(refs):
+        prefix = f"r/{first.request_id}/".encode()
+        rows = work.book.scan(
+            prefix, record_key(first.request_id, first.record_no - 1), last - first.record_no + 1
+        )
+        return {int(row[-RECORD_DIGITS:]): raw for row, raw in rows}
+    keys = {ref.record_no: record_key(ref.request_id, ref.record_no) for ref in refs}
+    work.book.prefetch(keys.values())
+    found = {record_no: work.book.get(row) for record_no, row in keys.items()}
+    return {record_no: raw for record_no, raw in found.items() if raw is not None}
+
+
 class FirstOrders:
     """First orders of the FDDs of one slot, at one time, encoded: what they share is once."""
 
@@ -73,9 +92,8 @@ class FirstOrders:
         self._head = b"," + _json(head)[1:-1] + b',"record_no":'
         self._tail = b"," + _json({name: shared[name] for name in names[number + 1 :]})[1:-1]
 
-    def of(self, work: Work, ref: Ref, number: str) -> msgspec.Raw:
-        """The order of an FDD, as `Order.of` tells it."""
-        raw = work.book.get(record_key(ref.request_id, ref.record_no))
+    def of(self, ref: Ref, number: str, raw: bytes | None) -> msgspec.Raw:
+        """The order of an FDD, as `Order.of` tells it. raw: the row of its record."""
         fields = b"{}" if raw is None else _json(_decode_record(raw).fields)
         record_no = b"%d" % ref.record_no
         ident = self._fdd + record_no

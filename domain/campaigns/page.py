@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from domain.campaigns import alerts
-from domain.campaigns.creation import is_negative, is_not_to_be_called
+from domain.campaigns.creation import listed
 from domain.campaigns.fdds import count, key_of
 from domain.campaigns.keys import Ref
 from domain.campaigns.leasing import lease
-from domain.campaigns.orders import FirstOrders
+from domain.campaigns.orders import FirstOrders, records_of
 from domain.campaigns.rows import CREATED, LEASED, QUEUED, Attempt, Campaign, Fdd, encode
 from domain.campaigns.work import Invariant, Work
 
@@ -57,15 +57,12 @@ def order_all(
     passed = (now_ms, "lease", "pass", (1, deadline_ms, not_after_ms))
     first = FirstOrders(campaign, page[0][0], now_ms, deadline_ms, not_after_ms)
     ordered: list[Ref] = []
+    negative = listed(work, campaign, [fdd.number for _, fdd in page])
+    records = records_of(work, [ref for ref, _ in page])
     put, send = work.book.put, work.book.send
     for ref, fdd in page:
         number = fdd.number
-        if (
-            fdd.attempts
-            or fdd.retriggered
-            or is_negative(work, campaign, number)
-            or is_not_to_be_called(work, number)
-        ):
+        if fdd.attempts or fdd.retriggered or number in negative:
             order_one(work, campaign, ref, fdd, working_end_ms)
             continue
         fdd.state, fdd.deadline_ms = LEASED, deadline_ms
@@ -73,7 +70,7 @@ def order_all(
         fdd.attempts.append(Attempt(1, now_ms))
         fdd.trace.append(passed)
         put(ref.key, encode(fdd))
-        send("executions", key_of(ref, fdd), first.of(work, ref, number))
+        send("executions", key_of(ref, fdd), first.of(ref, number, records.get(ref.record_no)))
         ordered.append(ref)
     if not ordered:
         return
