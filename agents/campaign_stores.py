@@ -33,27 +33,7 @@ class CampaignStores:
     async def deliver(self, writes: Sequence[Write], version: int) -> None:
         """Writes each id once; all are durable when it returns. What raised is asked for again as a
         whole. Raises StoreUnavailable, StoreRefused, BadValue."""
-        values: dict[tuple[str, str], dict[str, Any] | None] = {}
-        leases: list[Lease] = []
-        # a commit that makes and orders the same FDD, or orders it and has its result, says so
-        overlaps = any(what == "fdds" for what, _, _ in writes)
-        ahead = _whole_later(writes) if overlaps else {}
-        for at, (what, ident, data) in enumerate(writes):
-            value: dict[str, Any] | None = None if data is None else _decode(data)
-            if what != LEASES:
-                values[what, ident] = value
-                continue
-            if value is None:
-                raise BadValue(what, ident, "a change of many FDDs is never taken back")
-            ids = ids_of(value)
-            if overlaps:
-                ids = [each for each in ids if ahead.get(each, -1) < at]
-                for each in ids:
-                    whole = values.get(("fdds", each))
-                    if whole is not None:
-                        values["fdds", each] = leased(whole, each, value)
-                ids = [each for each in ids if ("fdds", each) not in values]
-            leases.append(Lease(ids, version, value["attempt"]))
+        values, leases = resolved(writes, version)
         parts: dict[bool, list[StoreWrite]] = {}
         for (what, ident), value in values.items():
             kind = cast("DocumentKind | NegativeKind", what)
@@ -63,7 +43,7 @@ class CampaignStores:
                 (self.documents if documents else self.negatives).write(part)
                 for documents, part in parts.items()
             ),
-            *(self.documents.lease(lease) for lease in leases if lease.ids),
+            *(self.documents.lease(lease) for lease in leases),
         )
 
     async def close(self) -> None:
@@ -71,6 +51,30 @@ class CampaignStores:
         await asyncio.gather(self.documents.close(), self.negatives.close())
 
 
-def _whole_later(writes: Sequence[Write]) -> dict[str, int]:
-    """FDD -> where among the writes its value stands."""
-    return {ident: at for at, (what, ident, _) in enumerate(writes) if what == "fdds"}
+Values = dict[tuple[str, str], dict[str, Any] | None]
+
+
+def resolved(writes: Sequence[Write], version: int) -> tuple[Values, list[Lease]]:
+    """(value by what and id, leases) of a commit's writes in their order: no FDD is in both, so
+    that it doesn't matter which is written first. Raises BadValue."""
+    values: Values = {}
+    leases: list[Lease] = []
+    # a commit that makes and orders the same FDD, or orders it and has its result, has both
+    whole = {ident: at for at, (what, ident, _) in enumerate(writes) if what == "fdds"}
+    for at, (what, ident, data) in enumerate(writes):
+        value: dict[str, Any] | None = None if data is None else _decode(data)
+        if what != LEASES:
+            values[what, ident] = value
+            continue
+        if value is None:
+            raise BadValue(what, ident, "a change of many FDDs is never taken back")
+        ids = ids_of(value)
+        if whole:
+            for each in ids:
+                before = values.get(("fdds", each))
+                if before is not None:
+                    values["fdds", each] = leased(before, each, value)
+            ids = [each for each in ids if each not in whole]
+        if ids:
+            leases.append(Lease(ids, version, value["attempt"]))
+    return values, leases

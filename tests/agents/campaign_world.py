@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from agents.campaign_flows import FlowsOfShard
+from agents.campaign_stores import resolved
 from agents.campaigns import Campaigns
 from agents.flow_shard import FlowShard
 from connectors.stores.base import StoreUnavailable
 from connectors.streams.memory import Killed, MemoryLog
 from connectors.streams.murmur2 import partition_for
 from domain.aggregation.limit import NONE, Limit
-from domain.campaigns.leases import LEASES, ids_of, leased
+from domain.campaigns.leases import leased
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.ledger import Ledger
@@ -77,17 +78,17 @@ class CampaignWorld:
     async def _deliver(self, writes: list[Write], version: int) -> None:
         if self.away:
             raise StoreUnavailable("documents", "the test took it away")
-        for what, ident, value in writes:
-            if what == LEASES:
-                change = json.loads(value or b"")
-                for each in ids_of(change):
-                    known, whole = self.stored["fdds", each]
-                    if known <= version:
-                        told = leased(json.loads(whole or b""), each, change)
-                        self.stored["fdds", each] = (version, json.dumps(told).encode())
-                continue
-            assert self.stored.get((what, ident), (0, b""))[0] <= version
-            self.stored[what, ident] = (version, value)
+        values, leases = resolved(writes, version)
+        for place, value in values.items():
+            assert self.stored.get(place, (0, b""))[0] <= version
+            data = None if value is None else json.dumps(value).encode()
+            self.stored[place] = (version, data)
+        for lease in leases:
+            for ident in lease.ids:
+                known, whole = self.stored["fdds", ident]  # it was written before, whatever died
+                told = leased(json.loads(whole or b""), ident, {"attempt": lease.attempt})
+                if known < version:
+                    self.stored["fdds", ident] = (version, json.dumps(told).encode())
 
     async def _open(self, number: int) -> FlowShard[Any]:
         changelog = Changelog(self.log, NAMES.changelog("campaigns"), number, "w")

@@ -16,8 +16,8 @@ from domain.aggregation.instants import print_instant
 from domain.campaigns import machine
 from domain.campaigns.check import slots_of
 from domain.campaigns.document import FlowsOf, Simulated, flow_json
-from domain.campaigns.keys import key
-from domain.campaigns.rows import Campaign
+from domain.campaigns.keys import key, ref_of_key
+from domain.campaigns.rows import Campaign, Fdd, decode
 from domain.campaigns.work import read
 from tests.agents.campaign_world import CampaignWorld
 from tests.agents.world import Disk
@@ -26,10 +26,17 @@ from tests.domain.campaigns.kit import at, flow, number
 TOPIC, DICE = "topical", "diced"
 START = at("2025-11-03 09:58")
 OUTCOMES = (("COMPLETED", None, 0.6), ("FAILED", "BUSY", 0.4))
-FLOWS = FlowsOf(
-    flow(name=TOPIC, channels=3),
-    flow(name=DICE, channels=3, executor="simulated", simulated=Simulated(1, OUTCOMES, (5, 60))),
-)
+FEW, PLENTY = 3, 20_000  # channels: with plenty of them a page is ordered as a whole
+
+
+def flows_with(channels: int) -> FlowsOf:
+    dice = Simulated(1, OUTCOMES, (5, 60))
+    return FlowsOf(
+        flow(name=TOPIC, channels=channels),
+        flow(name=DICE, channels=channels, executor="simulated", simulated=dice),
+    )
+
+
 REQUESTS = (f"{TOPIC}-0011223344556677", f"{DICE}-8899aabbccddeeff")
 ROWS = 7
 
@@ -52,14 +59,15 @@ step = st.one_of(
 class Story:
     """Two campaigns, one of which orders on the topic, and the other by the built-in executor."""
 
-    def __init__(self) -> None:
-        self.world = CampaignWorld(machine=Executing(machine), flows=FLOWS)
+    def __init__(self, channels: int = FEW) -> None:
+        flows = flows_with(channels)
+        self.world = CampaignWorld(machine=Executing(machine), flows=flows)
         self.world.clock.advance(START - self.world.clock.now_ms())
         self.commands = 0
         self._answered: Counter[str] = Counter()
         for request in REQUESTS:
             name = request.partition("-")[0]
-            found = FLOWS(name)
+            found = flows(name)
             assert found is not None
             description = {"flow": name, "name": "dues", "slots": ["10:00-12:00"], "days": 2}
             body = {"description": description, "flow": flow_json(found), "now_ms": START}
@@ -146,6 +154,8 @@ class Story:
         stored = {ident: json.loads(v[1] or b"") for (what, ident), v in world.stored.items()
                   if what == "fdds"}  # fmt: skip
         assert len(stored) == len(fdds)
+        states = {ref_of_key(k).id: decode(Fdd, v).state for k, v in fdds.items()}
+        assert {ident: told["state"] for ident, told in stored.items()} == states
         attempts = [each["execution_id"] for fdd in stored.values() for each in fdd["attempts"]]
         started = {each for each in attempts if each in executed}
         assert len(attempts) == len(set(attempts))
@@ -174,9 +184,11 @@ def hash_of(text: str) -> int:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
-@given(st.lists(step, max_size=25))
-def test_whatever_is_killed_each_fdd_is_made_once_and_figures_are_exact(history: list[Any]) -> None:
-    story = Story()
+@given(st.lists(step, max_size=25), st.sampled_from([FEW, PLENTY]))
+def test_whatever_is_killed_each_fdd_is_made_once_and_figures_are_exact(
+    history: list[Any], channels: int
+) -> None:
+    story = Story(channels)
     story.play(history)
     story.end()
     story.check()
@@ -191,7 +203,8 @@ PLAIN += [("advance", 3600), ("tick",), ("results", 0, 1), ("work", 9, True, 8),
 @pytest.mark.parametrize("step", range(5))
 @pytest.mark.parametrize("nth", range(0, 12, 2))
 def test_a_kill_at_any_step_of_a_day_changes_no_figure(step: int, nth: int) -> None:
-    calm, killed = Story(), Story()
+    channels = PLENTY if nth % 4 else FEW
+    calm, killed = Story(channels), Story(channels)
     calm.play(PLAIN)
     killed.play([("kill", step, nth), *PLAIN])
     for story in (calm, killed):
