@@ -60,8 +60,8 @@ def resolved(writes: Sequence[Write], version: int) -> tuple[Values, list[Lease]
     values: Values = {}
     leases: list[Lease] = []
     # a commit that makes and orders the same FDD, or orders it and has its result, has both
-    whole = {ident: at for at, (what, ident, _) in enumerate(writes) if what == "fdds"}
-    for at, (what, ident, data) in enumerate(writes):
+    whole = {ident for what, ident, _ in writes if what == "fdds"}
+    for what, ident, data in writes:
         value: dict[str, Any] | None = None if data is None else _decode(data)
         if what != LEASES:
             values[what, ident] = value
