@@ -59,14 +59,14 @@ def _check(write: Write, kinds: Mapping[str, object]) -> None:
     if write.value is None:
         return
     value, required = write.value, _REQUIRED[write.what]
-    kinds = tuple([type(value.get(name, write)) for name in required])
+    found = tuple([type(value.get(name, write)) for name in required])
     known = _RIGHT.setdefault(write.what, set())
-    if kinds not in known:
+    if found not in known:
         for name, types in required.items():
             if not isinstance(value.get(name, write), types):
                 wanted = " or ".join("null" if t is type(None) else t.__name__ for t in types)
                 raise BadValue(write.what, write.id, f"{name} must be there, and be {wanted}")
-        known.add(kinds)
+        known.add(found)
     for name, most in _LONGEST.items() if write.what.startswith("negative") else ():
         if len(write.value.get(name) or "") > most:
             raise BadValue(write.what, write.id, f"{name} has more than {most} characters")

@@ -97,9 +97,8 @@ class MemoryBook:
         return found
 
     def send(self, topic: str, key: bytes, value: dict[str, Any] | Raw) -> None:
-        if isinstance(value, Raw):
-            value = json.decode(value)
-        self.sent.append((topic, key, value))
+        told: dict[str, Any] = json.decode(value) if isinstance(value, Raw) else value
+        self.sent.append((topic, key, told))
 
     def store(self, what: Collection, id: str, value: dict[str, Any] | None) -> None:
         if what == "leases" and value is not None:

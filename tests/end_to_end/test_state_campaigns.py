@@ -56,8 +56,8 @@ def test_campaigns_come_back_with_the_log_and_their_stores_by_a_repair(tmp_path:
         trial.sluice.kill()
 
         trial.set(START)
-        words = ("--data-dir", other.sluice.folder / "data")
-        ran = sluice_process("state", "restore", tmp_path / "b", *words)
+        where = ("--data-dir", other.sluice.folder / "data")
+        ran = sluice_process("state", "restore", tmp_path / "b", *where)
         assert ran.code == 0, ran.err
         other.sluice.start()
         other.counts(request_id, created=80, attempted=2, yet_to_process=39)
