@@ -8,7 +8,6 @@ from tests.agents.uploads.kit import number, table
 from tests.app.cli.running import sluice, sluice_process
 from tests.end_to_end.running import Sluice
 from tests.end_to_end.test_campaigns import (
-    AFTER_SLOT,
     DAY,
     FLOW,
     IN_SLOT,
@@ -19,7 +18,7 @@ from tests.end_to_end.test_campaigns import (
 )
 from tests.waiting import until
 
-EVENING = f"{DAY}T12:00:00Z"
+SECOND_SLOT, IN_SECOND = f"{DAY}T10:31:00Z", f"{DAY}T12:00:00Z"
 
 
 def fdds(trial: Trial, request_id: str) -> list[dict[str, Any]]:
@@ -68,8 +67,9 @@ def test_campaigns_come_back_with_the_log_and_their_stores_by_a_repair(tmp_path:
         assert other.counts(request_id, reached=39, attempted=41) == lived
         until(lambda: other.run("recount").code == 0, PATIENCE_S)
         assert fdds(other, request_id) == was  # the dice of the simulation are the same
-        other.set(AFTER_SLOT)
-        other.set(EVENING)
+        other.set(SECOND_SLOT)
+        other.counts(request_id, yet_to_process=0)
+        other.set(IN_SECOND)
         other.counts(request_id, attempted=80, pending=0, reached=78)
     finally:
         trial.sluice.close()
