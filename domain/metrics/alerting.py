@@ -172,6 +172,7 @@ def _text(alert: MetricAlert, subject: str, watch: Watch, state: State, why: str
     return f"{alert.metric} {is_} {value}, the {side} mark is {mark_of(alert):g}"
 
 
-def message_id(alert: str, subject: str, number: int, state: State) -> str:
-    """Of a transition: the same whenever it is told."""
-    return f"{alert}/{subject}/{number}/{state}"
+def message_id(alert: str, subject: str, watch: Watch, state: State) -> str:
+    """Of a transition: the same whenever it is told. An alert that was removed counts from 1 again,
+    so its start is part of the id."""
+    return f"{alert}/{subject}/{watch.number}.{watch.since_ms}/{state}"

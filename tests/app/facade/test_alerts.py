@@ -7,12 +7,13 @@ from typing import Any
 
 from aiohttp import web
 
-from agents.alert import notices
-from app.facade.alerts import notices_of
+from agents.alert import NOTICE
+from app.facade.delivery import notices_of
 from connectors.notices import Notices, NoticeSettings
 from connectors.outbound import Outbound
 from connectors.streams.base import Item
 from domain.metrics.records import Record, Value, encode
+from domain.notices import waiting
 from tests.app.facade.house import ME, START_MS, Living
 from tests.app.facade.rolled import rolled
 from tests.app.facade.test_rollups import some, told_by
@@ -72,7 +73,7 @@ def test_an_alert_is_told_once_when_it_starts_and_once_when_it_ends(tmp_path: Pa
             await living.put({**ALERT, "webhook": gateway.url})
             facade = await rolled(living, some())
             alerts = facade._alerts
-            alerts._sender = Notices(
+            alerts.delivery.sender = Notices(
                 NoticeSettings(mails.url, "sluice@example.com", gateway.url, "whsec_c2VjcmV0"),
                 Outbound(loopback=True),
             )
@@ -92,9 +93,9 @@ def test_an_alert_is_told_once_when_it_starts_and_once_when_it_ends(tmp_path: Pa
             assert [(one["state"], one["value"], one["mark"]) for one in told] == [
                 ("started", 101, 100), ("ended", 80, 100),
             ]  # fmt: skip
-            await alerts.deliver()
-            alerts._tried.clear()  # as if its time had come
-            await alerts.deliver()
+            await alerts.delivery.deliver()
+            alerts.delivery.tried.clear()  # as if its time had come
+            await alerts.delivery.deliver()
             ids = [mail["Message-ID"] for mail in mails.got]
             assert len(ids) == len(set(ids)) == 2
             assert {mail["To"] for mail in mails.got} == {"ann@example.com"}
@@ -104,7 +105,7 @@ def test_an_alert_is_told_once_when_it_starts_and_once_when_it_ends(tmp_path: Pa
             assert sorted(body["state"] for _, body in hooks) == ["ended", "started"]
             assert all(head["webhook-signature"].startswith("v1,") for head, _ in hooks)
             books = living.parts.rollups.books().values() if living.parts.rollups else ()
-            assert [notice for _, book in books for notice in notices(book)] == []
+            assert [notice for _, book in books for notice in waiting(book, NOTICE)] == []
 
     told_by(tmp_path, steps)
 
@@ -132,7 +133,7 @@ def test_silence_tells_nobody_but_the_topic_and_a_removed_alert_ends(tmp_path: P
         await alerts.look()
         books = living.parts.rollups.books().values() if living.parts.rollups else ()
         assert [one["state"] for one in on_topic(living)] == ["started"]
-        assert [notice for _, book in books for notice in notices(book)] == []
+        assert [notice for _, book in books for notice in waiting(book, NOTICE)] == []
         assert await facade.change_alert("too-high", {"acknowledged_by": "ann"})
         assert (await facade.metric_alerts())[0].acknowledged_by == "ann"
         await facade.delete_document("alert", "too-high", ME, 5.0)
