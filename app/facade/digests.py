@@ -133,15 +133,23 @@ class Digests:
     async def _tell(self, _: dict[str, Any]) -> dict[int, dict[str, Any]]:
         rollups = self._parts.rollups
         return {
-            number: {"epoch": epoch, "told": [
-                [name, sent.first, sent.made_ms, [
-                    [one.id, one.target, self._delivery.trouble(one)]
-                    for one in waiting(book, NOTICE, of_digest(name))
-                ]]
-                for name, sent in rows.known(book)
-            ]}
+            number: {"epoch": epoch, "told": self._told(book)}
             for number, (epoch, book) in ({} if rollups is None else rollups.books()).items()
-        }  # fmt: skip
+        }
+
+    def _told(self, book: Any) -> list[Any]:
+        """[name, first day, when, [[id, address, trouble]]] of what a shard keeps."""
+        found = []
+        known = dict(rows.known(book))
+        for name in self._in_force().keys() | known.keys():
+            left = [
+                [one.id, one.target, self._delivery.trouble(one)]
+                for one in waiting(book, NOTICE, of_digest(name))
+            ]
+            if name in known or left:
+                sent = known.get(name) or Sent(0)
+                found.append([name, sent.first, sent.made_ms, left])
+        return found
 
     async def all(self) -> list[DigestStatus]:
         """See `MetricsBackend.digests`."""
