@@ -27,7 +27,7 @@ from app.charts.drawing import (
 )
 from app.charts.paper import INK, LINE, QUIET, STRONG, WHITE, WIDTHS, font_file, series_colour
 
-SHARP: Final = 2  # pixels of the file for one of the drawing: readable on dense screens
+SHARP: Final = 3  # pixels of the file for one of the drawing: readable on dense screens
 OVER: Final = 2
 PIL_ANCHOR: Final = {"start": "ls", "middle": "ms", "end": "rs"}
 

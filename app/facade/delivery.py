@@ -1,5 +1,5 @@
 """Messages to people, sent from the shards that are open here, again at growing intervals until
-each was taken. A message that was taken loses its row at once: a kill makes few come twice.
+each was taken. A message that was taken loses its row at once.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from domain.sinks.document import Retry
 
 logger = logging.getLogger(__name__)
 AGAIN = Retry(1_000, 300_000)  # of a message that was not taken
-AT_ONCE = 20  # messages of a shard under way together
+A_ROUND = 50  # messages of a shard
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Delivery:
         self._desks = [_Desk(NOTICE, self._of_rollups, self._taken_of_rollups)]
         self._desks += [_Desk(TOLD, self._of_campaigns, self._taken_of_campaigns)]
         self.tried: dict[str, _Tried] = {}
+        self._taken: set[str] = set()  # whose rows are still there
         self._warned: set[str] = set()
 
     async def deliver(self) -> None:
@@ -67,18 +68,33 @@ class Delivery:
             for number, book in desk.books():
                 found = list(waiting(book, desk.prefix))
                 known.update(map(name_of, found))
-                due = [one for one in found if self._is_due(one, now_s)][:AT_ONCE]
-                ended = await asyncio.gather(
-                    *(self._one(desk, number, book, one) for one in due), return_exceptions=True
-                )  # all have ended: none of them is under way when it is tried again
-                for error in ended:
-                    if error is not None:
-                        raise error
+                due = [one for one in found if self._is_due(one, now_s)][:A_ROUND]
+                if due:
+                    await self._some(desk, number, book, due)
         for gone in self.tried.keys() - known:
             del self.tried[gone]
+        self._taken &= known
 
-    async def _one(self, desk: _Desk, number: int, book: Any, notice: Notice) -> None:
-        if await self._try(book, notice):
+    async def _some(self, desk: _Desk, number: int, book: Any, due: list[Notice]) -> None:
+        """Tries these: each way out by itself, so that one that is slow keeps no other waiting."""
+        ways: dict[tuple[str, str], list[Notice]] = {}
+        for one in due:
+            ways.setdefault((one.kind, one.target if one.kind == "webhook" else ""), []).append(one)
+        tries = [asyncio.create_task(self._way(desk, number, book, some)) for some in ways.values()]
+        try:
+            await asyncio.gather(*tries)
+        finally:  # none of them is under way when it is tried again
+            await asyncio.gather(*tries, return_exceptions=True)
+
+    async def _way(self, desk: _Desk, number: int, book: Any, some: list[Notice]) -> None:
+        """One after the other, the row of each removed before the next: a kill makes one message
+        come twice at most. The first that is not taken ends the round."""
+        for notice in some:
+            # a row that could not be removed is no reason to send it again
+            if name_of(notice) not in self._taken:
+                if not await self._try(book, notice):
+                    return
+                self._taken.add(name_of(notice))
             await desk.taken(number, notice)
 
     def _is_due(self, notice: Notice, now_s: float) -> bool:
@@ -140,8 +156,11 @@ class Delivery:
 
     def _of_campaigns(self) -> list[tuple[int, Any]]:
         campaigns = self._parts.campaigns
-        books = {} if campaigns is None else campaigns.books()
-        return [(number, book) for number, (_, _, book) in books.items()]
+        if campaigns is None:
+            return []
+        held = campaigns.work.holding  # nothing can be written while their store is away
+        books = campaigns.books()
+        return [(number, book) for number, (_, _, book) in books.items() if number not in held]
 
     async def _taken_of_campaigns(self, number: int, notice: Notice) -> None:
         if self._parts.campaigns is not None:

@@ -68,6 +68,7 @@ ACTIONS: Final = {
     "POST /api/metrics/sources/{name}/rebuild": "sources.rebuild",
     "POST /api/metrics/alerts/{name}/acknowledge": "alerts.acknowledge",
     "POST /api/metrics/alerts/{name}/silence": "alerts.silence",
+    "POST /api/metrics/digests/{name}/send": "digests.send",
     "POST /impressions/change": "impressions.change",
     "POST /sources/{name}": "sources.fetch",
     "POST /api/processes/cancel": "processes.cancel",

@@ -76,6 +76,7 @@ OPERATOR = frozenset(
         "POST /api/metrics/sources/{name}/fetch",
         "POST /api/metrics/alerts/{name}/acknowledge",
         "POST /api/metrics/alerts/{name}/silence",
+        "POST /api/metrics/digests/{name}/send",
         "POST /api/metrics/sources/{name}/rebuild",
         "POST /api/metrics/sources/{name}/test",
         "GET /api/impressions/plan",  # reads whatever file it is given

@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from agents.alert import NOTICE
+from app.backend import IdempotencyConflict
 from app.facade.delivery import notices_of
 from connectors.notices import Notices, NoticeSettings
 from connectors.outbound import Outbound
@@ -136,6 +138,12 @@ def test_silence_tells_nobody_but_the_topic_and_a_removed_alert_ends(tmp_path: P
         assert [notice for _, book in books for notice in waiting(book, NOTICE)] == []
         assert await facade.change_alert("too-high", {"acknowledged_by": "ann"})
         assert (await facade.metric_alerts())[0].acknowledged_by == "ann"
+        assert await facade.change_alert("too-high", {"acknowledged_by": "bo"}, "k")
+        assert await facade.change_alert("too-high", {"acknowledged_by": "ann"}, "l")
+        assert await facade.change_alert("too-high", {"acknowledged_by": "bo"}, "k")  # was done
+        assert (await facade.metric_alerts())[0].acknowledged_by == "ann"
+        with pytest.raises(IdempotencyConflict):
+            await facade.change_alert("too-high", {"acknowledged_by": "eve"}, "k")
         await facade.delete_document("alert", "too-high", ME, 5.0)
         await alerts.look()
         assert [one["state"] for one in on_topic(living)] == ["started", "ended"]

@@ -263,4 +263,4 @@ def test_a_mail_server_that_is_away_gets_the_latest_once_it_is_back(tmp_path: Pa
             await alerts.delivery.deliver()
             return [mail["Subject"] for mail in mails.got]
 
-    assert asyncio.run(run()) == ["daily: Friday 29 March 2024"]
+    assert asyncio.run(run()) == ["daily: Thursday 28 March 2024"]

@@ -1,9 +1,17 @@
 """Figures that the tests' backend tells."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from app.alert_shapes import AlertStatus
+from app.alert_shapes import (
+    AlertStatus,
+    DigestRefused,
+    DigestSent,
+    DigestStatus,
+    WaitingMail,
+)
+from app.backend import IdempotencyConflict
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
 from app.sql.run import SqlLimit, SqlRefused
 from domain.masking import Masker
@@ -51,8 +59,28 @@ class FakeFigures:
             AlertStatus("calls", "source", "stars", 0, False, 0, None, "", 0),
         ]
 
-    async def change_alert(self, name: str, changes: Mapping[str, str | int]) -> bool:
+    async def change_alert(
+        self, name: str, changes: Mapping[str, str | int], key: str | None = None
+    ) -> bool:
+        if key == "taken":
+            raise IdempotencyConflict(key)
         return name in ("too-high", "calls")
+
+    async def digests(self) -> Sequence[DigestStatus]:
+        wait = WaitingMail("digest:daily/day/2025-11-01", "ann@example.com", "the mail server: no")
+        return [
+            DigestStatus("daily", "day", "07:00", "UTC", ["ann@example.com"], "2025-11-01",
+                         NOW_MS - 3_600_000, NOW_MS + 82_800_000, [wait]),
+            DigestStatus("weekly", "week", "07:00", "UTC", [], "", 0, NOW_MS + 82_800_000, []),
+        ]  # fmt: skip
+
+    async def send_digest(self, name: str, day: date | None, key: str | None) -> DigestSent | None:
+        if name == "weekly":
+            raise DigestRefused(name, "its document names nobody in `to`")
+        if name != "daily":
+            return None
+        told = "2025-11-02" if day is None else day.isoformat()
+        return DigestSent(f"digest:daily/day/{told}/{key}", name, told, told, ["ann@example.com"])
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         return {"github.stars": ("gauge", "UTC"), "shop.visits": ("counter", made_figures.ZONE)}

@@ -27,6 +27,8 @@ def test_an_alert_is_acknowledged_and_silenced_until_a_time() -> None:
     assert post(until, None, json.dumps({"until": "2026-01-31T12:00:00Z"}))[0] == 200
     assert post(until, None, json.dumps({"until": "soon"}))[0] == 422
     assert post(until, None, "{}")[0] == 400
+    assert post(f"{ALERTS}/calls/acknowledge", None, "", Idempotency_Key="taken")[0] == 422
+    assert post(f"{ALERTS}/calls/acknowledge", None, "", Idempotency_Key="two words")[0] == 400
 
 
 def test_a_rebuild_is_asked_for_and_waited_for() -> None:
