@@ -73,11 +73,13 @@ async def look(
     for subject, reading in readings.items():
         before = watch_of(book, alert.name, subject)
         after, state = step(alert, before, reading, now_ms)
-        if after != before:
-            book.put(watch_key(alert.name, subject), _pack(after))
         if state is not None:
             told.append(state)
-            _tell(book, alert, subject, after, state, reading.failing or "", admins, now_ms)
+            record = message(alert, subject, after, state, reading.failing or "")
+            after = msgspec.structs.replace(after, text=record["text"], told_ms=now_ms)
+            _tell(book, alert, subject, after, state, record, admins, now_ms)
+        if after != before:
+            book.put(watch_key(alert.name, subject), _pack(after))
     if book.changed:
         await shard.ledger.commit(book)
     return told
@@ -129,11 +131,10 @@ def _tell(
     subject: str,
     watch: Watch,
     state: State,
-    why: str,
+    record: dict[str, Any],
     admins: Iterable[str],
     now_ms: int,
 ) -> None:
-    record = message(alert, subject, watch, state, why)
     book.send(ALERTS, alert.name.encode(), record)
     if watch.silent_until_ms > now_ms:
         return

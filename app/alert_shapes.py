@@ -9,7 +9,8 @@ from domain.errors import SluiceError
 @dataclass(frozen=True)
 class AlertStatus:
     """An alert and one of its subjects: a metric or a source. `value`: of its last change,
-    `since_ms`: of its last start, 0 without; `silent_until_ms`: nobody is told before."""
+    `since_ms`: of its last start, 0 without; `silent_until_ms`: nobody is told before. `text`: of
+    its last start or end, at `told_ms`."""
 
     name: str
     about: str
@@ -20,6 +21,8 @@ class AlertStatus:
     value: float | None
     acknowledged_by: str
     silent_until_ms: int
+    text: str = ""
+    told_ms: int = 0
 
 
 class DigestRefused(SluiceError):

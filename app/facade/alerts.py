@@ -199,7 +199,15 @@ def _trouble(source: SourceStatus) -> str | None:
 
 
 def _plain(watch: Watch) -> dict[str, Any]:
-    names = ("started", "since_ms", "value", "acknowledged_by", "silent_until_ms")
+    names = (
+        "started",
+        "since_ms",
+        "value",
+        "acknowledged_by",
+        "silent_until_ms",
+        "text",
+        "told_ms",
+    )
     return {name: getattr(watch, name) for name in names}
 
 

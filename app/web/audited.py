@@ -71,6 +71,8 @@ ACTIONS: Final = {
     "POST /api/metrics/digests/{name}/send": "digests.send",
     "POST /impressions/change": "impressions.change",
     "POST /sources/{name}": "sources.fetch",
+    "POST /alerts/{name}/acknowledge": "alerts.acknowledge",
+    "POST /alerts/{name}/silence": "alerts.silence",
     "POST /api/processes/cancel": "processes.cancel",
     "POST /processes/cancel": "processes.cancel",
     "POST /api/state/backups": "state.backup",

@@ -82,6 +82,8 @@ OPERATOR = frozenset(
         "GET /api/impressions/plan",  # reads whatever file it is given
         "GET /impressions/change",
         "POST /sources/{name}",
+        "POST /alerts/{name}/acknowledge",
+        "POST /alerts/{name}/silence",
         "POST /api/processes/cancel",
         "POST /processes/cancel",
     }

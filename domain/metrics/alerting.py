@@ -46,7 +46,8 @@ class MetricAlert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watch(msgspec.Struct, array_like=True, frozen=True):
-    """How an alert stands. held_ms: since when what it looks for holds. number: of its starts."""
+    """How an alert stands. held_ms: since when what it looks for holds. number: of its starts.
+    text: of its last start or end, which was told at told_ms."""
 
     started: bool = False
     held_ms: int | None = None
@@ -56,6 +57,8 @@ class Watch(msgspec.Struct, array_like=True, frozen=True):
     acknowledged_by: str = ""
     silent_until_ms: int = 0
     about: Literal["metric", "source"] = "metric"
+    text: str = ""
+    told_ms: int = 0
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -15,7 +15,8 @@ from domain.metrics.moments import moment_ms
 
 class MetricAlertOut(msgspec.Struct):
     """An alert, once for each source where it is about any. `value`: of its last change; `since`:
-    of its last start; until `silent_until` nobody is told."""
+    of its last start; until `silent_until` nobody is told. `text`: of its last start or end, which
+    was `told` then."""
 
     name: str
     metric: str | None
@@ -26,6 +27,8 @@ class MetricAlertOut(msgspec.Struct):
     since: str | None
     acknowledged_by: str
     silent_until: str | None
+    text: str
+    told: str | None
 
 
 class MetricAlertsOut(msgspec.Struct):
@@ -50,6 +53,8 @@ def _shown(one: AlertStatus) -> MetricAlertOut:
         instant(one.since_ms or None),
         one.acknowledged_by,
         instant(one.silent_until_ms or None),
+        one.text,
+        instant(one.told_ms or None),
     )
 
 

@@ -1,6 +1,7 @@
 """Figures that the tests' backend tells."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -31,6 +32,7 @@ class FakeFigures:
     """Two days of one series, whatever is asked; made up ones of `shop.*` for up to `shops`."""
 
     shops = 12
+    size: str
 
     async def figures(self, asked: Asked) -> Figured:
         if asked.metric.startswith("shop."):
@@ -54,19 +56,34 @@ class FakeFigures:
         return {"columns": columns, "rows": [["github.stars"]], "truncated": False}
 
     async def metric_alerts(self) -> Sequence[AlertStatus]:
-        return [
-            AlertStatus("too-high", "metric", "github.stars", 100, True, 1_000, 101.5, "", 0),
-            AlertStatus("calls", "source", "stars", 0, False, 0, None, "", 0),
-        ]
+        text = "github.stars is at 101.5, the high mark is 100"
+        since_ms, changed = NOW_MS - 600_000, self.alert_changes
+        high = AlertStatus("too-high", "metric", "github.stars", 100, True, since_ms, 101.5, "", 0,
+                           text, since_ms)  # fmt: skip
+        calls = AlertStatus("calls", "source", "stars", 0, False, 0, None, "", 0)
+        more = [replace(calls, name=f"calls-{n:03}") for n in range(118)]
+        found = {"none": [], "little": [high, calls], "big": [high, calls, *more]}[self.size]
+        return [replace(one, **changed.get(one.name, {})) for one in found]
+
+    @property
+    def alert_changes(self) -> dict[str, dict[str, Any]]:
+        """What was said of alerts, by name."""
+        found: dict[str, dict[str, Any]] = self.__dict__.setdefault("_alert_changes", {})
+        return found
 
     async def change_alert(
         self, name: str, changes: Mapping[str, str | int], key: str | None = None
     ) -> bool:
         if key == "taken":
             raise IdempotencyConflict(key)
-        return name in ("too-high", "calls")
+        if name not in ("too-high", "calls"):
+            return False
+        self.alert_changes.setdefault(name, {}).update(changes)
+        return True
 
     async def digests(self) -> Sequence[DigestStatus]:
+        if self.size == "none":
+            return []
         wait = WaitingMail("digest:daily/day/2025-11-01", "ann@example.com", "the mail server: no")
         return [
             DigestStatus("daily", "day", "07:00", "UTC", ["ann@example.com"], "2025-11-01",
