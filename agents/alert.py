@@ -90,6 +90,7 @@ async def forget(shard: RollupShard, alert: str, subject: str, watch: Watch) -> 
     await shard.ledger.settle()
     book = shard.ledger.book()
     book.delete(watch_key(alert, subject))
+    book.delete(ASKED + alert.encode())
     if watch.started:
         record = {
             "alert": alert, watch.about: subject, "state": "ended", "value": watch.value,

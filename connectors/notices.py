@@ -142,9 +142,9 @@ class Notices:
 def _beside(made: EmailMessage, rich: Rich) -> None:
     """The HTML with its pictures as another form of the text, and the file after both."""
     made.add_alternative(rich.html, subtype="html")
-    html: Any = made.get_payload()[-1]
+    forms: Any = made.get_payload()
     for name, png in rich.images.items():
-        html.add_related(png, "image", "png", cid=f"<{name}>", disposition="inline")
+        forms[-1].add_related(png, "image", "png", cid=f"<{name}>", disposition="inline")
     name, content = rich.pdf
     made.add_attachment(content, "application", "pdf", filename=name)
 

@@ -66,5 +66,7 @@ def _digest(arguments: argparse.Namespace, context: Context) -> int:
 def _waiting(context: Context, sent: dict[str, Any]) -> list[dict[str, Any]]:
     """The mails of that id that were not taken yet."""
     found = context.client.get("/api/metrics/digests")["items"]
-    ours = next((one for one in found if one["name"] == sent["name"]), {"waiting": []})
+    ours: dict[str, Any] = next(
+        (one for one in found if one["name"] == sent["name"]), {"waiting": []}
+    )
     return [one for one in ours["waiting"] if one["id"] == sent["id"]]

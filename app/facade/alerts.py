@@ -189,7 +189,7 @@ class Alerts:
             return ""
         async with rollups.work.shards.use(asked["number"]) as shard:
             return await change(
-                shard, asked["name"], asked["subjects"], asked["key"],
+                shard, asked["name"], asked["subjects"], asked.get("key"),
                 self._parts.clock.now_ms(), **asked["changes"],
             )  # fmt: skip
 

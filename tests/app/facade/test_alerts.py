@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,17 @@ from aiohttp import web
 
 from agents.alert import NOTICE
 from app.backend import IdempotencyConflict
+from app.campaign_parts import CampaignMeans, CampaignParts
 from app.facade.delivery import notices_of
+from app.recoveries import Recoveries
 from connectors.notices import Notices, NoticeSettings
 from connectors.outbound import Outbound
 from connectors.streams.base import Item
+from connectors.streams.memory import Killed
+from domain.campaigns.keys import TOLD
 from domain.metrics.records import Record, Value, encode
-from domain.notices import waiting
-from tests.app.facade.house import ME, START_MS, Living
+from domain.notices import tell, waiting
+from tests.app.facade.house import ME, NAMES, START_MS, House, Living
 from tests.app.facade.rolled import rolled
 from tests.app.facade.test_rollups import some, told_by
 from tests.smtp import MailServer
@@ -160,3 +165,63 @@ def test_the_settings_say_what_can_be_sent(tmp_path: Path) -> None:
         )  # fmt: skip
 
     told_by(tmp_path, steps)
+
+
+@pytest.mark.parametrize("step", [None, 0, 1, 2, 3])
+def test_an_alert_about_a_campaign_is_mailed_once_also_across_a_kill(
+    tmp_path: Path, step: int | None
+) -> None:
+    """The kill comes at a step of the commit that notes that the first of two was taken."""
+
+    async def run() -> list[str]:
+        house, armed = House(tmp_path), list[int]()
+
+        def kills(at: int) -> None:
+            if at in armed:
+                armed.clear()
+                raise Killed
+
+        async with MailServer() as mails:
+            for worker in ("w-1", "w-2"):
+                async with house.open(worker) as living:
+                    campaigns = await calling(living, kills)
+                    delivery = living.facade._alerts.delivery
+                    delivery.sender = Notices(NoticeSettings(mails.url), Outbound())
+                    if worker == "w-1":
+                        async with campaigns.work.shards.use(1) as shard:
+                            book = shard.ledger.book()
+                            record = {"alert": "bad-slot", "state": "started", "text": "It is bad"}
+                            people = ("ann@example.com", "bo@example.com")
+                            tell(book, TOLD, "bad-slot/x/1/started", record, (people, (), None), 1)
+                            await shard.ledger.commit(book)
+                        armed += [] if step is None else [step]
+                    try:
+                        await delivery.deliver()
+                        await delivery.deliver()
+                    except Killed:
+                        continue
+                    left = [book for _, (_, _, book) in campaigns.books().items()]
+                    assert [one for book in left for one in waiting(book, TOLD)] == []
+                await campaigns.stop()
+            return [f"{mail['To']} {mail['Message-ID']}" for mail in mails.got]
+
+    got = asyncio.run(run())
+    assert len(set(got)) == 2
+    assert len(got) <= (2 if step is None else 3)
+
+
+async def calling(living: Living, on_step: Callable[[int], None]) -> CampaignParts:
+    """The campaigns of a worker, on shards of its own."""
+    parts = living.parts
+    made = CampaignParts(
+        CampaignMeans(
+            parts.settings, NAMES, living.clock, living.log, living.worker, living.engine.send,
+            on_step, Recoveries(living.clock.now_ms), living.documents, Outbound(),
+        )
+    )  # fmt: skip
+    object.__setattr__(parts, "campaigns", made)
+    await made.work.assign({(NAMES.campaigns_in, number) for number in (0, 1)})
+    for number in (0, 1):
+        async with made.work.shards.use(number):
+            pass  # it is open
+    return made
