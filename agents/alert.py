@@ -1,10 +1,11 @@
 """Alerts about metrics: their states, and what people are told, as rows of a shard of rollups.
 
 a<alert>\\0<subject>    Watch: how it stands
-d<id>\\0<kind>\\0<target>   Notice: a message that has not been delivered yet
+d…                      messages that have not been delivered yet, see `domain/notices.py`
+i<alert>                Answered: what was asked with an Idempotency-Key
 
-An alert is kept by the shard that its name hashes to. State, record for topic `alerts` and notices
-are one commit; a notice goes out until it was taken, with one id: after a kill it may come twice.
+An alert is kept by the shard that its name hashes to. State, record for topic `alerts` and messages
+are one commit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from agents.roll_up import RollupShard
+from domain import once
 from domain.aggregation.instants import print_instant
 from domain.metrics.alerting import (
     MetricAlert,
@@ -26,29 +28,13 @@ from domain.metrics.alerting import (
     step,
 )
 from domain.metrics.series import Rows
+from domain.notices import tell
 
 ALERTS = "alerts"
-WATCH, NOTICE = b"a", b"d"
-PAGE = 100  # notices looked at in one round
-Kind = Literal["mail", "sms", "webhook"]
-
-
-class Notice(msgspec.Struct, array_like=True, frozen=True):
-    """A message to one person. `body`: the record of topic `alerts`, as JSON."""
-
-    kind: Kind
-    target: str
-    id: str
-    subject: str
-    text: str
-    body: bytes
-    at_ms: int
-
+WATCH, NOTICE, ASKED = b"a", b"d", b"i"
 
 _pack = msgspec.msgpack.Encoder().encode
 _watch = msgspec.msgpack.Decoder(Watch).decode
-_notice = msgspec.msgpack.Decoder(Notice).decode
-_json = msgspec.json.Encoder().encode
 
 
 def watch_key(alert: str, subject: str) -> bytes:
@@ -87,11 +73,13 @@ async def look(
     for subject, reading in readings.items():
         before = watch_of(book, alert.name, subject)
         after, state = step(alert, before, reading, now_ms)
-        if after != before:
-            book.put(watch_key(alert.name, subject), _pack(after))
         if state is not None:
             told.append(state)
-            _tell(book, alert, subject, after, state, reading.failing or "", admins, now_ms)
+            record = message(alert, subject, after, state, reading.failing or "")
+            after = msgspec.structs.replace(after, text=record["text"], told_ms=now_ms)
+            _tell(book, alert, subject, after, state, record, admins, now_ms)
+        if after != before:
+            book.put(watch_key(alert.name, subject), _pack(after))
     if book.changed:
         await shard.ledger.commit(book)
     return told
@@ -102,6 +90,7 @@ async def forget(shard: RollupShard, alert: str, subject: str, watch: Watch) -> 
     await shard.ledger.settle()
     book = shard.ledger.book()
     book.delete(watch_key(alert, subject))
+    book.delete(ASKED + alert.encode())
     if watch.started:
         record = {
             "alert": alert, watch.about: subject, "state": "ended", "value": watch.value,
@@ -112,13 +101,29 @@ async def forget(shard: RollupShard, alert: str, subject: str, watch: Watch) -> 
     await shard.ledger.commit(book)
 
 
-async def change(shard: RollupShard, alert: str, subject: str, **changes: Any) -> None:
-    """Sets what people say of an alert: that it is seen to, or to be silent for a time."""
+async def change(
+    shard: RollupShard,
+    alert: str,
+    subjects: Iterable[str],
+    key: str | None,
+    now_ms: int,
+    **changes: Any,
+) -> Literal["done", "repeated", "conflict"]:
+    """Sets what people say of an alert: that it is seen to, or to be silent for a time. `key`: of
+    the request. Asked again it changes nothing (repeated), nor with other content (conflict)."""
     await shard.ledger.settle()
     book = shard.ledger.book()
-    before = watch_of(book, alert, subject)
-    book.put(watch_key(alert, subject), _pack(msgspec.structs.replace(before, **changes)))
+    if key is not None:
+        row, asked = ASKED + alert.encode(), repr(sorted(changes.items()))
+        before = once.found(book.get(row), key, now_ms)
+        if before is not None:
+            return "repeated" if before.asked == once.mark(asked) else "conflict"
+        book.put(row, once.noted(book.get(row), key, asked, now_ms))
+    for subject in subjects:
+        watch = msgspec.structs.replace(watch_of(book, alert, subject), **changes)
+        book.put(watch_key(alert, subject), _pack(watch))
     await shard.ledger.commit(book)
+    return "done"
 
 
 def _tell(
@@ -127,38 +132,13 @@ def _tell(
     subject: str,
     watch: Watch,
     state: State,
-    why: str,
+    record: dict[str, Any],
     admins: Iterable[str],
     now_ms: int,
 ) -> None:
-    record = message(alert, subject, watch, state, why)
     book.send(ALERTS, alert.name.encode(), record)
     if watch.silent_until_ms > now_ms:
         return
-    mails = dict.fromkeys([*alert.to, *(admins if alert.source else ())])
-    targets: list[tuple[Kind, str]] = [("mail", each) for each in mails]
-    targets += [("sms", each) for each in alert.sms]
-    targets += [("webhook", alert.webhook)] if alert.webhook else []
-    id = message_id(alert.name, subject, watch.number, state)
-    for kind, target in targets:
-        subject_line = f"{alert.name} {state}: {record['text']}"
-        notice = Notice(kind, target, id, subject_line, record["text"], _json(record), now_ms)
-        book.put(_key(notice), _pack(notice))
-
-
-def _key(notice: Notice) -> bytes:
-    return NOTICE + f"{notice.id}\0{notice.kind}\0{notice.target}".encode()
-
-
-def notices(rows: Rows) -> list[Notice]:
-    """Some of the messages that have not been delivered."""
-    return [_notice(value) for _, value in rows.scan(NOTICE, b"", PAGE)]
-
-
-async def delivered(shard: RollupShard, some: Iterable[Notice]) -> None:
-    """These were taken."""
-    await shard.ledger.settle()
-    book = shard.ledger.book()
-    for notice in some:
-        book.delete(_key(notice))
-    await shard.ledger.commit(book)
+    mails = [*alert.to, *(admins if alert.source else ())]
+    id = message_id(alert.name, subject, watch, state)
+    tell(book, NOTICE, id, record, (mails, alert.sms, alert.webhook), now_ms)

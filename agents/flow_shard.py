@@ -88,6 +88,13 @@ class FlowShard(Generic[F]):
         """Sends what was decided and is not known to be out."""
         await self.ledger.settle()
 
+    async def forget_row(self, key: bytes) -> None:
+        """Takes away a row that no rule reads: a message that was delivered."""
+        await self.settle()
+        book = self.ledger.book()
+        book.delete(key)
+        await self.ledger.commit(book)
+
     async def apply(self, parcels: Iterable[tuple[int, list[Entry]]]) -> bool:
         """Applies (offset on the shard's own input, entries) in order; what is applied already
         changes nothing. False when it gave up the shard in between: call it again.

@@ -5,9 +5,10 @@ Part of `app.backend.Backend`; what is said there of errors and times holds here
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Protocol
 
-from app.alert_shapes import AlertStatus
+from app.alert_shapes import AlertStatus, DigestSent, DigestStatus
 from domain.errors import SluiceError
 from domain.masking import Masker
 from domain.metrics.grains import Grain, Overlay
@@ -70,9 +71,20 @@ class MetricsBackend(Protocol):
     async def metric_alerts(self) -> Sequence[AlertStatus]:
         """Every alert about metrics and sources that is in force, by name."""
 
-    async def change_alert(self, name: str, changes: Mapping[str, str | int]) -> bool:
+    async def change_alert(
+        self, name: str, changes: Mapping[str, str | int], key: str | None = None
+    ) -> bool:
         """Sets `acknowledged_by` or `silent_until_ms`; False for an alert that nobody knows.
-        Raises Unavailable while no worker has its shard."""
+        `key`: an Idempotency-Key. Raises IdempotencyConflict; Unavailable while no worker has its
+        shard."""
+
+    async def digests(self) -> Sequence[DigestStatus]:
+        """Every digest in force, by name."""
+
+    async def send_digest(self, name: str, day: date | None, key: str | None) -> DigestSent | None:
+        """Sends the digest of the period that the day is in, without one of the last that is over;
+        returns once that can't be lost. None for one that nobody knows. `key`: an Idempotency-Key.
+        Raises DigestRefused, IdempotencyConflict; Unavailable while no worker has its shard."""
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         """Every metric that has values: name -> (type, zone)."""

@@ -164,6 +164,7 @@ class Node:
             insight=worker.insight,
             recoveries=worker.recoveries,
             impressions=worker.impressions,
+            any_users=lambda: self._people.any_users,
         )
         self._people = People(lambda take: TopicJournal(worker.log, worker.names.people, take))
         await self._people.start(settings.admin_password)

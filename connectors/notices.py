@@ -10,6 +10,7 @@ import asyncio
 import re
 import smtplib
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -41,6 +42,16 @@ class NoticeSettings:
     secret_name: str = "SLUICE_WEBHOOK_SECRET"
 
 
+@dataclass(frozen=True)
+class Rich:
+    """What a mail has besides its text. images: PNG by the id that `html` names them by (cid:ID).
+    pdf: (name of the file, content)."""
+
+    html: str
+    images: Mapping[str, bytes]
+    pdf: tuple[str, bytes]
+
+
 class Notices:
     """See the module."""
 
@@ -52,9 +63,13 @@ class Notices:
         url = {"mail": self.settings.smtp_url, "sms": self.settings.sms_url}.get(kind, "there")
         return bool(url)
 
-    async def mail(self, to: str, id: str, subject: str, text: str, at_ms: int) -> None:
+    async def mail(
+        self, to: str, id: str, subject: str, text: str, at_ms: int, rich: Rich | None = None
+    ) -> None:
         """One mail; raises TryLater."""
         made = self._mail(to, id, subject, text, at_ms)
+        if rich is not None:
+            _beside(made, rich)
         try:
             await asyncio.to_thread(self._hand_over, made)
         except (OSError, smtplib.SMTPException) as error:
@@ -122,6 +137,16 @@ class Notices:
             raise TryLater(str(error)) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise TryLater(f"{_host(url)}: {type(error).__name__}") from error
+
+
+def _beside(made: EmailMessage, rich: Rich) -> None:
+    """The HTML with its pictures as another form of the text, and the file after both."""
+    made.add_alternative(rich.html, subtype="html")
+    forms: Any = made.get_payload()
+    for name, png in rich.images.items():
+        forms[-1].add_related(png, "image", "png", cid=f"<{name}>", disposition="inline")
+    name, content = rich.pdf
+    made.add_attachment(content, "application", "pdf", filename=name)
 
 
 def _host(url: str) -> str:

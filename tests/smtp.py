@@ -13,7 +13,7 @@ class MailServer:
         self.url = ""
 
     async def __aenter__(self) -> "MailServer":
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0, limit=1 << 24)
         self.url = f"smtp://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 

@@ -35,15 +35,19 @@ _PLACES: Final = ("/usr/share/fonts/truetype/dejavu", "/usr/share/fonts/dejavu",
 _FILES: Final = {"": ("DejaVuSans.ttf", "Vera.ttf"), "-Bold": ("DejaVuSans-Bold.ttf", "VeraBd.ttf")}
 
 
+def font_file(weight: str = "") -> str:
+    """Where the letters ("" or "-Bold") are on this machine."""
+    wanted, usual = _FILES[weight]
+    places = [File(place) / wanted for place in _PLACES]
+    own = File(reportlab.__file__).parent / "fonts" / usual
+    return str(next((place for place in places if place.is_file()), own))
+
+
 @cache
 def font(weight: str = "") -> str:
     """The name of the font ("" or "-Bold") in PDFs; embedded with the letters that are used."""
-    wanted, usual = _FILES[weight]
     name = f"Sluice{weight}"
-    places = [File(place) / wanted for place in _PLACES]
-    own = File(reportlab.__file__).parent / "fonts" / usual
-    found = next((place for place in places if place.is_file()), own)
-    pdfmetrics.registerFont(TTFont(name, str(found)))
+    pdfmetrics.registerFont(TTFont(name, font_file(weight)))
     return name
 
 
@@ -74,10 +78,10 @@ def _part(canvas: Any, part: Part) -> None:
         _path(canvas, part)
     elif isinstance(part, Area):
         soft = part.look == "soft"
-        _polygon(canvas, part.points, _colour(part.series), WHITE if soft else None, soft)
+        _polygon(canvas, part.points, series_colour(part.series), WHITE if soft else None, soft)
     else:
         hollow = WHITE if part.hollow else None
-        _polygon(canvas, outline(part), _colour(part.series), hollow, part.look == "faint")
+        _polygon(canvas, outline(part), series_colour(part.series), hollow, part.look == "faint")
 
 
 def _text(canvas: Any, part: Text) -> None:
@@ -91,7 +95,9 @@ def _text(canvas: Any, part: Text) -> None:
 
 
 def _path(canvas: Any, part: Path) -> None:
-    colour = {"grid": LINE, "axis": STRONG, "hatch": WHITE}.get(part.look, _colour(part.series))
+    colour = {"grid": LINE, "axis": STRONG, "hatch": WHITE}.get(
+        part.look, series_colour(part.series)
+    )
     dashes = {"line": DASHES[part.series % SERIES_MAX], "before": BEFORE_DASH}.get(part.look, ())
     canvas.setStrokeColor(HexColor(colour))
     canvas.setLineWidth(WIDTHS[part.look])
@@ -120,5 +126,6 @@ def _polygon(
     canvas.drawPath(made, stroke=1, fill=1)
 
 
-def _colour(series: int) -> str:
+def series_colour(series: int) -> str:
+    """The colour of a series on paper."""
     return SERIES[series % SERIES_MAX]

@@ -2,7 +2,7 @@
 
 import argparse
 
-from app.cli import metric_query, metric_rebuild, metric_sources
+from app.cli import metric_digests, metric_query, metric_rebuild, metric_sources
 from app.cli.command import Command, Run, run_chosen
 
 
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     metric_sources.add_actions(action)
     metric_rebuild.add_actions(action)
     metric_query.add_actions(action)
+    metric_digests.add_actions(action)
 
 
 COMMAND = Command("metrics", "sources of figures, fetched and archived", add_arguments, run_chosen)

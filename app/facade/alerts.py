@@ -1,48 +1,36 @@
 """Alerts about metrics and sources: looked at by who owns their shard, answered for by all.
 
-Twice a second each alert of this worker's shards is read and moved on; what people are to be told
-goes out beside that, tried again at growing intervals until it was taken.
+Twice a second each alert of this worker's shards is read and moved on, and each digest is sent that
+is due; what people are to be told goes out beside that (`delivery.py`).
 """
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
+from uuid import uuid4
 
-from agents.alert import (
-    Notice,
-    change,
-    delivered,
-    forget,
-    look,
-    notices,
-    watches,
-)
+from agents.alert import change, forget, look, watches
 from agents.roll_up import EVENTS
 from agents.shards import NotOwned
-from app.alert_shapes import AlertStatus
-from app.backend import Unavailable
+from app.alert_shapes import AlertStatus, DigestSent, DigestStatus
+from app.backend import IdempotencyConflict, Unavailable
 from app.cluster.peers import Peers
+from app.facade.delivery import Delivery
+from app.facade.digests import Digests
 from app.facade.metric_sources import MetricSources, SourcesArea
 from app.facade.owners import LOOK_S, MOVING_S, owned
 from app.facade.parts import Parts
 from app.facade.rollups import Rollups, RollupsArea
-from app.listening import is_loopback, place
 from app.source_shapes import SourceStatus
-from config.settings import Settings
-from connectors.notices import Notices, NoticeSettings
-from connectors.outbound import Outbound
-from connectors.sinks.base import TryLater
+from connectors.stores.base import StoreUnavailable
 from connectors.streams.murmur2 import partition_for
 from domain.metrics.alerting import MetricAlert, Reading, Watch, mark_of
-from domain.sinks.backoff import wait_ms
-from domain.sinks.document import Retry
 from tables.in_force import document_of, versions_in_force
 
 logger = logging.getLogger(__name__)
 ROUND_S = 0.5
-AGAIN = Retry(1_000, 300_000)  # of a message that was not taken
 STATES, CHANGE = "alert_states", "alert_change"
 
 
@@ -57,17 +45,20 @@ class Alerts:
         sources: MetricSources,
     ) -> None:
         self._parts, self._peers, self._rollups = parts, peers, rollups
-        self._sources, self._sender = sources, notices_of(parts.settings)
-        self.questions = {STATES: self._tell, CHANGE: self._change}
+        self._sources = sources
+        self.delivery = Delivery(parts)
+        self.digests = Digests(parts, peers, rollups, sources, self.delivery)
+        self.questions = {STATES: self._tell, CHANGE: self._change, **self.digests.questions}
         self._tasks: list[asyncio.Task[None]] = []
-        self._tried: dict[str, tuple[int, float]] = {}  # notice -> times, when again (monotonic)
-        self._warned: set[str] = set()
 
     def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
         """Begins to look, where the shards are; `ended` hears of what raised."""
-        if self._parts.rollups is None or "metrics" not in self._parts.roles:
-            return
-        for round_ in (self.look, self.deliver):
+        rounds: list[Callable[[], Awaitable[None]]] = []
+        if self._parts.rollups is not None and "metrics" in self._parts.roles:
+            rounds += [self.look, self.digests.look]
+        if rounds or self._parts.campaigns is not None:
+            rounds.append(self.delivery.deliver)
+        for round_ in rounds:
             task = asyncio.create_task(self._forever(round_))
             task.add_done_callback(ended)
             self._tasks.append(task)
@@ -82,7 +73,7 @@ class Alerts:
         while True:
             try:
                 await round_()
-            except (Unavailable, NotOwned) as error:
+            except (Unavailable, NotOwned, StoreUnavailable) as error:
                 logger.debug("alerts: %s", error)  # shards are moving: the next round has them
             await asyncio.sleep(ROUND_S)
 
@@ -140,54 +131,6 @@ class Alerts:
         value, last_ms = found if found is not None else (None, from_ms)
         return {alert.metric: Reading(value, max(last_ms, from_ms), before)}
 
-    # Delivering
-
-    async def deliver(self) -> None:
-        """One try of each message that is due."""
-        rollups, clock = self._parts.rollups, asyncio.get_running_loop().time
-        for number, (_, book) in ({} if rollups is None else rollups.books()).items():
-            waiting = [n for n in notices(book) if self._due(n, clock())]
-            taken = await asyncio.gather(*(self._try(notice, clock) for notice in waiting))
-            gone = [notice for notice, was in zip(waiting, taken, strict=True) if was]
-            if gone and rollups is not None:
-                async with rollups.work.shards.use(number) as shard:
-                    await delivered(shard, gone)
-
-    def _due(self, notice: Notice, now_s: float) -> bool:
-        return self._tried.get(_name(notice), (0, 0.0))[1] <= now_s
-
-    async def _try(self, notice: Notice, clock: Callable[[], float]) -> bool:
-        if not self._sender.can(notice.kind):
-            if notice.kind not in self._warned:
-                self._warned.add(notice.kind)
-                logger.warning(
-                    "alerts by %s are not sent: there is no %s",
-                    notice.kind,
-                    "SLUICE_SMTP_URL" if notice.kind == "mail" else "SLUICE_SMS_URL",
-                )
-            return True
-        try:
-            await self._send(notice)
-        except TryLater as error:
-            times = self._tried.get(_name(notice), (0, 0.0))[0] + 1
-            logger.warning("alert %s by %s: %s", notice.id, notice.kind, error)
-            self._tried[_name(notice)] = (
-                times,
-                clock() + wait_ms(AGAIN, times, random.random()) / 1e3,
-            )
-            return False
-        self._tried.pop(_name(notice), None)
-        return True
-
-    async def _send(self, notice: Notice) -> None:
-        sender, at_ms = self._sender, notice.at_ms
-        if notice.kind == "mail":
-            await sender.mail(notice.target, notice.id, notice.subject, notice.text, at_ms)
-        elif notice.kind == "sms":
-            await sender.sms(notice.target, notice.subject)
-        else:
-            await sender.webhook(notice.target, notice.id, notice.body, at_ms // 1000)
-
     # Answering
 
     async def _tell(self, _: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -215,53 +158,56 @@ class Alerts:
                 found.append(AlertStatus(name, about, subject, mark_of(alert), **watch))
         return found
 
-    async def change(self, name: str, **changes: Any) -> bool:
+    async def change(self, name: str, key: str | None, **changes: Any) -> bool:
         """Sets `acknowledged_by` or `silent_until_ms`; False for an alert that nobody knows.
-        Raises Unavailable while no worker has its shard."""
+        `key`: an Idempotency-Key. Raises IdempotencyConflict; Unavailable while no worker has its
+        shard."""
         known = [one for one in await self.all() if one.name == name]
         if not known:
             return False
         count = await self._parts.partitions(self._parts.names.topic(EVENTS)) or 1
         number = partition_for(name.encode(), count)
         subjects = [one.subject for one in known if one.subject != "*"]
-        asked = {"name": name, "number": number, "subjects": subjects, "changes": changes}
+        # a worker that did it and did not answer in time is asked again: it must know
+        asked = {"name": name, "number": number, "subjects": subjects, "changes": changes,
+                 "key": key or uuid4().hex}  # fmt: skip
         deadline = self._parts.monotonic_s() + MOVING_S
-        while not any((await self._peers.ask(CHANGE, asked)).values()):
+        while True:
+            told = [one for one in (await self._peers.ask(CHANGE, asked)).values() if one]
+            if "conflict" in told:
+                raise IdempotencyConflict(key or "")
+            if told:
+                return True
             if self._parts.monotonic_s() >= deadline:
                 raise Unavailable(f"alert {name}", "no worker of role metrics has it open")
             await asyncio.sleep(LOOK_S)
-        return True
 
-    async def _change(self, asked: dict[str, Any]) -> bool:
+    async def _change(self, asked: dict[str, Any]) -> str:
+        """done, repeated or conflict; "" by a worker that doesn't have the shard."""
         rollups = self._parts.rollups
         if rollups is None or asked["number"] not in rollups.work.shards.opened:
-            return False
+            return ""
         async with rollups.work.shards.use(asked["number"]) as shard:
-            for subject in asked["subjects"]:
-                await change(shard, asked["name"], subject, **asked["changes"])
-        return True
-
-
-def notices_of(settings: Settings) -> Notices:
-    """What sends messages, as the settings have it."""
-    return Notices(
-        NoticeSettings(
-            settings.smtp_url, settings.mail_from, settings.sms_url, settings.webhook_secret
-        ),
-        Outbound(settings.outbound_allow, loopback=is_loopback(place(settings).host)),
-    )
+            return await change(
+                shard, asked["name"], asked["subjects"], asked.get("key"),
+                self._parts.clock.now_ms(), **asked["changes"],
+            )  # fmt: skip
 
 
 def _trouble(source: SourceStatus) -> str | None:
     return None if source.failing_since_ms is None else source.last_error or "it failed"
 
 
-def _name(notice: Notice) -> str:
-    return f"{notice.id}\0{notice.kind}\0{notice.target}"
-
-
 def _plain(watch: Watch) -> dict[str, Any]:
-    names = ("started", "since_ms", "value", "acknowledged_by", "silent_until_ms")
+    names = (
+        "started",
+        "since_ms",
+        "value",
+        "acknowledged_by",
+        "silent_until_ms",
+        "text",
+        "told_ms",
+    )
     return {name: getattr(watch, name) for name in names}
 
 
@@ -273,5 +219,13 @@ class MetricsArea(RollupsArea, SourcesArea):
     async def metric_alerts(self) -> Sequence[AlertStatus]:
         return await self._alerts.all()
 
-    async def change_alert(self, name: str, changes: Mapping[str, str | int]) -> bool:
-        return await self._alerts.change(name, **changes)
+    async def change_alert(
+        self, name: str, changes: Mapping[str, str | int], key: str | None = None
+    ) -> bool:
+        return await self._alerts.change(name, key, **changes)
+
+    async def digests(self) -> Sequence[DigestStatus]:
+        return await self._alerts.digests.all()
+
+    async def send_digest(self, name: str, day: date | None, key: str | None) -> DigestSent | None:
+        return await self._alerts.digests.send(name, day, key)

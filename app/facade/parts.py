@@ -26,6 +26,7 @@ from tables.documents import Documents
 class Parts:
     """The worker's parts. `worker` is its id; `catch_up` reads the documents to their newest.
 
+    `any_users`: whether people are set up, so that phone numbers are masked.
     `sources` are those of what is told of campaigns: `campaigns` itself when they are left out.
     """
 
@@ -46,6 +47,7 @@ class Parts:
     insight: InsightParts | None = None
     recoveries: Recoveries | None = None
     impressions: ImpressionParts | None = None
+    any_users: Callable[[], bool] = lambda: False
     names: Names = field(init=False)
     topics: Topics = field(init=False)
 

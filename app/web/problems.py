@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from app.alert_shapes import DigestRefused
 from app.backend import BadCursor, FlushNotFound, IdempotencyConflict, Unavailable
 from app.campaign_shapes import RefusedAction, RefusedChange, RefusedFile, RefusedUpload
 from app.people.errors import BadPerson, NoSuchPerson, NotNow, TooManyTries, WrongPassword
@@ -114,6 +115,8 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
         return ProblemError(409, "refused-action", _sentence(error), more=error.more())
     if isinstance(error, FetchRefused):
         return ProblemError(422, "refused-fetch", _sentence(error))
+    if isinstance(error, DigestRefused):
+        return ProblemError(409, "refused-digest", _sentence(error))
     if isinstance(error, BadSignature):
         return ProblemError(401, "bad-signature", _sentence(error))
     if isinstance(error, BadDelivery):

@@ -76,11 +76,14 @@ OPERATOR = frozenset(
         "POST /api/metrics/sources/{name}/fetch",
         "POST /api/metrics/alerts/{name}/acknowledge",
         "POST /api/metrics/alerts/{name}/silence",
+        "POST /api/metrics/digests/{name}/send",
         "POST /api/metrics/sources/{name}/rebuild",
         "POST /api/metrics/sources/{name}/test",
         "GET /api/impressions/plan",  # reads whatever file it is given
         "GET /impressions/change",
         "POST /sources/{name}",
+        "POST /alerts/{name}/acknowledge",
+        "POST /alerts/{name}/silence",
         "POST /api/processes/cancel",
         "POST /processes/cancel",
     }

@@ -10,6 +10,7 @@ from config.documents.alert import load_alert
 from config.documents.base import MISSING, Document, DocumentError, Problem, nearest
 from config.documents.contact_policy import load_contact_policy
 from config.documents.dashboard import load_dashboard
+from config.documents.digest import load_digest
 from config.documents.flow import load_flow
 from config.documents.metric import load_metric
 from config.documents.sink import load_sink
@@ -23,6 +24,7 @@ KINDS: dict[str, Loader] = {
     "alert": load_alert,
     "contact_policy": load_contact_policy,
     "dashboard": load_dashboard,
+    "digest": load_digest,
     "flow": load_flow,
     "metric": load_metric,
     "sink": load_sink,

@@ -1,8 +1,9 @@
 """What a person should look at: a slot that ended badly, a day nobody made, a silent executor.
 
 Which of it is told say documents of kind `alert`. An alert that started is a row, so that it is
-told once, and on topic `alerts`. A slot's and a day's end by themselves, KEPT_MS later: nothing
-makes them undone. An executor's ends with the next thing that it says.
+told once: on topic `alerts`, and by messages (`domain/notices.py`) to whom its document names. A
+slot's and a day's end by themselves, KEPT_MS later: nothing makes them undone. An executor's ends
+with the next thing that it says.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from domain import notices
 from domain.campaigns import days
 from domain.campaigns.book import Book
 from domain.campaigns.document import CampaignAlert
-from domain.campaigns.keys import key
+from domain.campaigns.keys import TOLD, key
 from domain.campaigns.rows import FAILED, Campaign, Raised, Window, decode, encode
 from domain.campaigns.work import Work, read, shown_instant
 
@@ -84,14 +86,14 @@ def heard(work: Work, flow: str) -> None:
             waits.silent = False
             for name, subject, raised in list(_rows(work.book)):
                 if raised.silent and raised.flow == flow:
-                    _end(work, key("a", name, subject), raised)
+                    _end(work, name, subject, raised)
 
 
 def look(work: Work, row_key: bytes) -> None:
     """Ends what was kept long enough."""
     raised = read(work.book, row_key, Raised)
     if raised is not None and not raised.silent and work.now_ms >= raised.until_ms:
-        _end(work, row_key, raised)
+        _end(work, *_named(row_key), raised)
 
 
 def listen(work: Work, flow: str) -> None:
@@ -151,14 +153,25 @@ def _start(
         since_ms, value, mark, text, work.now_ms + KEPT_MS, silent,
     )  # fmt: skip
     work.book.put(row_key, encode(raised))
-    work.book.send(ALERTS, alert.name.encode(), _message(raised, "started"))
+    _tell(work, about.subject, raised, "started")
     if not silent:
         work.wake(raised.until_ms, row_key)
 
 
-def _end(work: Work, row_key: bytes, raised: Raised) -> None:
-    work.book.delete(row_key)
-    work.book.send(ALERTS, raised.alert.encode(), _message(raised, "ended"))
+def _end(work: Work, name: str, subject: str, raised: Raised) -> None:
+    work.book.delete(key("a", name, subject))
+    _tell(work, subject, raised, "ended")
+
+
+def _tell(work: Work, subject: str, raised: Raised, state: str) -> None:
+    """To the topic, and to people as the document has them now: one message of each id."""
+    record = _message(raised, state)
+    work.book.send(ALERTS, raised.alert.encode(), record)
+    for alert in work.flows.alerts():
+        if alert.name == raised.alert:
+            id = f"{alert.name}/{subject}/{raised.since_ms}/{state}"
+            told = (alert.to, alert.sms, alert.webhook)
+            notices.tell(work.book, TOLD, id, record, told, work.now_ms)
 
 
 def _message(raised: Raised, state: str) -> dict[str, Any]:
@@ -180,9 +193,14 @@ def _rows(book: Book) -> Iterator[tuple[str, str, Raised]]:
     after, prefix = b"", b"a/"
     while rows := book.scan(prefix, after):
         for row_key, raw in rows:
-            name, _, subject = row_key[len(prefix) :].decode().partition("/")
-            yield name, subject, decode(Raised, raw)
+            yield *_named(row_key), decode(Raised, raw)
         after = rows[-1][0]
+
+
+def _named(row_key: bytes) -> tuple[str, str]:
+    """(alert, what about) of a row."""
+    _, name, subject = row_key.decode().split("/", 2)
+    return name, subject
 
 
 def alerts_json(book: Book) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ Request, flow and slot hold no `/` and no `.`, so every id leads back to its row
     o/<day>/<request> (uploaded, or with FDDs on that day)
     a/<alert>/<about what>  i/<flow> (a wake only)  d/<number>  p/<number>/<day>
     g/<as f> (what was asked of a number's home)  j/<job>  k/<command>  s/<day>
-    y/<request>/<revision>/<record>
+    y/<request>/<revision>/<record>  t/… (messages to people, see `domain/notices.py`)
 
 What is woken for the same time goes by key: `w`, which orders from the queue, comes after the jobs
 that fill it, so that campaigns that begin together get their turns.
@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 RECORD_DIGITS = 8
 DO_NOT_CALL_COUNT = b"d"
+TOLD = b"t/"
 
 
 def key(letter: str, *parts: str) -> bytes:

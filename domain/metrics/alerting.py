@@ -46,7 +46,8 @@ class MetricAlert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watch(msgspec.Struct, array_like=True, frozen=True):
-    """How an alert stands. held_ms: since when what it looks for holds. number: of its starts."""
+    """How an alert stands. held_ms: since when what it looks for holds. number: of its starts.
+    text: of its last start or end, which was told at told_ms."""
 
     started: bool = False
     held_ms: int | None = None
@@ -56,6 +57,8 @@ class Watch(msgspec.Struct, array_like=True, frozen=True):
     acknowledged_by: str = ""
     silent_until_ms: int = 0
     about: Literal["metric", "source"] = "metric"
+    text: str = ""
+    told_ms: int = 0
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -172,6 +175,7 @@ def _text(alert: MetricAlert, subject: str, watch: Watch, state: State, why: str
     return f"{alert.metric} {is_} {value}, the {side} mark is {mark_of(alert):g}"
 
 
-def message_id(alert: str, subject: str, number: int, state: State) -> str:
-    """Of a transition: the same whenever it is told."""
-    return f"{alert}/{subject}/{number}/{state}"
+def message_id(alert: str, subject: str, watch: Watch, state: State) -> str:
+    """Of a transition: the same whenever it is told. An alert that was removed counts from 1 again,
+    so its start is part of the id."""
+    return f"{alert}/{subject}/{watch.number}.{watch.since_ms}/{state}"

@@ -4,17 +4,19 @@ import msgspec
 from aiohttp import web
 
 from app.alert_shapes import AlertStatus
+from app.web import params
 from app.web.context import BACKEND
 from app.web.people import actor_of
 from app.web.problems import ProblemError, not_found
-from app.web.routes import Answer, Route, in_path
+from app.web.routes import IDEMPOTENCY_KEY, Answer, Route, in_path
 from app.web.wire import answer, instant
 from domain.metrics.moments import moment_ms
 
 
 class MetricAlertOut(msgspec.Struct):
     """An alert, once for each source where it is about any. `value`: of its last change; `since`:
-    of its last start; until `silent_until` nobody is told."""
+    of its last start; until `silent_until` nobody is told. `text`: of its last start or end, which
+    was `told` then."""
 
     name: str
     metric: str | None
@@ -25,6 +27,8 @@ class MetricAlertOut(msgspec.Struct):
     since: str | None
     acknowledged_by: str
     silent_until: str | None
+    text: str
+    told: str | None
 
 
 class MetricAlertsOut(msgspec.Struct):
@@ -49,6 +53,8 @@ def _shown(one: AlertStatus) -> MetricAlertOut:
         instant(one.since_ms or None),
         one.acknowledged_by,
         instant(one.silent_until_ms or None),
+        one.text,
+        instant(one.told_ms or None),
     )
 
 
@@ -81,14 +87,18 @@ async def silence(request: web.Request) -> web.StreamResponse:
 async def _change(request: web.Request, **changes: str | int) -> web.StreamResponse:
     name = request.match_info["name"]
     backend = request.app[BACKEND]
-    if not await backend.change_alert(name, changes):
+    if not await backend.change_alert(name, changes, params.idempotency_key(request)):
         raise not_found(f"alert {name!r}", "GET /api/metrics/alerts lists all.")
     found = [_shown(one) for one in await backend.metric_alerts() if one.name == name]
     return answer(MetricAlertsOut(found))
 
 
 _NAME = in_path("name", "the alert's name")
-_NONE = {404: "there is no such alert", 503: "no worker has it open now"}
+_NONE = {
+    404: "there is no such alert",
+    422: "the Idempotency-Key stands for another request",
+    503: "no worker has it open now",
+}
 _ALL = {200: Answer("the alert, once for each of its sources", MetricAlertsOut)}
 
 ROUTES = (
@@ -107,7 +117,7 @@ ROUTES = (
         "Says that somebody sees to an alert, until it ends",
         "Metrics",
         _ALL,
-        (_NAME,),
+        (_NAME, IDEMPOTENCY_KEY),
         problems=_NONE,
     ),
     Route(
@@ -117,8 +127,12 @@ ROUTES = (
         "Tells nobody of an alert for a time",
         "Metrics",
         _ALL,
-        (_NAME,),
+        (_NAME, IDEMPOTENCY_KEY),
         {"application/json": '`{"until"}`: a date or an instant'},
-        {**_NONE, 400: "the body can't be read", 422: "`until` is no date or instant"},
+        {
+            **_NONE,
+            400: "the body can't be read",
+            422: "`until` is no date or instant, or the Idempotency-Key stands for another request",
+        },
     ),
 )

@@ -1,9 +1,18 @@
 """Figures that the tests' backend tells."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from app.alert_shapes import AlertStatus
+from app.alert_shapes import (
+    AlertStatus,
+    DigestRefused,
+    DigestSent,
+    DigestStatus,
+    WaitingMail,
+)
+from app.backend import IdempotencyConflict
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
 from app.sql.run import SqlLimit, SqlRefused
 from domain.masking import Masker
@@ -23,6 +32,7 @@ class FakeFigures:
     """Two days of one series, whatever is asked; made up ones of `shop.*` for up to `shops`."""
 
     shops = 12
+    size: str
 
     async def figures(self, asked: Asked) -> Figured:
         if asked.metric.startswith("shop."):
@@ -46,13 +56,48 @@ class FakeFigures:
         return {"columns": columns, "rows": [["github.stars"]], "truncated": False}
 
     async def metric_alerts(self) -> Sequence[AlertStatus]:
-        return [
-            AlertStatus("too-high", "metric", "github.stars", 100, True, 1_000, 101.5, "", 0),
-            AlertStatus("calls", "source", "stars", 0, False, 0, None, "", 0),
-        ]
+        text = "github.stars is at 101.5, the high mark is 100"
+        since_ms, changed = NOW_MS - 600_000, self.alert_changes
+        high = AlertStatus("too-high", "metric", "github.stars", 100, True, since_ms, 101.5, "", 0,
+                           text, since_ms)  # fmt: skip
+        calls = AlertStatus("calls", "source", "stars", 0, False, 0, None, "", 0)
+        more = [replace(calls, name=f"calls-{n:03}") for n in range(118)]
+        found = {"none": [], "little": [high, calls], "big": [high, calls, *more]}[self.size]
+        return [replace(one, **changed.get(one.name, {})) for one in found]
 
-    async def change_alert(self, name: str, changes: Mapping[str, str | int]) -> bool:
-        return name in ("too-high", "calls")
+    @property
+    def alert_changes(self) -> dict[str, dict[str, Any]]:
+        """What was said of alerts, by name."""
+        found: dict[str, dict[str, Any]] = self.__dict__.setdefault("_alert_changes", {})
+        return found
+
+    async def change_alert(
+        self, name: str, changes: Mapping[str, str | int], key: str | None = None
+    ) -> bool:
+        if key == "taken":
+            raise IdempotencyConflict(key)
+        if name not in ("too-high", "calls"):
+            return False
+        self.alert_changes.setdefault(name, {}).update(changes)
+        return True
+
+    async def digests(self) -> Sequence[DigestStatus]:
+        if self.size == "none":
+            return []
+        wait = WaitingMail("digest:daily/day/2025-11-01", "ann@example.com", "the mail server: no")
+        return [
+            DigestStatus("daily", "day", "07:00", "UTC", ["ann@example.com"], "2025-11-01",
+                         NOW_MS - 3_600_000, NOW_MS + 82_800_000, [wait]),
+            DigestStatus("weekly", "week", "07:00", "UTC", [], "", 0, NOW_MS + 82_800_000, []),
+        ]  # fmt: skip
+
+    async def send_digest(self, name: str, day: date | None, key: str | None) -> DigestSent | None:
+        if name == "weekly":
+            raise DigestRefused(name, "its document names nobody in `to`")
+        if name != "daily":
+            return None
+        told = "2025-11-02" if day is None else day.isoformat()
+        return DigestSent(f"digest:daily/day/{told}/{key}", name, told, told, ["ann@example.com"])
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         return {"github.stars": ("gauge", "UTC"), "shop.visits": ("counter", made_figures.ZONE)}

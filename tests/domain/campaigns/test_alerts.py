@@ -1,7 +1,11 @@
 """Alerts: told once, on the topic and in a row, and ended."""
 
+import json
+
 from domain.campaigns.alerts import alerts_json
 from domain.campaigns.document import CampaignAlert
+from domain.campaigns.keys import TOLD
+from domain.notices import waiting
 from tests.domain.campaigns.kit import Shard, flow
 
 FAILURES = CampaignAlert(name="bad-slot", over_percent=20)
@@ -83,3 +87,34 @@ def test_a_document_that_comes_later_finds_the_silence() -> None:
     shard.change(*shard.documents, SILENT)
     shard.until("2025-11-03 11:30")
     assert [each["state"] for each in shard.sent("alerts")] == ["started"]
+
+
+def test_people_are_told_once_when_it_starts_and_once_when_it_ends() -> None:
+    told = {"to": ("ann@example.com",), "sms": ("+46700000001",), "webhook": "https://x.example/"}
+    alert = CampaignAlert(name="silence", silent_ms=600_000, **told)  # type: ignore[arg-type]
+    shard = Shard(flow(), alert)
+    shard.upload(2)
+    shard.until("2025-11-03 10:30")
+    started = list(waiting(shard.book, TOLD))
+    assert sorted((one.kind, one.target) for one in started) == [
+        ("mail", "ann@example.com"), ("sms", "+46700000001"), ("webhook", "https://x.example/"),
+    ]  # fmt: skip
+    (topic,) = shard.sent("alerts")
+    assert json.loads(started[0].body) == topic
+    assert started[0].subject == f"silence started: {topic['text']}"
+    order = shard.orders()[0]
+    shard.started(order)
+    shard.until("2025-11-03 10:31")
+    ids = [one.id for one in waiting(shard.book, TOLD)]
+    assert len(ids) == 6 and len(set(ids)) == 2
+    assert {id.rpartition("/")[2] for id in ids} == {"started", "ended"}
+
+
+def test_an_alert_whose_document_is_gone_ends_for_the_topic_alone() -> None:
+    shard = Shard(flow(), CampaignAlert(name="silence", silent_ms=600_000, to=("a@x.example",)))
+    shard.upload(2)
+    shard.until("2025-11-03 10:30")
+    shard.flows.campaign_alerts = ()
+    shard.started(shard.orders()[0])
+    assert [each["state"] for each in shard.sent("alerts")] == ["started", "ended"]
+    assert [one.id[-7:] for one in waiting(shard.book, TOLD)] == ["started"]

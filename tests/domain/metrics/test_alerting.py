@@ -65,6 +65,6 @@ def test_starts_and_ends_alternate_and_have_ids_of_their_own(values: list[float 
         watch, state = step(HIGH, watch, Reading(value), at * 1_000)
         if state:
             assert (state == "started") == watch.started
-            ids.append(message_id("too-high", "", watch.number, state))
+            ids.append(message_id("too-high", "", watch, state))
     assert len(ids) == len(set(ids))
     assert [each.rsplit("/", 1)[1] for each in ids] == (["started", "ended"] * len(ids))[: len(ids)]

@@ -1,0 +1,1 @@
+"""Digests: what they tell, and the mails and files that they are."""
