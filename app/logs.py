@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from typing import TextIO
 
@@ -9,6 +10,7 @@ from config.clock import system_ms
 from config.settings import Settings
 from domain.aggregation.instants import print_instant
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")  # all but the tab
 # Loggers of other people's code (by way of ours, too), whose everyday lines tell nothing.
 QUIET = (
     *("faust", "mode", "aiokafka", "aiohttp", "asyncio", "kafka"),
@@ -30,7 +32,24 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _CONTROL.sub(_escaped, json.dumps(line, ensure_ascii=False))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+class TextLines(logging.Formatter):
+    """A line each: what came from outside ends none and moves no cursor."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # logging's name
+        """The line without a traceback."""
+        record.message = _CONTROL.sub(_shown, record.message)
+        return super().formatMessage(record)
+
+
+def _shown(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
 
 
 def set_up(settings: Settings, stream: TextIO | None = None) -> None:
@@ -39,9 +58,7 @@ def set_up(settings: Settings, stream: TextIO | None = None) -> None:
     text = settings.log_format == "text" or (not settings.log_format and out.isatty())
     handler = logging.StreamHandler(out)
     handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-        if text
-        else JsonLines()
+        TextLines("%(asctime)s %(levelname)-7s %(name)s: %(message)s") if text else JsonLines()
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]

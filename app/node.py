@@ -172,6 +172,7 @@ class Node:
         folder = settings.data_dir / "views"
         self._trail = TopicTrail(worker.log, worker.names.audit, folder)
         self._facade = Facade(parts, self._crash, settings.cluster_secret)
+        self._facade.meet(self._people)
         await self._members.start()
         await self._facade.start()
         oidc = None

@@ -45,6 +45,12 @@ class Peers:
         if self._session is not None:
             await self._session.close()
 
+    async def ask_others(self, question: str, arguments: dict[str, Any]) -> list[Any]:
+        """The answers of the other workers, of those who do."""
+        _, *others = self._members.live()
+        calls = (self._call(other, question, arguments) for other in others)
+        return [told for told in await asyncio.gather(*calls) if told is not None]
+
     async def ask(self, question: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """The answers by worker id; those who don't answer in ANSWER_S are missing."""
         own, *others = self._members.live()

@@ -64,6 +64,10 @@ class Appends:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
+    async def check(self, idempotency: Idempotency) -> None:
+        """Looks before anything is done that is no append. Raises IdempotencyConflict."""
+        await self._found(idempotency)
+
     async def forget(self) -> None:
         """Deletes what was kept for longer than a day, from the topic too."""
         await self._view.catch_up()

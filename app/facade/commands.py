@@ -116,6 +116,8 @@ class Commands:
         message = _message(name, aggregator, action, asked, change)
         encoded = _checked(message, rules)
         group = asked["group"] if action == "erase" else None
+        if group is not None and idempotency is not None:
+            await self._appends.check(idempotency)  # else letters were gone before it is refused
         # first: a replay that is under way reaches its session before the command does
         letters = 0 if group is None else await self._evidence.forget_letters(rules, group, change)
         row = (f"{KIND}/{name}".encode(), encoded, None, ())

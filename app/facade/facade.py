@@ -53,6 +53,7 @@ from app.facade.tables import Tables
 from app.facade.topics import TopicsArea
 from app.facade.totals import ControlTotals
 from app.facade.trials import aggregator_of, tried
+from app.people.people import People
 from app.since import Since
 from app.sink_shapes import SinkStatus, Taken
 from config.documents.base import Problem
@@ -138,6 +139,11 @@ class Facade(
         )
         self._task: asyncio.Task[None] | None = None
         self._one_reconciler = asyncio.Lock()
+
+    def meet(self, people: People) -> None:
+        """Lets people's workers ask each other; before `start`."""
+        self.local.add(people.questions)
+        people.ask_others = self._peers.ask_others
 
     async def start(self) -> None:
         """Begins to sample and to follow."""

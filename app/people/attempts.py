@@ -1,12 +1,12 @@
 """How many wrong passwords came lately for a person from an address: ten in a quarter of an hour.
 
-Kept by each worker for itself and in memory only: a password is slow enough to check that a
-restart, or a second worker, gives nobody a chance worth having.
+Kept by each worker in memory only: a password is slow enough to check that a restart gives nobody a
+chance worth having. Workers ask each other for theirs, so that a second one gives none either.
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 MOST = 10
 SPAN_S = 900.0
@@ -20,15 +20,23 @@ class Attempts:
         self._now_s = now_s
         self._wrong: dict[tuple[str, str], list[float]] = {}
 
-    def begin(self, name: str, address: str) -> int:
+    def ages(self, name: str, address: str) -> list[float]:
+        """How many seconds ago each was, the oldest first."""
+        now = self._now_s()
+        return [now - at for at in self._wrong.get((name, address), ()) if now - at < SPAN_S]
+
+    def begin(self, name: str, address: str, elsewhere: Iterable[float] = ()) -> int:
         """0 when a password may be tried, else the seconds to wait. It counts as wrong until
-        `right` says otherwise, so that tries at the same time are all counted.
+        `right` says otherwise, so that tries at the same time are all counted. `elsewhere`: the
+        ages of those at other workers.
         """
         now, pair = self._now_s(), (name, address)
         lately = [at for at in self._wrong.pop(pair, ()) if now - at < SPAN_S]
-        if len(lately) >= MOST:
-            self._wrong[pair] = lately
-            return max(1, math.ceil(lately[0] + SPAN_S - now))
+        all_of_them = sorted([*(now - at for at in lately), *elsewhere], reverse=True)
+        if len(all_of_them) >= MOST:
+            if lately:
+                self._wrong[pair] = lately
+            return max(1, math.ceil(SPAN_S - all_of_them[-MOST]))
         self._wrong[pair] = [*lately, now]
         while len(self._wrong) > KEPT:
             del self._wrong[next(iter(self._wrong))]

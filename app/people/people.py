@@ -7,9 +7,10 @@ at the same moment: the later row of the log holds, whole.
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from secrets import token_hex, token_urlsafe
+from typing import Any
 
 from app.people.attempts import Attempts
 from app.people.book import Book, Person
@@ -42,6 +43,9 @@ from config.clock import system_ms
 SESSION_MS = 24 * 3_600_000  # a day at work: every morning somebody knows the password
 SESSIONS_MAX = 50  # of a user; the oldest end first
 TOKEN_PREFIX = "sluice_"  # so that scanners of source code find one that got into it
+TRIES = "wrong_passwords"
+"""What workers ask each other before a password is tried; who doesn't answer is left out."""
+AskOthers = Callable[[str, dict[str, Any]], Awaitable[list[Any]]]
 CURSORS = "cursors"
 """Name of the key that seals cursors in which a phone number stands."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -68,6 +72,8 @@ class People:
     ) -> None:
         self.book = Book()
         self.first_user = asyncio.Event()
+        self.ask_others: AskOthers | None = None
+        self.questions = {TRIES: self.tries}
         self._journal = make_journal(self._take)
         self._passwords = passwords or Passwords()
         self._attempts = attempts or Attempts()
@@ -150,14 +156,33 @@ class People:
 
     async def check(self, name: str, password: str, address: str) -> None:
         """The same without a session."""
-        wait_s = self._attempts.begin(name[:LONGEST], address)
+        tried = name[:LONGEST]
+        elsewhere = await self._at_others(tried, address, right=False)
+        wait_s = self._attempts.begin(tried, address, elsewhere)
         if wait_s:
             raise TooManyTries(wait_s)
         await self._hear()
         kept = self.book.password_of(name)
         if not await self._passwords.matches(None if kept is None else kept.hash, password):
             raise WrongPassword
-        self._attempts.right(name, address)
+        self._attempts.right(tried, address)
+        if elsewhere:
+            await self._at_others(tried, address, right=True)
+
+    async def tries(self, asked: dict[str, Any]) -> list[float]:
+        """For another worker: the ages of wrong passwords here, in seconds; with `right` they are
+        forgotten."""
+        ages = self._attempts.ages(asked["name"], asked["address"])
+        if asked["right"]:
+            self._attempts.right(asked["name"], asked["address"])
+        return ages
+
+    async def _at_others(self, name: str, address: str, *, right: bool) -> list[float]:
+        if self.ask_others is None:
+            return []
+        asked = {"name": name, "address": address, "right": right}
+        told = await self.ask_others(TRIES, asked)
+        return [age for one in told for age in one]
 
     async def begin_session(self, user: User, address: str) -> SignedIn:
         """A session with an id that nobody had before."""

@@ -15,10 +15,12 @@ from aiohttp import web
 from app.trail.entry import Entry, Outcome
 from app.trail.trail import Trail
 from app.web import roles, snapshots
+from app.web.bodies import form_of
 from app.web.context import CLOCK
 from app.web.people import actor_of, address_of, person_of
-from app.web.problems import problem_of
+from app.web.problems import ProblemError, problem_of
 from app.web.routes import Handler
+from app.web.wire import loads
 from domain.errors import SluiceError
 from domain.masking import Masker
 
@@ -204,11 +206,14 @@ async def _fields(request: web.Request) -> Mapping[str, Any]:
     if length is None or length > LOOKED_THROUGH_BYTES:
         return found
     if request.content_type == "application/x-www-form-urlencoded":
-        return {**found, **{name: str(value) for name, value in (await request.post()).items()}}
+        try:
+            return {**found, **{name: str(each) for name, each in (await form_of(request)).items()}}
+        except ProblemError:
+            return found  # the handler says so
     if request.content_type == "application/json" or length == 0:
         try:
-            body = msgspec.json.decode(await request.read() or b"{}")
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            body = loads(await request.read() or b"{}")
+        except msgspec.DecodeError:
             return found
         return {**found, **body} if isinstance(body, dict) else found
     return found

@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from app.web.problems import ProblemError
+from app.web.wire import loads
 from config.documents.base import DocumentError, Problem
 from config.documents.reading import parse_documents
 
@@ -51,14 +53,26 @@ def named(body: Mapping[str, Any], kind: str, name: str) -> dict[str, Any]:
     return {"kind": kind, "name": name, **body}
 
 
+BROKEN = (ValueError, LookupError, BadHttpMessage)
+"""What aiohttp makes of a body whose text or parts can't be read."""
+
+
+async def form_of(request: web.Request) -> Mapping[str, Any]:
+    """The fields of a form. Raises ProblemError (400) for a body that is none."""
+    try:
+        return await request.post()
+    except (*BROKEN, RuntimeError) as error:  # the latter of an encoding nobody knows
+        raise ProblemError(400, "bad-body", f"The form can't be read: {error}.") from error
+
+
 async def read_fields(request: web.Request, **wanted: Any) -> dict[str, Any]:
     """The fields of a JSON object. `wanted`: its type for one that must be there, else (type, what
     stands for it when it is left out). A list holds texts. Raises ProblemError (400, 422) with all
     that is wrong.
     """
     try:
-        body = msgspec.json.decode(await request.read())
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        body = loads(await request.read())
+    except msgspec.DecodeError as error:
         raise ProblemError(400, "bad-body", f"The body is no JSON: {error}.") from error
     if not isinstance(body, dict):
         raise ProblemError(400, "bad-body", f"The body is a JSON object of {', '.join(wanted)}.")

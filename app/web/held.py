@@ -17,6 +17,7 @@ from typing import IO, Final
 from aiohttp import BodyPartReader, web
 
 from app.web import audited, security
+from app.web.bodies import BROKEN
 from app.web.problems import ProblemError
 from connectors.streams.base import DiskFull
 
@@ -109,10 +110,17 @@ async def read_form(request: web.Request) -> tuple[dict[str, str], HeldFile | No
     """(fields, file) of a form with a file, whose token is checked before the file is taken.
 
     The file is the one that came, else the one that field `held` names; None when there is neither.
-    Raises ProblemError (403, 413, 415) and DiskFull.
+    Raises ProblemError (400, 403, 413, 415) and DiskFull.
     """
     if not request.content_type.startswith("multipart/"):
         raise ProblemError(415, "unsupported-media-type", "A form with a file is multipart.")
+    try:
+        return await _read(request)
+    except BROKEN as error:
+        raise ProblemError(400, "bad-body", f"The form can't be read: {error}.") from error
+
+
+async def _read(request: web.Request) -> tuple[dict[str, str], HeldFile | None]:
     visitor = security.csrf_token(request)
     fields: dict[str, str] = {}
     came: HeldFile | None = None

@@ -64,15 +64,15 @@ async def tell(request: web.Request) -> None:
         await audited.tell(request, "numbers.see", {"count": masker.found})
 
 
-def check_prefix(request: web.Request) -> None:
-    """Refuses to have a number guessed digit by digit, by keys that begin so. Raises ProblemError
-    (403).
+def check_key(request: web.Request, key: str, path: str) -> None:
+    """Refuses to have a number guessed, by rows of a key that holds or begins it: whole, or digit
+    by digit. `path` names the parameter. Raises ProblemError (403).
     """
     masker = masker_of(request)
     hides = masker is not None and not masker.only_counts
-    if hides and BEGUN.search(request.query.get("prefix", "")):
-        detail = "Rows are found by a part of a phone number by who has the right `numbers`."
-        raise ProblemError(403, "forbidden", detail, [{"path": "prefix"}])
+    if hides and BEGUN.search(key):
+        detail = "Rows are found by a phone number or a part of one by who has the right `numbers`."
+        raise ProblemError(403, "forbidden", detail, [{"path": path}])
 
 
 def seal(request: web.Request, masker: Masker, text: str) -> str:

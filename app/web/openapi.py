@@ -34,8 +34,7 @@ def build(routes: Sequence[Route]) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(dict.fromkeys(types), ref_template=REF)
     paths: dict[str, Any] = {}
     for route in routes:
-        path = _REGEX.sub(r"{\1}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(path_of(route), {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -74,14 +73,19 @@ def _operation(route: Route) -> dict[str, Any]:
 
 def operation_id(route: Route) -> str:
     """`get_api_topics`: unique, as method and path are."""
-    path = _REGEX.sub(r"{\1}", route.path)
-    return re.sub(r"\W+", "_", f"{route.method.lower()}{path}").strip("_")
+    return re.sub(r"\W+", "_", f"{route.method.lower()}{path_of(route)}").strip("_")
+
+
+def path_of(route: Route) -> str:
+    """The path with the bare names of its pieces."""
+    return _REGEX.sub(r"{\1}", route.path)
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
     described: dict[str, Any] = {"description": answer.help}
     if answer.type is None:
-        described["content"] = {answer.media: {"schema": {"type": "string"}}}
+        free: dict[str, Any] = {} if answer.media == JSON else {"type": "string"}
+        described["content"] = {answer.media: {"schema": free}}
     else:
         described["content"] = {JSON: {"schema": {"$ref": REF.format(name=answer.type.__name__)}}}
     return described

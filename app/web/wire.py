@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp import web
 from domain.aggregation.instants import print_instant
 from domain.aggregation.numbers import plain
 
+T = TypeVar("T")
 _INT64 = 1 << 63
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -32,8 +33,22 @@ def dumps(value: object) -> bytes:
 
 
 def loads(text: bytes) -> Any:
-    """The value of JSON text that the product wrote itself; numbers are int or Decimal."""
-    return _decoder.decode(text)
+    """The value of JSON text; numbers are int or Decimal. Raises msgspec.DecodeError."""
+    return _readable(_decoder, text)
+
+
+def read_as(text: bytes, kind: type[T]) -> T:
+    """The value of JSON text that must be of a type. Raises msgspec.DecodeError."""
+    return _readable(msgspec.json.Decoder(kind), text)
+
+
+def _readable(decoder: msgspec.json.Decoder[T], text: bytes) -> T:
+    try:
+        return decoder.decode(text)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"it is no UTF-8 text ({error.reason})") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("it is nested too deep") from error
 
 
 def answer(

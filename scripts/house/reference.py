@@ -12,6 +12,7 @@ from app.web.metrics import METRICS
 from config.settings import SETTINGS, Settings
 from config.topics import DAY_MS, Topic, Topics
 from domain.errors import Reason
+from scripts.house import client
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 MADE = "<!-- Made from the code by scripts/docs: change it there. -->"
@@ -144,15 +145,20 @@ def main() -> int:
     """Writes the pages, or with --check exit 1 when one is not current."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; say what is stale")
-    found = stale()
+    found, code = stale(), client.stale()
     if parser.parse_args().check:
         for name in found:
             print(f"{FOLDER / name} is not current; scripts/docs writes it", file=sys.stderr)
-        return 1 if found else 0
+        for name in code:
+            print(f"{client.FOLDER / name} is not current; scripts/docs writes it", file=sys.stderr)
+        return 1 if found or code else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in found:
         (FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
         print(f"wrote {FOLDER / name}")
+    if code:
+        client.write()
+        print(f"wrote {client.FOLDER}")
     return 0
 
 

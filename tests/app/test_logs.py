@@ -49,6 +49,16 @@ def test_lines_are_text_on_a_terminal_and_where_it_is_asked_for() -> None:
         assert out.getvalue().endswith("INFO    app.x: hello\n")
 
 
+@pytest.mark.parametrize("chosen", ["text", "json"])
+def test_no_text_from_outside_ends_a_line_or_moves_the_cursor(chosen: str) -> None:
+    out = io.StringIO()
+    logs.set_up(Settings(log_format=chosen), out)
+    told = "x\r\n2026-01-01 ERROR app: made up\x1b[2J\x85\u2028\tend"
+    logging.getLogger("app.x").info("asked for %s", told)
+    assert len(out.getvalue().splitlines()) == 1
+    assert "\x1b" not in out.getvalue()
+
+
 def test_a_terminal_can_have_json_too() -> None:
     out = Terminal()
     logs.set_up(Settings(log_format="json"), out)

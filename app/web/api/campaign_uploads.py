@@ -11,6 +11,7 @@ from app.shapes import Change
 from app.web import audited, params
 from app.web.api import campaign_outs as outs
 from app.web.api.campaign_bodies import REASON_MAX, flag, wrong
+from app.web.bodies import BROKEN
 from app.web.context import BACKEND
 from app.web.people import actor_of
 from app.web.problems import ProblemError
@@ -87,7 +88,7 @@ class Form:
                 if part.name == wanted:
                     return part
                 await self._take(part)
-        except ValueError as error:  # aiohttp's, of a body that is no multipart
+        except BROKEN as error:
             raise ProblemError(
                 400, "bad-multipart", f"The multipart body can't be read: {error}."
             ) from error

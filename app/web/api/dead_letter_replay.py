@@ -124,7 +124,7 @@ async def replay(request: web.Request) -> web.StreamResponse:
     try:
         body = loads(text) if text.strip() else {}
     except msgspec.DecodeError as error:
-        raise wrong("body", error, "a JSON object") from error
+        raise wrong("body", str(error), "a JSON object") from error
     where, why, dry_run = read(_with_query(request, body))
     wait_s = params.wait_s(request) if "wait" in request.query else WAIT_S
     backend = request.app[BACKEND]

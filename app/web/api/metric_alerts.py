@@ -9,7 +9,7 @@ from app.web.context import BACKEND
 from app.web.people import actor_of
 from app.web.problems import ProblemError, not_found
 from app.web.routes import IDEMPOTENCY_KEY, Answer, Route, in_path
-from app.web.wire import answer, instant
+from app.web.wire import answer, instant, read_as
 from domain.metrics.moments import moment_ms
 
 
@@ -73,8 +73,8 @@ async def acknowledge(request: web.Request) -> web.StreamResponse:
 async def silence(request: web.Request) -> web.StreamResponse:
     """Nobody is told for a time."""
     try:
-        asked = msgspec.json.decode(await request.read(), type=_Silence)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        asked = read_as(await request.read(), _Silence)
+    except msgspec.DecodeError as error:
         detail = f'The body is {{"until":"2026-01-31T12:00:00Z"}}: {error}.'
         raise ProblemError(400, "bad-body", detail, [{"path": "until"}]) from error
     until_ms = moment_ms(asked.until)

@@ -10,7 +10,7 @@ from app.web import params
 from app.web.context import BACKEND
 from app.web.problems import ProblemError, not_found
 from app.web.routes import Answer, Param, Route, in_path
-from app.web.wire import answer, instant
+from app.web.wire import answer, instant, read_as
 from domain.metrics.moments import moment_ms
 
 
@@ -127,7 +127,7 @@ async def _ask(request: web.Request, *, trial: bool) -> web.StreamResponse:
 async def _window(request: web.Request) -> tuple[int | None, int | None]:
     body = await request.read()
     try:
-        asked = msgspec.json.decode(body, type=Asked) if body.strip() else Asked()
+        asked = read_as(body, Asked) if body.strip() else Asked()
     except msgspec.DecodeError as error:
         raise ProblemError(400, "bad-body", f"The body can't be read: {error}.") from error
     if asked.from_ is None and asked.to is None:

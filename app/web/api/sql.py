@@ -11,7 +11,7 @@ from app.web.context import BACKEND
 from app.web.masked import masker_of
 from app.web.problems import ProblemError
 from app.web.routes import JSON, Answer, Route
-from app.web.wire import answer
+from app.web.wire import answer, read_as
 
 
 class ColumnOut(msgspec.Struct):
@@ -36,8 +36,8 @@ class _Asked(msgspec.Struct):
 async def run_sql(request: web.Request) -> web.StreamResponse:
     """Runs one SELECT."""
     try:
-        asked = msgspec.json.decode(await request.read(), type=_Asked)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        asked = read_as(await request.read(), _Asked)
+    except msgspec.DecodeError as error:
         detail = f'The body is {{"sql":"select …"}}: {error}.'
         raise ProblemError(400, "bad-body", detail, [{"path": "sql"}]) from error
     try:

@@ -9,7 +9,7 @@ from app.shapes import TableRow
 from app.web import params
 from app.web.api.records_out import value_shown
 from app.web.context import BACKEND
-from app.web.masked import check_prefix
+from app.web.masked import check_key
 from app.web.problems import not_found
 from app.web.routes import CURSOR, LIMIT, Answer, Param, Route, in_path
 from app.web.wire import answer
@@ -58,7 +58,7 @@ async def list_tables(request: web.Request) -> web.StreamResponse:
 async def list_rows(request: web.Request) -> web.StreamResponse:
     """Rows whose key begins with `prefix`."""
     table = request.match_info["table"]
-    check_prefix(request)
+    check_key(request, request.query.get("prefix", ""), "prefix")
     page = await request.app[BACKEND].table_rows(
         table, request.query.get("prefix", ""), params.limit(request), params.cursor(request)
     )
@@ -70,6 +70,7 @@ async def list_rows(request: web.Request) -> web.StreamResponse:
 async def get_row(request: web.Request) -> web.StreamResponse:
     """One row by its key."""
     table, key = request.match_info["table"], request.match_info["key"]
+    check_key(request, key, "key")
     row = await request.app[BACKEND].table_row(table, key)
     if row is None:
         raise not_found(f"row {key!r} in a table {table!r}")
@@ -99,7 +100,10 @@ ROUTES = (
         "Tables",
         {200: Answer("rows in key order", RowsOut)},
         (_TABLE, Param("prefix", "the beginning of the key"), LIMIT, CURSOR),
-        problems={404: "there is no such table"},
+        problems={
+            403: "the prefix is a part of a phone number, and who asks may not see those",
+            404: "there is no such table",
+        },
     ),
     Route(
         "GET",
@@ -109,6 +113,9 @@ ROUTES = (
         "Tables",
         {200: Answer("the row", RowOut)},
         (_TABLE, in_path("key", "the row's key, percent-encoded")),
-        problems={404: "there is no such row"},
+        problems={
+            403: "the key holds a phone number, and who asks may not see those",
+            404: "there is no such row",
+        },
     ),
 )

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from app.shapes import ClockInfo
 from app.web import marks, masked, security
+from app.web.bodies import form_of
 from app.web.context import BACKEND, CLOCK
 from app.web.live import EventStream, stream, write_event
 from app.web.people import person_of
@@ -120,7 +121,7 @@ def _form(handler: Handler) -> Handler:
     """A form's handler behind the check of its token."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        fields = await request.post()
+        fields = await form_of(request)
         security.check_token(request, str(fields.get(security.FIELD, "")))
         return await handler(request)
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from app.shapes import TableRow
 from app.web.context import BACKEND
 from app.web.marks import pretty
-from app.web.masked import check_prefix, masker_of
+from app.web.masked import check_key, masker_of
 from app.web.pages.shell import Context, Page, View
 from app.web.params import cursor
 from app.web.problems import not_found
@@ -42,8 +42,8 @@ async def build_list(request: web.Request) -> Context:
 async def build_rows(request: web.Request) -> Context:
     """Rows of a table by the beginning of their key."""
     table = request.match_info["table"]
-    check_prefix(request)
     prefix = request.query.get("prefix", "")
+    check_key(request, prefix, "prefix")
     masker = masker_of(request)
     backend = request.app[BACKEND]
     page = await backend.table_rows(table, prefix, ROWS, cursor(request))
@@ -77,6 +77,7 @@ def _address(table: str, where: Mapping[str, str]) -> str:
 async def build_one(request: web.Request) -> Context:
     """A row: its value, and who owns it."""
     table, key = request.match_info["table"], request.query.get("key", "")
+    check_key(request, key, "key")
     row = await request.app[BACKEND].table_row(table, key)
     if row is None:
         raise not_found(f"row {key!r} in a table {table!r}", "It may be gone meanwhile.")

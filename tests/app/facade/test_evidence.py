@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.backend import IdempotencyConflict
 from app.command_shapes import Commanded
 from app.history_shapes import Whereabouts
 from app.shapes import Change
@@ -103,6 +105,21 @@ def test_source_records_of_what_was_erased_explain_nothing(tmp_path: Path) -> No
             assert (await records(mine), await records(other)) == (2, 1)
             await erase(living)
             assert (await records(mine), await records(other)) == (0, 1)
+
+    asyncio.run(story())
+
+
+def test_a_key_that_stands_for_another_request_erases_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with House(tmp_path, partitions=1).open() as living:
+            await begun(living)
+            kept, used = await letters(living), Change("ada", "another reason", "once")
+            where = {"group": {"account": "nobody"}}
+            await living.facade.give_command("acc", "flush", where, used, 0.0)
+            with pytest.raises(IdempotencyConflict):
+                await erase(living, replace(WHY, idempotency_key="once"))
+            assert await letters(living) == kept
+            assert not [each for each in on_topic(living) if "erased_at" in each]
 
     asyncio.run(story())
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from app.people.attempts import KEPT, MOST, SPAN_S, Attempts
-from app.people.errors import BadPerson, NotNow, WrongPassword
+from app.people.errors import BadPerson, NotNow, TooManyTries, WrongPassword
 from app.people.journal import TopicJournal
 from app.people.passwords import Passwords
 from app.people.people import People
@@ -145,6 +146,43 @@ def test_attempts_are_counted_by_person_and_address_and_forgotten() -> None:
     for n in range(KEPT + 5):
         attempts.begin(str(n), "c")
     assert len(attempts._wrong) == KEPT
+
+
+def test_wrong_passwords_at_other_workers_count_and_a_right_one_forgets_all() -> None:
+    async def work() -> None:
+        now = [0.0]
+        workers = [
+            People(passwords=Passwords(CHEAP), attempts=Attempts(lambda: now[0])) for _ in range(3)
+        ]
+        for here in workers:
+            others = [each for each in workers if each is not here]
+
+            async def ask(
+                question: str, asked: dict[str, Any], others: list[People] = others
+            ) -> list[Any]:
+                return [await each.questions[question](asked) for each in others]
+
+            here.ask_others = ask
+            await here.add_user("ada", "admin", (), PASSWORD, "test")
+
+        async def wrong(times: int) -> None:
+            for n in range(times):
+                with pytest.raises(WrongPassword):
+                    await workers[n % 3].check("ada", "wrong", "a")
+                now[0] += 1
+
+        await wrong(MOST - 1)
+        await workers[1].check("ada", PASSWORD, "a")
+        await wrong(MOST)
+        for each in workers:
+            with pytest.raises(TooManyTries) as refused:
+                await each.check("ada", PASSWORD, "a")
+            assert refused.value.retry_after_s == SPAN_S - MOST
+            await each.check("ada", PASSWORD, "b")
+        now[0] += SPAN_S - MOST
+        await workers[2].check("ada", PASSWORD, "a")
+
+    asyncio.run(work())
 
 
 @pytest.mark.parametrize("kept", ["memory", "topic"])

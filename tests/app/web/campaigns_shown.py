@@ -276,6 +276,7 @@ class CampaignsShown(FakeBackend):
     ) -> Commanded:
         texts = (await text_of(numbers.body)).split()[1:]
         told: dict[str, Any] = {
+            "upload_id": "n-3",
             "rows": len(texts),
             "matched": 1,
             "unknown": len(texts) - 1,

@@ -302,7 +302,7 @@ class FakeBackend(
     async def dead_letters(
         self, where: Mapping[str, str], limit: int, cursor: str | None
     ) -> shapes.Page[shapes.DeadLetter]:
-        now, start = self._now(), int(cursor or 0)
+        now, start = self._now(), _place(cursor)
         found = self._letters(now)
         for name in ("reason", "aggregator", "topic"):
             found = [one for one in found if where.get(name) in (None, getattr(one, name))]
@@ -384,6 +384,12 @@ class FakeBackend(
         self.calls.append(f"back up, stream {stream}")
         self._now()
         return shapes.BackedUp("/data/backups/b1", (0, 1), 4096)
+
+
+def _place(cursor: str | None) -> int:
+    if cursor is not None and not cursor.isdecimal():
+        raise BadCursor(cursor)
+    return int(cursor or 0)
 
 
 def base64(data: bytes) -> str:

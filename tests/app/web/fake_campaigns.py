@@ -15,6 +15,7 @@ from app.campaign_shapes import (
     Numbers,
     Recounted,
     RefusedAction,
+    RefusedFile,
     RefusedUpload,
     ReportKind,
     Upload,
@@ -213,7 +214,10 @@ class FakeCampaigns:
         self, numbers: Numbers, change: Change, dry_run: bool, wait_s: float
     ) -> Commanded:
         body = await _whole(numbers.body)
-        rows = body.decode().split()[1:]
+        try:
+            rows = body.decode().split()[1:]
+        except UnicodeDecodeError:
+            raise RefusedFile("it is no text in UTF-8") from None
         self.asked.append(("numbers", (numbers.filename, rows, change, dry_run)))
         result = {
             **made.negative_file(9), "upload_id": "n9", "rows": len(rows),

@@ -4,10 +4,10 @@ from typing import Any
 
 from app.people.people import People
 from app.web import audited, roles
+from tests.app.web.attacks import mounted
 from tests.app.web.made import DATA
 from tests.app.web.signing import among_people, bearer, csrf, sign_in
 from tests.app.web.site import Client
-from tests.app.web.test_roles import mounted
 
 
 async def listed(client: Client, headers: Any, query: str = "") -> list[dict[str, Any]]:

@@ -141,6 +141,17 @@ def test_a_cursor_tells_no_number_and_is_good_all_the_same() -> None:
     among_people(steps, Listed())
 
 
+def test_a_number_is_not_guessed_by_the_whole_of_a_key() -> None:
+    async def steps(client: Client, people: People) -> None:
+        shown, may = await bearer(people, "admin"), await bearer(people, "viewer", ("numbers",))
+        for way in ("/api/tables/sessions/%2B919876543210", "/api/tables/sessions/p/+919876543210",
+                    "/tables/sessions/row?key=p%2F%2B919876543210"):  # fmt: skip
+            assert (await client.get(way, headers=shown)).status == 403
+            assert (await client.get(way, headers=may)).status == 404
+
+    among_people(steps)
+
+
 def test_a_number_is_not_guessed_by_the_beginning_of_a_key() -> None:
     async def steps(client: Client, people: People) -> None:
         shown, may = await bearer(people, "admin"), await bearer(people, "viewer", ("numbers",))
