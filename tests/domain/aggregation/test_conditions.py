@@ -41,9 +41,9 @@ def passes(op: Any, wanted: object, value: Any, kind: Any = "any", *, epoch: boo
 def test_equality_keeps_types(left: Any, right: Any, equal: bool) -> None:
     assert same(left, right) is equal
     assert passes("==", right, left) is equal
-    assert passes("!=", right, left) is not equal
+    assert passes("!=", right, left) is (not equal)
     assert passes("in", ("other", right), left) is equal
-    assert passes("not_in", ("other", right), left) is not equal
+    assert passes("not_in", ("other", right), left) is (not equal)
     assert passes("contains", right, ["other", left]) is equal
 
 

@@ -107,3 +107,41 @@ def test_a_count_of_all_beside_others_stops_none_of_them() -> None:
     asked = [{"field": "*", "operation": "count"}, *SUM]
     flush = Folding(asked).fold_in([[record(x=1), record(x=2)]]).close()
     assert flush["values"] == {"count": 2, "sum_x": 3}
+
+
+def test_a_record_that_names_its_end_opens_a_session_without_a_default() -> None:
+    timeout = {"timestamp_field": "ends", "policy": "max"}
+    folding = Folding(SUM, flush={"by": "timeout", "timeout": timeout})
+    end = print_instant(START_MS + 60_000)
+    folding.fold([record(x=1, ends=end), record(x=1), record(x=1, ends=print_instant(START_MS))])
+    assert folding.row.open is not None
+    assert (folding.row.open.due, folding.row.open.count) == (START_MS + 60_000, 3)
+
+
+@pytest.mark.parametrize(
+    ("condition", "counts"),
+    [
+        ({"field": "meta.count", "op": "==", "value": 2}, [2, 2]),
+        ({"field": "count", "op": ">=", "value": 3}, [3]),
+        ({"field": "sum_x", "op": ">", "value": 2}, [3]),
+        ({"field": "average_x", "op": ">=", "value": 1}, [1, 1, 1, 1]),
+        ({"field": "date_max_t", "op": ">=", "value": "2024-01-01T12:00:00Z"}, [3, 1]),
+        ({"field": "date_max_t", "op": "in", "value": ["2024-01-01T14:00:00+02:00"]}, [3, 1]),
+        ({"field": "record.stop", "op": "exists"}, [2]),
+    ],
+)
+def test_a_condition_is_asked_after_each_record(
+    condition: dict[str, Any], counts: list[int]
+) -> None:
+    asked = [{"field": "*", "operation": "count"}, *SUM, *AVERAGE]
+    timeout = {"duration": {"hours": 1}}
+    flush = {"by": "timeout", "timeout": timeout, "conditions": condition}
+    early, noon = "2024-01-01T11:00:00Z", "2024-01-01T12:00:00Z"
+    records = [
+        record(x=1, t=early), record(x=1, t=early, stop=True), record(x=1, t=noon),
+        record(x=1, t=noon),
+    ]  # fmt: skip
+    for sizes in ((4,), (1, 1, 1)):
+        folding = Folding(asked, flush=flush).fold_in(cut(records, sizes))
+        assert [one["meta"]["count"] for one in folding.flushed] == counts
+        assert {one["meta"]["flushType"] for one in folding.flushed} == {"CONDITION"}
