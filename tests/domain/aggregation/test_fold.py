@@ -23,7 +23,11 @@ def a_rule(aggregate: list[dict[str, Any]] = SUM, version: int = 1, **changes: A
 
 
 def a_fold(rule: Rule, **changes: Any) -> Fold:
-    return Fold(rule, "usage", 1, lambda _name, _version: rule, key=b'["a"]', **changes)
+    def rule_of(name: str, version: int) -> Rule:
+        assert (name, version) == (rule.name, rule.version)
+        return rule
+
+    return Fold(rule, "usage", 1, rule_of, key=b'["a"]', **changes)
 
 
 def a_row() -> Row:
@@ -88,6 +92,24 @@ def test_a_command_says_who_and_why_of_what_it_deleted() -> None:
         assert told.get("actor") == ("ada" if deleted else None)
 
 
+def test_a_flush_has_the_names_and_the_envelope_that_are_asked_for() -> None:
+    rule = a_rule(output={"topic": "aggregates", "envelope": "cloudevents"})
+    row = a_row()
+    a_fold(rule, source_name=str.upper).close(row, "TIMEOUT")
+    event = json.loads(row.outputs[0][2])
+    assert event["subject"] == '["a"]'
+    assert event["data"]["explain"]["sources"][0]["topic"] == "USAGE"
+
+
+def test_a_rule_has_its_days_in_milliseconds_and_a_hash_of_what_it_groups_by() -> None:
+    one, same = a_rule(ttl_days=2, event_id="id", dedup_days=3), a_rule(version=2)
+    assert (one.ttl_ms, one.dedup_ms) == (2 * DAY_MS, 3 * DAY_MS)
+    assert (one.spec, one.spec_hash) == (same.spec, same.spec_hash)
+    assert len(one.spec_hash) == 16 and set(one.spec_hash) <= set("0123456789abcdef")
+    other = a_rule(group={"fields": ["account", "cell"]})
+    assert other.spec != one.spec and other.spec_hash != one.spec_hash
+
+
 def test_what_was_withdrawn_is_forgotten_in_time() -> None:
     row, folding = a_row(), a_fold(a_rule(event_id="id", dedup_days=1))
     over, held = ["usage", 0, 0, 1, START_MS + 500], ["usage", 0, 2, 3, START_MS + 501]
@@ -109,8 +131,11 @@ def test_an_event_id_is_a_duplicate_elsewhere_until_its_days_are_over() -> None:
     assert row.history is not None and (row.history.accepted, row.history.duplicates) == (1, 1)
     assert (row.applied, row.touched) == ([["usage", 1, 6]], START_MS + DAY_MS - 1)
     assert (folding.totals.count["in"], folding.totals.count["duplicates"]) == (1, 1)
-    assert not folding.duplicate(row, b"p", 7, START_MS + DAY_MS)
-    assert not folding.duplicate(row, b"q", 8, START_MS) and len(row.seen) == 3
+    assert folding.duplicate(row, b"p", 7, START_MS + 1)
+    assert (row.history.accepted, row.history.duplicates) == (2, 2)
+    assert row.touched == START_MS + DAY_MS - 1  # the first look at a row that has nothing else
+    assert not folding.duplicate(row, b"p", 8, START_MS + DAY_MS)
+    assert not folding.duplicate(row, b"q", 9, START_MS) and len(row.seen) == 3
 
 
 def test_a_record_that_can_open_no_session_is_rejected_and_may_be_taken_back() -> None:
@@ -121,6 +146,9 @@ def test_a_record_that_can_open_no_session_is_rejected_and_may_be_taken_back() -
     assert (row.applied, row.touched, row.open) == ([["usage", 1, 5]], START_MS, None)
     assert row.history is not None and (row.history.accepted, row.history.rejected) == (1, 1)
     assert (folding.totals.count["in"], folding.totals.count["rejected"]) == (1, 1)
+    assert folding.session_for(row, 5, START_MS, None) is None
+    assert (row.history.accepted, row.history.rejected) == (2, 2)
+    folding.take_back(row)
     folding.take_back(row)
     assert (row.history.accepted, row.history.rejected) == (0, 0)
     assert (folding.totals.count["in"], folding.totals.count["rejected"]) == (0, 0)
@@ -129,6 +157,7 @@ def test_a_record_that_can_open_no_session_is_rejected_and_may_be_taken_back() -
     assert (session.due, session.count, session.sources) == (
         START_MS + 9, 0, [["usage", 1, 6, 6, 0]],
     )  # fmt: skip
+    assert folding.totals.sessions == 1
     assert folding.session_for(row, 7, START_MS + 8, None) is session
     other = a_fold(a_rule(flush=BY_FIELD))
     other.partition = 0
@@ -136,6 +165,7 @@ def test_a_record_that_can_open_no_session_is_rejected_and_may_be_taken_back() -
     assert session.sources[1] == ["usage", 0, 2, 2, 0]
     assert folding.session_for(row, 8, START_MS + 9, START_MS + 20) is not session
     assert json.loads(row.outputs[0][2])["meta"]["flushType"] == "TIMEOUT"
+    assert folding.totals.sessions == 1  # one opened, one ended, one opened
 
 
 def test_outputs_beyond_the_limit_make_a_fold_full(monkeypatch: pytest.MonkeyPatch) -> None:
