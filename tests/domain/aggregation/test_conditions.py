@@ -59,7 +59,8 @@ def test_what_is_absent_passes_no_test(op: str, kind: str) -> None:
 
 
 def test_exists_is_all_that_is_not_null() -> None:
-    assert all(passes("exists", None, value, None) for value in (0, "", False, [], {}))
+    values: list[Any] = [0, "", False, [], {}]
+    assert all(passes("exists", None, value, None) for value in values)
 
 
 @pytest.mark.parametrize(

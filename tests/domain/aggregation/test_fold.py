@@ -8,13 +8,13 @@ import pytest
 
 from config.documents.aggregator import load_aggregator
 from domain.aggregation.fold import Fold, Rejection, adopt
-from domain.aggregation.rule import Rule, compile_rule
+from domain.aggregation.rule import Rule, compile_rule, split_row_key
 from domain.aggregation.session import Row, Session
 from domain.aggregation.totals import Totals, contribution
 from tests.domain.aggregation.folding import START_MS, a_document
 
 DAY_MS = 86_400_000
-SUM = [{"field": "x", "operation": "sum"}]
+SUM: list[dict[str, Any]] = [{"field": "x", "operation": "sum"}]
 BY_FIELD = {"by": "timeout", "timeout": {"timestamp_field": "ends"}}
 
 
@@ -220,3 +220,9 @@ def test_what_is_remembered_is_added_to_a_history_that_is_there() -> None:
         assert (totals.count["in"], totals.count["open"]) == (6, 6)
         assert totals.sums["in"] == totals.sums["open"] == {"x": Decimal("5.5")}
     assert (folding.number, folding.rises) == (0, [None])
+
+
+def test_a_row_key_is_taken_apart_as_it_was_put_together() -> None:
+    rule = a_rule()
+    key = b'["a\0b\0c"]'
+    assert split_row_key(rule.prefix + key) == ("acc", rule.spec_hash, key)

@@ -36,7 +36,7 @@ def test_nothing_is_the_empty_sum(left: Any, right: Any, total: Any, difference:
         assert str(minus(left, right)).endswith("9")
 
 
-AVERAGE = [
+AVERAGE: list[dict[str, Any]] = [
     {"field": "x", "operation": "average", "scale": 2},
     {"field": "t", "operation": "date_max"},
 ]
@@ -67,7 +67,7 @@ def due_by(policy: str) -> dict[str, Any]:
     return {"by": "timeout", "timeout": timeout}
 
 
-SUM = [{"field": "x", "operation": "sum"}]
+SUM: list[dict[str, Any]] = [{"field": "x", "operation": "sum"}]
 HOURS = (2, 5, 3)
 
 
@@ -104,7 +104,7 @@ def test_an_event_id_counts_once() -> None:
 
 
 def test_a_count_of_all_beside_others_stops_none_of_them() -> None:
-    asked = [{"field": "*", "operation": "count"}, *SUM]
+    asked: list[dict[str, Any]] = [{"field": "*", "operation": "count"}, *SUM]
     flush = Folding(asked).fold_in([[record(x=1), record(x=2)]]).close()
     assert flush["values"] == {"count": 2, "sum_x": 3}
 
