@@ -10,6 +10,7 @@ from config.documents.aggregator import load_aggregator
 from domain.aggregation.fold import Fold, Rejection, adopt
 from domain.aggregation.rule import Rule, compile_rule, split_row_key
 from domain.aggregation.session import Row, Session
+from domain.aggregation.sources import apart, input_partition, replayed
 from domain.aggregation.totals import Totals, contribution
 from tests.domain.aggregation.folding import START_MS, a_document
 
@@ -226,3 +227,19 @@ def test_a_row_key_is_taken_apart_as_it_was_put_together() -> None:
     rule = a_rule()
     key = b'["a\0b\0c"]'
     assert split_row_key(rule.prefix + key) == ("acc", rule.spec_hash, key)
+
+
+def test_by_frequency_a_session_is_due_at_the_next_time_whatever_was_asked_before() -> None:
+    timeout = {"frequency": {"every": "day", "at": "12:00"}}
+    rule = a_rule(flush={"by": "timeout", "timeout": timeout})
+    noon = 1_704_110_400_000  # 2024-01-01T12:00:00Z
+    asked = [noon - 1, noon, noon + 1, noon - DAY_MS, noon + DAY_MS - 1, noon - 2]
+    fires = [noon, noon + DAY_MS, noon + DAY_MS, noon, noon + DAY_MS, noon]
+    assert [rule.due(at, None) for at in asked] == fires
+
+
+def test_replayed_records_stand_apart_and_are_of_their_partition() -> None:
+    for partition in (0, 1, 7):
+        numbers = {partition, replayed(partition), apart(partition)}
+        assert len(numbers) == 3
+        assert {input_partition(number) for number in numbers} == {partition}

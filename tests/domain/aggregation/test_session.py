@@ -63,8 +63,8 @@ def test_withdrawn_is_what_lies_between_its_ends(
 
 def test_a_row_stands_for_its_open_session_and_its_history() -> None:
     sums = ((0, "x"), (1, "y"))
-    alone = contribution(Row(open=a_session(dropped={"sum:z": [4], "max:w": [9]})), sums)
-    held = {"x": Decimal("2.5"), "z": 4}
+    alone = contribution(Row(open=a_session(dropped={"sum:z:1": [4], "max:w": [9]})), sums)
+    held = {"x": Decimal("2.5"), "z:1": 4}
     assert alone.count == {**EMPTY, "in": 5, "open": 5}
     assert (alone.sums["in"], alone.sums["open"], alone.sessions) == (held, held, 1)
     assert alone.balanced() and contribution(Row(), sums).count == EMPTY
