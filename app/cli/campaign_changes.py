@@ -1,12 +1,11 @@
 """`sluice campaigns negatives|retrigger|reschedule|revoke|pause|resume|erase`."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from app.cli.command import Context, Run
+from app.cli.command import Action, Context
 from app.cli.http import Response, segment
 from app.cli.output import json_bytes
 from app.cli.uploading import unreadable
@@ -14,7 +13,6 @@ from domain.errors import UsageError
 
 WAIT_S = 60.0
 RETRY_S = 30.0
-Action = Callable[[str, str, Run], argparse.ArgumentParser]
 
 
 def add_actions(action: Action) -> None:

@@ -2,16 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.cli.command import Context, Run
+from app.cli.command import Action, Context
 from app.cli.output import binary
 from domain.errors import UsageError
 
 REPORT_S = 600.0
-Action = Callable[[str, str, Run], argparse.ArgumentParser]
 
 
 def add_actions(action: Action) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.cli import campaign_changes, campaign_reports
-from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.command import Command, Context, actions, run_chosen
 from app.cli.http import segment
 from app.cli.paging import add_paging, page_query, say_more
 from app.cli.uploading import Multipart
@@ -17,13 +17,7 @@ RETRY_S = 30.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands."""
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-
-    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-        made.set_defaults(chosen=run)
-        return made
-
+    action = actions(parser)
     _upload_arguments(action("upload", "upload a CSV of records to be contacted", _upload))
     listed = action("list", "list the campaigns of a day", _list)
     listed.add_argument("--day", metavar="DAY", help="YYYY-MM-DD (default: today)")

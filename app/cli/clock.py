@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.command import Command, Context, actions, run_chosen
 from config.settings import Settings
 from domain.errors import UsageError
 
@@ -14,13 +14,7 @@ _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|[dhms])\s*")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands."""
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-
-    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-        made.set_defaults(chosen=run)
-        return made
-
+    action = actions(parser)
     action("show", "show what time it is", _show)
     put = action("set", "put the trial clock at an instant, where it stands", _set)
     put.add_argument("instant", metavar="INSTANT", type=instant, help="2025-11-03T04:30:00Z")

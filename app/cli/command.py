@@ -88,3 +88,20 @@ def run_chosen(arguments: argparse.Namespace, context: Context) -> int:
     """`run` of a command with sub-commands that set `chosen=` as their parser's default."""
     chosen: Run = arguments.chosen
     return chosen(arguments, context)
+
+
+Action = Callable[[str, str, Run], argparse.ArgumentParser]
+
+
+def actions(parser: argparse.ArgumentParser) -> Action:
+    """Sub-commands, one of which must be given: each call declares one by name, help and what runs
+    it (see `run_chosen`), and returns its parser.
+    """
+    commands = parser.add_subparsers(metavar="ACTION", required=True)
+
+    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+        made.set_defaults(chosen=run)
+        return made
+
+    return action

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.command import Command, Context, actions, run_chosen
 from domain.errors import SluiceError, UsageError
 
 PAGE = 1_000
@@ -20,13 +20,7 @@ class NoVersion(SluiceError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands."""
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-
-    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-        made.set_defaults(chosen=run)
-        return made
-
+    action = actions(parser)
     apply = action("apply", "validate documents, all or none, and bring them into force", _apply)
     apply.add_argument("files", metavar="FILE", nargs="+", help="YAML or JSON; - is stdin")
     _add_change(apply)

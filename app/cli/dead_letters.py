@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from app.cli import dead_letter_replay
-from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.command import Command, Context, actions, run_chosen
 from app.cli.http import segment
 from app.cli.output import printable
 from app.cli.paging import add_paging, page_query, say_more
@@ -17,13 +17,7 @@ SHOWN_BYTES = 64 * 1024  # of an original on a person's screen
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands."""
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-
-    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-        made.set_defaults(chosen=run)
-        return made
-
+    action = actions(parser)
     listed = action("list", "list letters, the newest first", _list)
     listed.add_argument("--reason", metavar="REASON", type=reason)
     listed.add_argument("--aggregator", metavar="NAME")

@@ -5,9 +5,9 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from app.cli.command import Context
+from app.cli.command import Action, Context
 from app.cli.http import segment
-from app.cli.metric_sources import RETRY_S, Action
+from app.cli.metric_sources import RETRY_S
 from app.cli.output import json_bytes
 from domain.errors import SluiceError
 

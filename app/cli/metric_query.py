@@ -1,13 +1,11 @@
 """`sluice metrics query METRIC`: the figures of a metric by bucket."""
 
 import argparse
-from collections.abc import Callable
 
-from app.cli.command import Context, Run
+from app.cli.command import Action, Context
 from domain.errors import UsageError
 from domain.metrics.grains import GRAINS, OVERLAYS
 
-Action = Callable[[str, str, Run], argparse.ArgumentParser]
 SHOWN = ("start", "value", "count", "min", "max", "mean", "partial")
 BESIDE = ("start", "value", "difference", "ratio")
 

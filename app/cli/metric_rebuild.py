@@ -1,17 +1,15 @@
 """`sluice metrics rebuild [SOURCE…]`: the rollups made again from the archive; waits."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
-from app.cli.command import Context, Run
+from app.cli.command import Action, Context
 from app.cli.http import segment
 from domain.errors import SluiceError
 
 WAIT_S = 20.0  # of one look
 RETRY_S = 10.0  # a server that is busy or restarts
 COLUMNS = ("source", "state", "records", "changed", "dropped", "told", "detail")
-Action = Callable[[str, str, Run], argparse.ArgumentParser]
 
 
 class RebuildFailed(SluiceError):

@@ -1,10 +1,9 @@
 """`sluice metrics sources|fetch|test|compact`."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
-from app.cli.command import Context, Run
+from app.cli.command import Action, Context
 from app.cli.http import segment
 from app.cli.output import json_bytes
 from domain.errors import SluiceError, UsageError
@@ -12,7 +11,6 @@ from domain.errors import SluiceError, UsageError
 WAIT_S = 20.0  # of one look at a fetch
 RETRY_S = 10.0  # a server that is busy or restarts
 DAY_MS = 86_400_000
-Action = Callable[[str, str, Run], argparse.ArgumentParser]
 
 
 class FetchFailed(SluiceError):

@@ -3,18 +3,12 @@
 import argparse
 
 from app.cli import metric_digests, metric_query, metric_rebuild, metric_sources
-from app.cli.command import Command, Run, run_chosen
+from app.cli.command import Command, actions, run_chosen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands."""
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-
-    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-        made.set_defaults(chosen=run)
-        return made
-
+    action = actions(parser)
     metric_sources.add_actions(action)
     metric_rebuild.add_actions(action)
     metric_query.add_actions(action)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.command import Command, Context, actions, run_chosen
 from app.cli.http import Client
 from app.state import backup
 from app.state.backup import InUse, Manifest
@@ -19,13 +19,7 @@ LONGEST_S = 6 * 3600.0  # what copying the largest stream takes, and more
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands."""
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-
-    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-        made.set_defaults(chosen=run)
-        return made
-
+    action = actions(parser)
     folder = "the backup's folder, a new name"
     action("backup", "back up the state of a worker, running or not", _backup).add_argument(
         "folder", metavar="FOLDER", type=Path, help=folder

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.command import Command, Context, actions, run_chosen
 from app.cli.http import segment
 from app.cli.output import json_bytes
 from app.cli.signing_in import password_of, signed_in
@@ -16,13 +16,7 @@ PATH = "/api/tokens"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands."""
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-
-    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-        made.set_defaults(chosen=run)
-        return made
-
+    action = actions(parser)
     created = action("create", "make a token; it is told this once", _create)
     created.add_argument("name", metavar="NAME", help="the program's, for the audit")
     created.add_argument("--role", choices=ROLES, required=True)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from app.cli.command import Command, Context, Run, run_chosen
+from app.cli.command import Command, Context, actions, run_chosen
 from app.cli.http import segment
 from app.cli.output import json_bytes
 from app.cli.signing_in import password_of
@@ -17,13 +17,7 @@ PATH = "/api/users"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands."""
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-
-    def action(name: str, help: str, run: Run) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-        made.set_defaults(chosen=run)
-        return made
-
+    action = actions(parser)
     added = action("add", "add a user; the first one must be admin", _add)
     added.add_argument("name", metavar="NAME")
     added.add_argument("--role", choices=ROLES, required=True)

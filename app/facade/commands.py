@@ -5,7 +5,9 @@ is durable, and answered when every shard concerned has carried it out.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -14,9 +16,10 @@ from uuid import uuid4
 import msgspec
 
 from agents.commands import CommandRefused, concerned, read_order
-from app.backend import Unavailable
+from app.backend import IdempotencyConflict, Unavailable
 from app.command_shapes import Commanded
 from app.facade.appends import Appends
+from app.facade.erasing import Erasing, Notes
 from app.facade.evidence import Evidence
 from app.facade.owners import MOVING_S, Owners
 from app.facade.parts import Parts
@@ -28,6 +31,7 @@ from domain.aggregation.command import Selection
 from domain.aggregation.flush import to_json
 from domain.aggregation.rule import Rule
 
+logger = logging.getLogger(__name__)
 LOOK_S = 0.05
 KEPT = 100  # erasures that are over, for who asks how far they are
 CLEAR_S = 600.0  # as long may a command be on its way to shards that are recovered
@@ -40,18 +44,23 @@ Cleared = tuple[int, int | None]
 class Commands:
     """See `Backend`, section Commands."""
 
-    def __init__(self, parts: Parts, owners: Owners, appends: Appends, evidence: Evidence) -> None:
+    def __init__(
+        self, parts: Parts, owners: Owners, appends: Appends, evidence: Evidence, notes: Notes
+    ) -> None:
         self._parts = parts
         self._owners = owners
         self._appends = appends
         self._evidence = evidence
+        self._notes = notes
+        self._at_work: set[str] = set()  # ids of notes that are seen to here
+        self._tasks: set[asyncio.Task[Cleared]] = set()
         self._clearing: dict[str, asyncio.Task[Cleared]] = {}
 
     async def stop(self) -> None:
-        """Ends what is being erased; asked for again, it goes on."""
-        for task in self._clearing.values():
+        """Ends what is being erased; it is noted, and goes on where a console runs."""
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._clearing.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def count(
         self, aggregator: str, action: str, asked: Mapping[str, Any], change: Change
@@ -115,19 +124,17 @@ class Commands:
         name = uuid4().hex
         message = _message(name, aggregator, action, asked, change)
         encoded = _checked(message, rules)
-        group = asked["group"] if action == "erase" else None
-        if group is not None and idempotency is not None:
-            await self._appends.check(idempotency)  # else letters were gone before it is refused
-        # first: a replay that is under way reaches its session before the command does
-        letters = 0 if group is None else await self._evidence.forget_letters(rules, group, change)
-        row = (f"{KIND}/{name}".encode(), encoded, None, ())
-        appended = await self._appends.append(CONFIG, [row], idempotency)
-        ((partition, offset),) = appended.last.items()
-        position = partition, offset
-        if appended.repeated:
-            name = await self._name_at(position) or name
-        if group is not None:
-            self._clear(name, rules, group, change, letters)
+        if action == "erase":
+            if idempotency is not None:  # else letters were gone before it is refused
+                await self._appends.check(idempotency)
+            key = idempotency or Idempotency(f"erase {name}", name)
+            note = Erasing(
+                name, aggregator, self._parts.worker, self._parts.clock.now_ms(),
+                key.key, key.fingerprint, encoded,
+            )  # fmt: skip
+            name, position = await self._erase(note, rules, begin=True)
+        else:
+            name, position = await self._append(name, encoded, idempotency)
         clock = asyncio.get_running_loop().time
         until = clock() + wait_s
         while True:
@@ -140,6 +147,18 @@ class Commands:
                 found = found or Commanded(name, action, aggregator, False, False, 0, 0)
                 return replace(found, position=position)
             await asyncio.sleep(LOOK_S)
+
+    async def _append(
+        self, name: str, message: bytes, idempotency: Idempotency | None
+    ) -> tuple[str, tuple[int, int]]:
+        """Gives the command: its id and its position, those of the first time for a repeat."""
+        row = (f"{KIND}/{name}".encode(), message, None, ())
+        appended = await self._appends.append(CONFIG, [row], idempotency)
+        ((partition, offset),) = appended.last.items()
+        position = partition, offset
+        if appended.repeated:
+            name = await self._name_at(position) or name
+        return name, position
 
     async def _name_at(self, position: tuple[int, int]) -> str | None:
         """The id of the command whose message is there, unless it was taken away already."""
@@ -155,28 +174,74 @@ class Commands:
         known = found is not None and (found.id, found.aggregator) == (command_id, aggregator)
         return await self._cleared(found, command_id) if found is not None and known else None
 
-    def _clear(
-        self, name: str, rules: list[Rule], group: Mapping[str, Any], change: Change, letters: int
-    ) -> None:
-        """Begins to erase what is kept beside the sessions of command `name`."""
+    async def go_on(self, *, first: bool) -> None:
+        """Takes up erasures that were begun and left: here, or (by the `first` of all consoles) by
+        a worker that is gone. Raises Unavailable; called again it does what is left."""
+        for note in await self._notes.open():
+            live = {beat.id for beat in self._parts.members.live()}
+            left = first and note.owner not in live
+            if note.id in self._at_work or not (left or note.owner == self._parts.worker):
+                continue
+            with suppress(IdempotencyConflict):  # who began it was told so: it is noted no longer
+                await self._erase(note, await self._rules(note.aggregator))
 
-        async def clear() -> Cleared:
-            kept = await self._evidence.records(rules, group)
-            until = asyncio.get_running_loop().time() + CLEAR_S
-            while (found := await self._found({"position": None, "id": name})) is None or (
-                not found.done
-            ):
-                if asyncio.get_running_loop().time() > until:
-                    raise Unavailable(f"command {name}", "it is not carried out; erase again")
-                await asyncio.sleep(LOOK_S)
-            # what sessions refused up to then
-            more = await self._evidence.forget_letters(rules, group, change)
-            return letters + more, kept
-
-        if name not in self._clearing:
-            self._clearing[name] = asyncio.create_task(clear())
+    async def _erase(
+        self, note: Erasing, rules: list[Rule], *, begin: bool = False
+    ) -> tuple[str, tuple[int, int]]:
+        """Erases letters, gives the command, and begins with what is behind it. Every step can be
+        done again; the command is given once. Its id and its position."""
+        self._at_work.add(note.id)
+        task = None
+        try:
+            if begin:
+                await self._notes.begin(note)
+            asked = note.asked
+            group, change = asked["group"], Change(asked["actor"], asked["reason"])
+            # first: a replay that is under way reaches its session before the command does
+            letters = await self._evidence.forget_letters(rules, group, change)
+            once = Idempotency(note.key, note.fingerprint)
+            try:
+                name, position = await self._append(note.id, note.message, once)
+            except IdempotencyConflict:
+                await self._notes.end(note.id)
+                raise
+            task = asyncio.create_task(self._clear(note, position, rules, letters))
+        finally:
+            if task is None:
+                self._at_work.discard(note.id)
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._over(note.id, done))
+        known = self._clearing.get(name)
+        if known is None or (known.done() and known.exception() is not None):
+            self._clearing[name] = task
         for over in [each for each, task in self._clearing.items() if task.done()][:-KEPT]:
             del self._clearing[over]
+        return name, position
+
+    def _over(self, id: str, task: asyncio.Task[Cleared]) -> None:
+        self._at_work.discard(id)
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.warning("erasure %s goes on later: %s", id, error)
+
+    async def _clear(
+        self, note: Erasing, position: tuple[int, int], rules: list[Rule], letters: int
+    ) -> Cleared:
+        """Erases what is kept beside the sessions of the command there."""
+        asked = note.asked
+        group, change = asked["group"], Change(asked["actor"], asked["reason"])
+        kept = await self._evidence.records(rules, group)
+        until = asyncio.get_running_loop().time() + CLEAR_S
+        while (found := await self._found({"position": position, "id": None})) is None or (
+            not found.done
+        ):
+            if asyncio.get_running_loop().time() > until:
+                raise Unavailable(f"command {note.id}", "it is not carried out; it goes on later")
+            await asyncio.sleep(LOOK_S)
+        # what sessions refused up to then
+        more = await self._evidence.forget_letters(rules, group, change)
+        await self._notes.end(note.id)
+        return letters + more, kept
 
     async def _cleared(self, found: Commanded, name: str) -> Commanded:
         """With what was erased beside the sessions; not done before that is. Raises what became of

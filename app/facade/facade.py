@@ -19,6 +19,7 @@ from app.facade.commands import Commands, CommandsArea
 from app.facade.completeness import Completeness
 from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded, problems_of
+from app.facade.erasing import Notes
 from app.facade.evidence import Evidence
 from app.facade.explain import Explanations
 from app.facade.exports import Exports
@@ -107,7 +108,8 @@ class Facade(
         self._sessions = Sessions(parts, owners)
         evidence = Evidence(parts, self._letters, self._appends)
         self.local.add(evidence.questions)
-        self._commands = Commands(parts, owners, self._appends, evidence)
+        self._notes = Notes(parts)
+        self._commands = Commands(parts, owners, self._appends, evidence, self._notes)
         self._totals = ControlTotals(parts, owners, self._routes)
         self._ledger = Ledger(parts)
         self._days = Days(parts, self._totals, self._ledger)
@@ -123,7 +125,7 @@ class Facade(
         self.local.add(self._tables.questions)
         self._figured = Figured(
             parts, self._peers, owners, self._routes, self._letters, self._sinks,
-            self._metric_sources,
+            self._metric_sources, self._notes,
         )  # fmt: skip
         self._metrics = Metrics(
             parts, self._sampler, self._routes, self._totals, self._documents, self._sinks
@@ -174,6 +176,7 @@ class Facade(
         await self._peers.stop()
         await self._metric_sources.stop()
         await self._commands.stop()
+        await self._notes.stop()
         await self._letters.stop()
         await self._ledger.stop()
         await self._appends.stop()
@@ -191,6 +194,7 @@ class Facade(
             try:
                 await self._letters.catch_up()
                 await self.reconcile()
+                await self._commands.go_on(first=self._first_console())
                 if clock() - tidied > TIDY_S:
                     tidied = clock()
                     await self._letters.prune()
@@ -207,10 +211,14 @@ class Facade(
 
     async def _reconcile(self) -> None:
         await self._ledger.catch_up()
-        consoles = [beat.id for beat in self._parts.members.live() if "console" in beat.roles]
-        if min(consoles, default="") == self._parts.worker:
+        if self._first_console():
             await self._days.open_day()
             await self._completeness.look()
+
+    def _first_console(self) -> bool:
+        """Whether this is the one console of all that does what one is to do."""
+        consoles = [beat.id for beat in self._parts.members.live() if "console" in beat.roles]
+        return min(consoles, default="") == self._parts.worker
 
     # Health
 

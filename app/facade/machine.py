@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.facade.looking import Looking
 from app.facade.parts import Parts
 from app.process_shapes import Minute
 from tables.store import RocksStore
 
-EVERY_S = 1.0
 SIZES_S = 10.0  # between two looks at how large the state is
 MINUTES = 60
 RATE_S = 10.0  # CPU is that of so long
@@ -65,30 +65,17 @@ class Machine:
     _now: _Sum | None = None
     _samples: deque[tuple[float, float]] = field(default_factory=deque)
     _sized_s: float = float("-inf")
-    _task: asyncio.Task[None] | None = None
+    _looking: Looking | None = None
 
     async def start(self) -> None:
         """Looks once, and then every second until `stop`."""
-        await self.look(0.0)
-        self._task = asyncio.create_task(self._run())
-        self._task.add_done_callback(self._ended)
+        self._looking = Looking(self.look, self.crash, self.now_s)
+        await self._looking.start()
 
     async def stop(self) -> None:
         """Ends it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self.crash(error)
-
-    async def _run(self) -> None:
-        while True:
-            began = self.now_s()
-            await asyncio.sleep(EVERY_S)
-            await self.look(max(0.0, self.now_s() - began - EVERY_S))
+        if self._looking is not None:
+            await self._looking.stop()
 
     async def look(self, lag_s: float) -> None:
         """Takes one sample; `lag_s` is how much later than asked for it comes."""

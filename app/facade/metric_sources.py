@@ -1,14 +1,13 @@
 """Sources: how far each is, fetches that are asked for, and what is pushed."""
 
-import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agents.fetching import Fetcher
-from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.facade.hooks import Hooks
+from app.facade.jobs import begun, ended, known
 from app.facade.parts import Parts
 from app.facade.rebuilds import Rebuilds
 from app.shapes import Sample
@@ -16,10 +15,6 @@ from app.source_shapes import Fetch, FetchRefused, Rebuild, Receipt, SourceStatu
 from connectors.sources.base import Window
 from connectors.sources.errors import CallFailed
 from domain.metrics.source import Source
-
-MOVING_S = 5.0  # how long a question waits for a source that is being taken over
-LOOK_S = 0.1
-PIECE_S = 2.0  # that one question to another worker waits
 
 
 class MetricSources:
@@ -69,11 +64,7 @@ class MetricSources:
         job = None if fetcher is None else fetcher.jobs.get(asked["id"])
         if job is None:
             return None
-        try:
-            async with asyncio.timeout(asked["wait_s"]):
-                await job.done.wait()
-        except TimeoutError:
-            pass  # it tells how it is now
+        await known(job.done, asked["wait_s"])
         return {
             "id": job.id,
             "state": job.state,
@@ -127,31 +118,20 @@ class MetricSources:
         if name not in self._in_force():
             return None
         asked = {"name": name, "from_ms": from_ms, "to_ms": to_ms, "trial": trial}
-        deadline = self._parts.monotonic_s() + MOVING_S
-        while True:
-            answers = (await self._peers.ask("source_fetch", asked)).values()
-            for answer in answers:
-                if "refused" in answer:
-                    raise FetchRefused(answer["refused"])
-                return Fetch(answer["id"], name, answer["state"])
-            if self._parts.monotonic_s() >= deadline:
-                raise Unavailable(
-                    f"source {name}", "no worker with role metrics has it open, or its connector"
-                )
-            await asyncio.sleep(LOOK_S)
+        away = f"source {name}", "no worker with role metrics has it open, or its connector"
+        answer = await begun(self._parts, self._peers, "source_fetch", asked, away)
+        if "refused" in answer:
+            raise FetchRefused(answer["refused"])
+        return Fetch(answer["id"], name, answer["state"])
 
     async def outcome(self, name: str, fetch_id: str, wait_s: float) -> Fetch | None:
         """See `SourcesBackend.fetch_of_source`."""
-        deadline = self._parts.monotonic_s() + wait_s
-        while True:
-            left = max(0.0, deadline - self._parts.monotonic_s())
-            asked = {"name": name, "id": fetch_id, "wait_s": min(left, PIECE_S)}
-            answers = list((await self._peers.ask("source_job", asked)).values())
-            if not answers:
-                return None
-            found = Fetch(source=name, **answers[0])
-            if found.state in ("done", "failed") or left <= 0:
-                return found
+        asked = {"name": name, "id": fetch_id}
+        told = await ended(
+            self._parts, self._peers, "source_job", asked, wait_s,
+            lambda job: job["state"] in ("done", "failed"),
+        )  # fmt: skip
+        return None if told is None else Fetch(source=name, **told)
 
     async def receive(self, name: str, headers: Mapping[str, str], body: bytes) -> Receipt | None:
         """See `SourcesBackend.receive_hook`."""

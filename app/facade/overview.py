@@ -7,6 +7,7 @@ from agents.engine import TP
 from app.cluster.peers import Peers
 from app.facade.campaigns.raised import RAISED
 from app.facade.documents import is_example
+from app.facade.erasing import Notes
 from app.facade.impressions import queue_of
 from app.facade.letters import Letters
 from app.facade.metric_sources import MetricSources
@@ -35,6 +36,7 @@ class Figured:
         letters: Letters,
         sinks: Sinks,
         sources: MetricSources,
+        notes: Notes,
     ) -> None:
         self._parts = parts
         self._peers = peers
@@ -43,6 +45,7 @@ class Figured:
         self._letters = letters
         self._sinks = sinks
         self._sources = sources
+        self._notes = notes
         self._troubles = Troubles(parts)
 
     async def overview(self) -> Overview:
@@ -73,6 +76,7 @@ class Figured:
             sinks=await self._sinks.all(self._peers),
             sources=await self._sources.all(),
             impressions=await queue_of(self._peers),
+            erasings=await self._notes.open(),
         )
         return Overview(
             now_ms=now,

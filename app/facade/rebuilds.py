@@ -8,8 +8,8 @@ from uuid import uuid4
 from agents.rebuild import NothingArchived, rebuild, scratches
 from agents.roll_up import EVENTS, RollUp
 from agents.shards import NotOwned
-from app.backend import Unavailable
 from app.cluster.peers import Peers
+from app.facade.jobs import begun, ended, known
 from app.facade.parts import Parts
 from app.source_parts import open_archive
 from app.source_shapes import Rebuild
@@ -19,9 +19,6 @@ from connectors.streams.murmur2 import partition_for
 from domain.metrics.source import Source
 from tables.in_force import in_force
 
-MOVING_S = 5.0  # how long a question waits for a shard that is being taken over
-LOOK_S = 0.1
-PIECE_S = 2.0  # that one question to another worker waits
 KEPT = 50  # rebuilds whose outcome can still be asked for
 START, JOB = "rebuild_start", "rebuild_job"
 
@@ -54,29 +51,18 @@ class Rebuilds:
             return None
         count = await self._parts.partitions(self._parts.names.topic(EVENTS)) or 0
         number = partition_for(name.encode(), count) if count else -1
-        deadline = self._parts.monotonic_s() + MOVING_S
-        while True:
-            asked = {"name": name, "number": number}
-            for answer in (await self._peers.ask(START, asked)).values():
-                return Rebuild(**answer)
-            if self._parts.monotonic_s() >= deadline:
-                raise Unavailable(
-                    f"rollups of shard {number}", "no worker of role metrics has it open"
-                )
-            await asyncio.sleep(LOOK_S)
+        asked = {"name": name, "number": number}
+        away = f"rollups of shard {number}", "no worker of role metrics has it open"
+        return Rebuild(**await begun(self._parts, self._peers, START, asked, away))
 
     async def outcome(self, name: str, id: str, wait_s: float) -> Rebuild | None:
         """See `MetricsBackend.rebuild_of`."""
-        deadline = self._parts.monotonic_s() + wait_s
-        while True:
-            left = max(0.0, deadline - self._parts.monotonic_s())
-            asked = {"id": id, "wait_s": min(left, PIECE_S)}
-            answers = list((await self._peers.ask(JOB, asked)).values())
-            found = Rebuild(**answers[0]) if answers else None
-            if found is None or found.source != name:
-                return None
-            if found.state != "running" or left <= 0:
-                return found
+        told = await ended(
+            self._parts, self._peers, JOB, {"id": id}, wait_s,
+            lambda job: job["source"] != name or job["state"] != "running",
+        )  # fmt: skip
+        found = None if told is None else Rebuild(**told)
+        return found if found is not None and found.source == name else None
 
     async def stop(self) -> None:
         """Ends what is under way; asked for again it begins anew."""
@@ -136,9 +122,5 @@ class Rebuilds:
         job = self._jobs.get(asked["id"])
         if job is None:
             return None
-        try:
-            async with asyncio.timeout(asked["wait_s"]):
-                await job.done.wait()
-        except TimeoutError:
-            pass  # it tells how it is now
+        await known(job.done, asked["wait_s"])
         return asdict(job.told)

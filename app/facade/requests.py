@@ -64,6 +64,9 @@ class Request(msgspec.Struct, frozen=True):
     last: dict[int, int] | None
 
 
+BESIDE = b"\0"
+"""How keys of records begin that are of no request, though on the topic (see `erasing.py`)."""
+
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Begin | Done).decode
 _begin = msgspec.json.Decoder(Begin).decode
@@ -77,8 +80,8 @@ def record_key(step: Literal["begin", "done"], request: Begin) -> bytes:
 
 def apply(connection: sqlite3.Connection, _partition: int, items: Sequence[Item]) -> None:
     """Takes records of the topic in their order."""
-    for _, _, _, value, _ in items:
-        if value is None:
+    for _, _, key, value, _ in items:
+        if value is None or (key or b"").startswith(BESIDE):
             continue
         step = _decode(value)
         known = find(connection, step.key)

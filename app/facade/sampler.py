@@ -3,17 +3,16 @@
 Rates are of real seconds, whatever the product's clock does.
 """
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agents.engine import TP
+from app.facade.looking import EVERY_S, Looking
 from app.facade.parts import Parts
 from connectors.streams.base import StreamError
 
-EVERY_S = 1.0
 RATE_S = 10.0  # a rate is over so long
 POINT_S = 5  # one point of the chart
 POINTS = 180  # fifteen minutes of them
@@ -58,31 +57,21 @@ class Sampler:
     answered_s: float | None = None
     _samples: deque[Sample] = field(default_factory=deque)
     _points: dict[int, list[int]] = field(default_factory=dict)
-    _task: asyncio.Task[None] | None = None
+    _looking: Looking | None = None
 
     async def start(self) -> None:
         """Looks once, and then every second until `stop`."""
-        await self.look()
-        self._task = asyncio.create_task(self._run())
-        self._task.add_done_callback(self._ended)
+        self._looking = Looking(self._look, self.crash, self.now_s)
+        await self._looking.start()
 
     async def stop(self) -> None:
         """Ends it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._looking is not None:
+            await self._looking.stop()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self.crash(error)
-
-    async def _run(self) -> None:
-        while True:
-            began = self.now_s()
-            await asyncio.sleep(EVERY_S)
-            self.loop_lag_s = max(0.0, self.now_s() - began - EVERY_S)
-            await self.look()
+    async def _look(self, lag_s: float) -> None:
+        self.loop_lag_s = lag_s
+        await self.look()
 
     async def look(self) -> None:
         """Takes one sample."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.facade.erasing import Erasing, unfinished
 from app.facade.owners import Told
 from app.facade.parts import Parts
 from app.shapes import DeadLetterCount, Trouble
@@ -39,6 +40,7 @@ class Seen:
     sinks: Sequence[SinkStatus] = ()
     sources: Sequence[SourceStatus] = ()
     impressions: Mapping[str, Any] = field(default_factory=dict)
+    erasings: Sequence[Erasing] = ()
 
 
 class Troubles:
@@ -63,6 +65,7 @@ class Troubles:
             *self._sinks(seen),
             *self._sources(seen),
             *_impressions(seen),
+            *unfinished(seen.erasings, seen.now_ms),
             *self._held(seen),
             *self._machine(seen),
             *await self._topics_made(),

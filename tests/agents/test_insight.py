@@ -1,69 +1,32 @@
 """Funnel and usage events exact through kills at every step, cut appends, lost disks, repeats."""
 
-import asyncio
 import json
 import random
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from agents.campaign_parcels import parcels
 from agents.campaign_route import EVENTS, route
 from agents.insight import Insight, InsightShard
-from connectors.streams.memory import Killed, MemoryLog
 from connectors.streams.murmur2 import partition_for
 from domain.campaigns.book import MemoryBook
-from domain.clock import FixedClock
 from domain.insight import taking
 from domain.insight.events import WHATS
-from tables.changelog import Changelog
-from tables.ledger import Ledger
-from tables.ledger_book import Output, Write
+from tests.agents.ledger_world import LedgerWorld
 from tests.agents.world import NAMES, START_MS, Disk
 
-T = TypeVar("T")
 IN = NAMES.insight_in
 
 
-class InsightWorld:
+class InsightWorld(LedgerWorld):
     """One partition of parcels and the worker that takes them."""
 
     def __init__(self) -> None:
-        self.clock = FixedClock(START_MS)
-        self.log = MemoryLog(self.clock)
-        for name in (EVENTS, IN, "dead-letters", NAMES.changelog("insight")):
-            self.log.counts[name] = 1
-        self.disks = {0: Disk()}
-        self.kill_on: int | None = None
-        self.at = 0
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """What the work returns, None when it was killed."""
-        try:
-            return asyncio.run(work)
-        except Killed:
-            return None
-
-    def _step(self, step: int) -> None:
-        if step == self.kill_on:
-            self.kill_on = None
-            raise Killed
-
-    async def _send(self, outputs: list[Output]) -> None:
-        for topic, key, value in outputs:
-            await self.log.append(topic, partition_for(key or b"", 1), [(key, value, None, ())])
-
-    async def _deliver(self, _writes: list[Write], _version: int) -> None:
-        """Nothing is written to stores."""
+        super().__init__("insight", EVENTS, IN)
 
     async def open(self, number: int) -> InsightShard:
-        changelog = Changelog(self.log, NAMES.changelog("insight"), number, "w")
-        ledger = Ledger(
-            number, self.disks[number], changelog, self._send, self._deliver, on_step=self._step
-        )
-        await ledger.open()
-        return InsightShard(ledger, self.clock.now_ms)
+        return InsightShard(await self.ledger(number), self.clock.now_ms)
 
     async def route(self, first: int, upto: int) -> None:
         """Places events of the public topic, perhaps again."""
@@ -90,12 +53,6 @@ class InsightWorld:
             pass
         while await work.tick():
             pass
-
-    async def rows(self) -> dict[bytes, bytes]:
-        """All rows, once nothing waits."""
-        shard = await self.open(0)
-        await shard.ledger.settle()
-        return shard.ledger.rows()
 
 
 def some(chance: random.Random, count: int) -> list[dict[str, Any]]:

@@ -1,66 +1,27 @@
 """Rollups exact through kills at every step, cut appends, lost disks and repeats."""
 
-import asyncio
 import json
 import random
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from agents.roll_up import EVENTS, RollUp, RollupShard
-from connectors.streams.memory import Killed, MemoryLog
-from connectors.streams.murmur2 import partition_for
 from domain.campaigns.book import MemoryBook
-from domain.clock import FixedClock
 from domain.metrics.records import Record, Value, encode
 from domain.metrics.rolling import Rolling
-from tables.changelog import Changelog
-from tables.ledger import Ledger
-from tables.ledger_book import Output, Write
+from tests.agents.ledger_world import LedgerWorld
 from tests.agents.world import NAMES, START_MS, Disk
 
-T = TypeVar("T")
 
-
-class RollupWorld:
+class RollupWorld(LedgerWorld):
     """One partition of records and the worker that rolls them up."""
 
     def __init__(self) -> None:
-        self.clock = FixedClock(START_MS)
-        self.log = MemoryLog(self.clock)
-        for name in (EVENTS, "rollups", "dead-letters", NAMES.changelog("rollups")):
-            self.log.counts[name] = 1
-        self.disks = {0: Disk()}
-        self.kill_on: int | None = None
-        self.at = 0
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """What the work returns, None when it was killed."""
-        try:
-            return asyncio.run(work)
-        except Killed:
-            return None
-
-    def _step(self, step: int) -> None:
-        if step == self.kill_on:
-            self.kill_on = None
-            raise Killed
-
-    async def _send(self, outputs: list[Output]) -> None:
-        for topic, key, value in outputs:
-            await self.log.append(topic, partition_for(key or b"", 1), [(key, value, None, ())])
-
-    async def _deliver(self, _writes: list[Write], _version: int) -> None:
-        """Nothing is written to stores."""
+        super().__init__("rollups", EVENTS, "rollups")
 
     async def open(self, number: int) -> RollupShard:
-        changelog = Changelog(self.log, NAMES.changelog("rollups"), number, "w")
-        ledger = Ledger(
-            number, self.disks[number], changelog, self._send, self._deliver, on_step=self._step
-        )
-        await ledger.open()
-        return RollupShard(ledger, self.clock.now_ms)
+        return RollupShard(await self.ledger(number), self.clock.now_ms)
 
     async def work(self, batch: int, commit: bool) -> None:
         """One batch to a new worker."""
@@ -71,12 +32,6 @@ class RollupWorld:
             await work.take(0, items, lambda: True)
             if commit:
                 self.at += len(items)
-
-    async def rows(self) -> dict[bytes, bytes]:
-        """All rows, once nothing waits."""
-        shard = await self.open(0)
-        await shard.ledger.settle()
-        return shard.ledger.rows()
 
     def told(self) -> dict[str, dict[str, Any]]:
         """The newest of each bucket on `rollups`; a higher revision never comes before a lower."""

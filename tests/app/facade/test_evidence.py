@@ -10,11 +10,13 @@ import pytest
 
 from app.backend import IdempotencyConflict
 from app.command_shapes import Commanded
+from app.facade.erasing import OLD_MS, Erasing
 from app.history_shapes import Whereabouts
 from app.shapes import Change
 from tests.app.facade.house import HOUR_MS, House, Living, aggregator
 
 WHO = {"group": {"account": "secret-x"}}
+MESSAGE = json.dumps({**WHO, "actor": "ada", "reason": "asked"}).encode()
 WHY = Change("ada", "asked by the customer")
 MENDED = aggregator(aggregate=[{"field": "*", "operation": "count"}])
 OURS = (
@@ -168,3 +170,67 @@ def test_a_kill_at_any_append_leaves_what_the_same_call_completes(
         return step
 
     assert asyncio.run(all_steps()) > 10
+
+
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.faults)])
+def test_a_kill_at_any_append_is_finished_by_the_next_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
+) -> None:
+    monkeypatch.setattr("app.facade.evidence.WAIT_S", 0.2)
+
+    async def killed_at(step: int) -> bool:
+        house = House(tmp_path / f"{step}", partitions=1)
+        async with house.open() as living:
+            await begun(living)
+            before, left = await living.totals(), step
+
+            def survives(_topic: str, rows: int) -> int:
+                nonlocal left
+                left -= 1
+                return rows if left > 0 else 0
+
+            house.log.survives = survives
+            task = asyncio.create_task(erase(living, WHY, 0.2))
+            await asyncio.wait([task], timeout=1)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        house.log.survives = lambda _topic, rows: rows
+        async with house.open("w-2") as living:
+            async with asyncio.timeout(60):  # nobody asks: the console follows, and finds the note
+                while await living.facade._notes.open():
+                    await living.facade._commands.go_on(first=True)
+                    await asyncio.sleep(0)
+            assert await letters(living) == sorted(OTHERS)
+            assert await living.totals() == before
+            again = await erase(living)
+            assert (again.letters, again.sessions) == (0, 0)
+        return left <= 0
+
+    async def all_steps() -> int:
+        step = 2  # the first is the note: without it nothing was begun
+        while await killed_at(step):
+            step += stride
+        return step
+
+    assert asyncio.run(all_steps()) > 10
+
+
+def test_an_erasure_that_waits_is_told_without_its_values(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with House(tmp_path).open() as living:
+            await begun(living)
+            note = Erasing("an-id", "acc", "w-2", living.clock.now_ms(), "k", "f", MESSAGE)
+            await living.facade._notes.begin(note)
+
+            async def told() -> list[str]:
+                found = (await living.facade.overview()).troubles
+                return [f"{one}" for one in found if one.code == "erasure-unfinished"]
+
+            assert not await told()
+            living.clock.advance(OLD_MS)
+            (one,) = await told()
+            assert "account" in one and "secret-x" not in one
+            await living.facade._notes.end("an-id")
+            assert not await told()
+
+    asyncio.run(story())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from config.documents.aggregator import load_aggregator
-from domain.aggregation.comparison import combined, compare, operations_of
+from domain.aggregation.comparison import combined, compare, operations_of, same
 from domain.aggregation.rule import compile_rule
 
 RULE = compile_rule(
@@ -113,3 +113,35 @@ def test_what_was_carried_goes_by_the_order_of_flushes() -> None:
     ]
     assert combined(several, OPERATIONS["carry_first_cell"]) == "a"
     assert combined(several, OPERATIONS["carry_last_cell"]) == "d"
+
+
+def test_a_difference_tells_both_sides_also_of_flushes_that_are_the_same_but_later() -> None:
+    found = compare([flush(0, [1, 2])], [flush(0, [1, 4])], OPERATIONS, OPERATIONS)
+    sums = found.results["sum_bytes"]
+    assert (sums.now, sums.what_if, sums.difference) == (3, 5, 2)
+    for due in ("12:00", "13:00"):
+        same_values = [flush(0, [1, 2], due=due)]
+        assert not compare([flush(0, [1, 2])], same_values, OPERATIONS, OPERATIONS).results
+
+
+def test_what_only_one_side_has_is_the_whole_difference_of_what_adds_up() -> None:
+    gone = compare([flush(0, [1, 2])], [], OPERATIONS, OPERATIONS).results
+    come = compare([], [flush(0, [1, 2])], OPERATIONS, OPERATIONS).results
+    assert (gone["sum_bytes"].difference, come["sum_bytes"].difference) == (-3, 3)
+    assert gone["max_bytes"].difference is None is come["max_bytes"].difference
+
+
+def test_true_and_one_are_not_the_same() -> None:
+    assert same(True, True) and same(1, Decimal("1.0")) and not same(1, 2)
+    assert not same(True, 1) and not same(0, False) and not same(True, False)
+
+
+def test_an_average_over_flushes_leaves_out_those_of_nothing() -> None:
+    empty = flush(9, [0], average_bytes=None)
+    empty["parts"] = {"average_bytes": {"sum": None, "n": 0}}
+    unknown = flush(8, [0])
+    unknown["parts"] = {}
+    average = OPERATIONS["average_bytes"]
+    assert combined([flush(0, [1, 2]), empty, unknown, flush(3, [6])], average) == 3
+    assert combined([empty, unknown], average) is None
+    assert combined([empty], average) is None

@@ -210,3 +210,12 @@ def test_the_ends_of_time_stay_the_ends_when_all_pieces_are_known(
     assert warm(inside) is not None
     assert warm("2024-09-03T10:15:07" + outside[19:]) is not None
     assert parse_instant(outside) is None
+
+
+@pytest.mark.parametrize("offset", ["+02:00", "-02:00"])
+def test_an_instant_read_again_is_the_same(offset: str) -> None:
+    text = f"2031-05-06T12:00:00{offset}"
+    first = parse_instant(text)
+    assert first is not None
+    assert first - (parse_instant("2031-05-06T12:00:00Z") or 0) == -int(offset[:3]) * 3_600_000
+    assert [parse_instant(text) for _ in range(3)] == [first] * 3

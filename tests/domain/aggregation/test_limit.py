@@ -69,3 +69,19 @@ def test_a_limit_is_exceeded_above_it_and_can_be_off() -> None:
     assert limit.exceeded([0, 10, 5]) == ""
     assert limit.exceeded([1, 10, 6]) == "6 of the last 10 records"
     assert Limit(0, 0, 10).exceeded([100, 100, 100]) == ""
+
+
+def test_a_run_goes_on_over_batches_and_ends_with_a_record_taken() -> None:
+    limit = Limit(window=10)
+    assert limit.run([4, 6, 5], 3, 0, 3) == [7, 9, 8]
+    assert limit.run([4, 6, 5], 2, 1, 2) == [2, 9, 7]
+    assert limit.run([4, 6, 5], 0, 1, 0) == [0, 7, 5]
+    assert limit.exceeded(None) == "" == limit.exceeded(None, longest=9)
+
+
+def test_the_window_is_halved_when_it_is_twice_full() -> None:
+    limit = Limit(window=10)
+    assert limit.run([0, 18, 9], 0, 1, 0) == [0, 19, 9]
+    assert limit.run([0, 18, 9], 0, 2, 0) == [0, 10, 4]
+    assert limit.run([0, 18, 9], 0, 3, 0) == [0, 10, 4]
+    assert limit.run([0, 19, 9], 0, 41, 0) == [0, 15, 2]

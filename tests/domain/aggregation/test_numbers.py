@@ -17,11 +17,13 @@ from domain.aggregation.numbers import (
     average,
     canonical,
     canonical_key,
+    depth,
     float_hook,
     number_from_text,
     number_of,
     plain,
     subtract,
+    within_limits,
 )
 from domain.errors import Reject
 
@@ -274,3 +276,56 @@ def test_the_hook_reads_what_the_grammar_reads(texts: list[str]) -> None:
     floats = [text for text in texts if set(text) & set(".eE")]
     decoded = msgspec.json.Decoder(float_hook=float_hook).decode(f"[{','.join(floats)}]")
     assert [Fraction(value) for value in decoded] == [Fraction(text) for text in floats]
+
+
+LIMIT = 10**1_000  # the first int of more than 1,000 digits
+BEYOND = NotANumber("1E9999")
+
+
+@pytest.mark.parametrize("bad", [LIMIT, -LIMIT, BEYOND])
+@pytest.mark.parametrize("good", [LIMIT - 1, 1 - LIMIT, Decimal("1.5"), "text", None, True])
+def test_limits_hold_at_any_depth(bad: Any, good: Any) -> None:
+    assert within_limits(good) and not within_limits(bad)
+    for wrap in (lambda one: [1, one], lambda one: (1, one), lambda one: {"a": 1, "b": one}):
+        assert within_limits(wrap(good)) and within_limits(wrap(wrap(good)))
+        assert not within_limits(wrap(bad)) and not within_limits(wrap(wrap(bad)))
+
+
+@pytest.mark.parametrize(
+    ("value", "levels"),
+    [
+        (1, 0), ([], 0), ([1], 1), ({"a": 1}, 1), ([[1], [[2]]], 3), ({"a": {"b": [1]}}, 3),
+        ({"key": 1, "b": (1, {"c": 2})}, 3),
+    ],
+)  # fmt: skip
+def test_depth_counts_levels_that_hold_something(value: Any, levels: int) -> None:
+    assert depth(value) == levels
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [("-0.0", "0"), ("-0", "0"), ("1.500", "1.5"), ("100", "100"), ("1E+3", "1000"), ("2.0", "2")],
+)
+def test_a_number_prints_without_what_says_nothing(text: str, printed: str) -> None:
+    assert plain(Decimal(text)) == printed
+
+
+def test_exactly_a_thousand_digits_are_a_number_and_one_more_is_none() -> None:
+    assert number_from_text("0." + "1" * 999) is not None
+    assert number_from_text("0." + "1" * 1_000) is None
+    assert number_from_text("1." + "1" * 999 + "E3") is not None
+    assert number_from_text("1." + "1" * 1_000 + "E3") is None
+    assert number_from_text("1E1001") is None
+
+
+def test_what_is_no_number_says_so_shortly() -> None:
+    assert NotANumber("1E9999") == BEYOND and NotANumber("1E9998") != BEYOND and BEYOND != "1E9999"
+    assert len({BEYOND, NotANumber("1E9999"), NotANumber("1E9998")}) == 2
+    assert repr(NotANumber("9" * 60)) == f"NotANumber({'9' * 60})"
+    assert repr(NotANumber("9" * 61)) == f"NotANumber({'9' * 40}… (61 characters))"
+    with pytest.raises(Reject) as refused:
+        canonical(LIMIT)
+    assert (refused.value.reason, refused.value.detail) == (
+        "not_a_number",
+        "an integer of more than 1,000 digits",
+    )
