@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from app.client.caller import Caller, fields_of, piece
 from app.web.api.dashboards import DashboardOut, DashboardsOut, MetricsPageOut
+from app.web.api.digests import DigestSentOut, DigestsOut
 from app.web.api.hooks import Receipt
 from app.web.api.metric_alerts import MetricAlertsOut
 from app.web.api.metric_figures import FiguresOut, MetricsOut
@@ -19,18 +20,27 @@ class Metrics(Caller):
         """Lists the alerts about metrics and sources."""
         return self._typed({200: MetricAlertsOut}, "GET", "/api/metrics/alerts")
 
-    def post_api_metrics_alerts_name_acknowledge(self, name: str) -> MetricAlertsOut:
+    def post_api_metrics_alerts_name_acknowledge(
+        self, name: str, *, idempotency_key: str | None = None
+    ) -> MetricAlertsOut:
         """Says that somebody sees to an alert, until it ends."""
         return self._typed(
-            {200: MetricAlertsOut}, "POST", f"/api/metrics/alerts/{piece(name)}/acknowledge"
+            {200: MetricAlertsOut},
+            "POST",
+            f"/api/metrics/alerts/{piece(name)}/acknowledge",
+            headers={"Idempotency-Key": idempotency_key},
         )
 
     def post_api_metrics_alerts_name_silence(
-        self, name: str, body: object = None
+        self, name: str, body: object = None, *, idempotency_key: str | None = None
     ) -> MetricAlertsOut:
         """Tells nobody of an alert for a time."""
         return self._typed(
-            {200: MetricAlertsOut}, "POST", f"/api/metrics/alerts/{piece(name)}/silence", body=body
+            {200: MetricAlertsOut},
+            "POST",
+            f"/api/metrics/alerts/{piece(name)}/silence",
+            body=body,
+            headers={"Idempotency-Key": idempotency_key},
         )
 
     def get_api_metrics_query(
@@ -134,6 +144,22 @@ class Metrics(Caller):
             "GET",
             f"/api/metrics/dashboards/{piece(name)}",
             query={"grain": grain, "range": range, "overlay": overlay},
+        )
+
+    def get_api_metrics_digests(self) -> DigestsOut:
+        """Lists the digests, when each is due, and mails that wait."""
+        return self._typed({200: DigestsOut}, "GET", "/api/metrics/digests")
+
+    def post_api_metrics_digests_name_send(
+        self, name: str, body: object = None, *, idempotency_key: str | None = None
+    ) -> DigestSentOut:
+        """Sends a digest now."""
+        return self._typed(
+            {202: DigestSentOut},
+            "POST",
+            f"/api/metrics/digests/{piece(name)}/send",
+            body=body,
+            headers={"Idempotency-Key": idempotency_key},
         )
 
     def get_api_metrics_feeds_metric_csv(
