@@ -23,8 +23,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def exact(value: Any) -> Any:
-    """A JSON value whose numbers are encoded without loss and without an exponent."""
-    if isinstance(value, Decimal) or (value.__class__ is int and not -(1 << 63) <= value < 1 << 63):
+    """A JSON value whose decimals are encoded without loss and without an exponent (whole numbers
+    are, of any size)."""
+    if isinstance(value, Decimal):
         return msgspec.Raw(plain(value).encode())
     if isinstance(value, dict):
         return {name: exact(item) for name, item in value.items()}

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from config.documents.aggregator import load_aggregator
+from domain.aggregation.distinct import Sketch, at_rest
 from domain.aggregation.flush import enveloped, exact, flush_id, flushed_record, group_of, to_json
 from domain.aggregation.rule import Rule, compile_rule
 from domain.aggregation.session import NEVER, Session
@@ -82,6 +83,16 @@ def test_what_is_only_sometimes_told() -> None:
     assert set_by_hand == "set by an operator"
     listed = record(rule, a_session(), flush_type="")
     assert "unique_count_x" not in listed["parts"] and "average_x" in listed["parts"]
+    first = record(rule, a_session(due_version=1))["explain"]["rule"]
+    assert first == "duration 1h"
+
+
+def test_a_count_that_is_an_estimate_is_told_to_be_one() -> None:
+    rule = a_rule()
+    counted = at_rest(Sketch())
+    told = record(rule, a_session(accumulators=[Decimal("3.5"), Decimal("3.5"), 2, counted]))
+    assert told["estimated"] == ["unique_count_x"]
+    assert "estimated" not in record(rule, a_session())
 
 
 def test_a_condition_is_told_in_words() -> None:
@@ -108,9 +119,10 @@ def test_periods_are_told_by_the_key() -> None:
     periods = [
         {"period": "day", "field": "at", "timezone": "Europe/Stockholm"},
         {"period": "hour", "field": "ended", "timezone_field": "zone"},
+        {"period": "month", "field": "billed", "timezone": "UTC"},
     ]
     rule = a_rule(group={"fields": ["account"], "periods": periods})
-    key = b'["a","2024-03-31","2024-03-31T10+02:00","Europe/Stockholm"]'
+    key = b'["a","2024-03-31","2024-03-31T10+02:00","Europe/Stockholm","2024-02"]'
     group, told = group_of(rule, key)
     assert group == {"account": "a"}
     assert told["at"] == {
@@ -121,7 +133,11 @@ def test_periods_are_told_by_the_key() -> None:
         "period": "hour", "label": "2024-03-31T10+02:00", "start": "2024-03-31T08:00:00.000Z",
         "end": "2024-03-31T09:00:00.000Z",
     }  # fmt: skip
-    assert list(told) == ["at", "ended"]
+    assert told["billed"] == {
+        "period": "month", "label": "2024-02", "start": "2024-02-01T00:00:00.000Z",
+        "end": "2024-03-01T00:00:00.000Z",
+    }  # fmt: skip
+    assert list(told) == ["at", "ended", "billed"]
 
 
 def test_numbers_beyond_64_bits_and_decimals_are_exact_at_any_depth() -> None:
