@@ -52,6 +52,8 @@ def test_labels_and_bounds_are_what_the_clock_shows(
     intervals = sorted({found.interval(ms) for ms, _ in looked}, key=lambda i: i.start_ms)
     assert [interval.start_ms for interval in intervals[1:]] == changes
     assert [interval.end_ms for interval in intervals[:-1]] == changes
+    # a calendar that has looked at nothing yet finds each by its label alone
+    assert [Calendar(unit, zone).from_label(each.label) for each in intervals] == intervals
 
 
 @settings(max_examples=300, deadline=None)
@@ -165,6 +167,26 @@ def test_a_label_without_a_period_is_refused(unit: Unit, zone: str, label: str) 
 
 
 @pytest.mark.parametrize(
+    ("unit", "label", "example"),
+    [
+        ("hour", "2024-03-31T02+01:00", "2024-10-27T02+02:00"),
+        ("day", "2023-02-29", "2024-09-03"),
+        ("month", "2024-9", "2024-09"),
+        ("year", "24", "2024"),
+    ],
+)
+def test_a_refused_label_is_told_with_one_that_would_be_right(
+    unit: Unit, label: str, example: str
+) -> None:
+    with pytest.raises(NoSuchPeriod) as caught:
+        Calendar(unit, "Europe/Stockholm").from_label(label)
+    error = caught.value
+    assert (error.label, error.unit, error.zone_name) == (label, unit, "Europe/Stockholm")
+    told = f"{label!r} is no {unit} in Europe/Stockholm, expected one like {example}"
+    assert str(error) == told
+
+
+@pytest.mark.parametrize(
     ("unit", "zone", "at"),
     [
         ("year", "UTC", "9999-06-01T00:00Z"),
@@ -179,6 +201,14 @@ def test_a_period_beyond_four_digit_years_is_rejected(unit: Unit, zone: str, at:
     with pytest.raises(Reject) as caught:
         Calendar(unit, zone).interval(instant(at))
     assert caught.value.reason == "not_an_instant"
+    assert caught.value.detail == f"its {unit} is not within the years 1 to 9999 in {zone}"
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00Z", "9999-12-31T22:59:59.999Z"])
+def test_the_first_and_the_last_hour_but_one_are_periods(at: str) -> None:
+    found = Calendar("hour", "UTC").interval(instant(at))
+    assert found.label == at[:13] + "Z"
+    assert found.end_ms - found.start_ms == 3_600_000
 
 
 def test_the_cache_forgets_and_stays_right(monkeypatch: pytest.MonkeyPatch) -> None:
