@@ -27,31 +27,29 @@ CSV = b"number,name\n+919876500000,A\n"
 @contextmanager
 def console(backend: FakeBackend) -> Iterator[str]:
     """The address of a server of its own, for the time of the block."""
-    loop = asyncio.new_event_loop()
     started = threading.Event()
     urls: list[str] = []
+    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
-    async def start() -> web.AppRunner:
+    async def serve() -> None:
         runner = web.AppRunner(make_web(backend, DevSettings(), backend.clock))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         urls.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        over = asyncio.Event()
+        loops.append((asyncio.get_running_loop(), over))
         started.set()
-        return runner
+        await over.wait()
+        await runner.cleanup()
 
-    def serve() -> None:
-        runner = loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     assert started.wait(10)
     try:
         yield urls[0]
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop, over = loops[0]
+        loop.call_soon_threadsafe(over.set)
         thread.join()
 
 

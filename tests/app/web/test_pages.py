@@ -165,7 +165,8 @@ def test_pieces_are_what_stands_in_the_page(view: shell.View) -> None:
     ids = {"/fdds": made_campaigns.fdd_id(0, 2), "/camp": made_campaigns.request_id(0)}
     path = path.replace("{kind}/{name}", "aggregator/data-per-account")
     path = path.replace("{id}", ids.get(path[:5], "p-0"))
-    path = path.replace("{name}", "stars" if path.startswith("/sources") else "growth")
+    names = {"/sour": "stars", "/aler": "too-high"}
+    path = path.replace("{name}", names.get(path[:5], "growth"))
 
     async def steps(client: Client) -> tuple[str, dict[str, str]]:
         html = await (await client.get(path, headers=PERSON)).text()
