@@ -49,6 +49,7 @@ def test_a_page_weighs_little(consoles: Consoles, open_page: Open) -> None:
         own = [a for a in answers if "/vendor/" not in a.url and not looks.is_stream(a)]
         weight = sum(len(answer.body()) for answer in own)
         assert 5_000 < weight < LIMIT_BYTES, path
+        page.context.close()  # pages that are kept go on hearing what changes
 
 
 def test_nothing_comes_from_elsewhere(consoles: Consoles, open_page: Open) -> None:
