@@ -28,6 +28,10 @@ from domain.errors import Fatal
 
 BLOOM_BITS = 10  # about 1 % of look-ups for absent keys read a block
 L0_FILES = 8  # merged at a time: half as often as by default, for eight more looks at bloom filters
+_DAMAGED = (
+    *("Corruption", "Invalid argument", "NotFound"),
+    "IO error: No such file or directory",  # a file that another one of the folder names
+)
 OPEN_FILES = 256  # per partition: well below the usual limit of 1,024 a process at 4 partitions
 
 
@@ -39,6 +43,17 @@ class StoreDamaged(Fatal):
         super().__init__(
             f"{path}: the state can't be read ({detail})",
             "put back a backup of it, or begin with another folder",
+        )
+
+
+class StoreNotOpened(Fatal):
+    """State that is there can't be opened now; whether it is whole isn't known."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(
+            f"{path}: the state can't be opened ({detail})",
+            "see that no other process has it, that this one may read and write it, that the disk "
+            "has room, and how many files it may have open",
         )
 
 
@@ -65,7 +80,8 @@ class RocksStore:
         self, path: Path, memory_bytes: int, *, durable: bool, read_only_logs: Path | None = None
     ) -> None:
         """With `read_only_logs`, where RocksDB then writes its own log, nothing in the folder
-        changes. Raises StoreDamaged when there is no changelog to begin anew from."""
+        changes. Raises StoreDamaged when there is no changelog to begin anew from, StoreNotOpened
+        for what says nothing of the state itself."""
         self.path = path
         self.moved_aside: Path | None = None
         options = _options(memory_bytes)
@@ -80,8 +96,8 @@ class RocksStore:
             self._db = Rdict(str(path), options, access_type=access)
         except Exception as error:
             # rocksdict raises plain Exceptions whose text starts with RocksDB's status
-            if not str(error).startswith(("Corruption", "Invalid argument", "NotFound")):
-                raise
+            if not str(error).startswith(_DAMAGED):
+                raise StoreNotOpened(path, str(error)) from error
             if durable:
                 raise StoreDamaged(path, str(error)) from error
             self.moved_aside = _free_name(path)

@@ -15,7 +15,7 @@ from config.settings import Settings
 from connectors.streams.base import DirectoryLocked
 from connectors.streams.embedded.lock import DirectoryLock
 from tables.formats import SHARD, format_of
-from tables.store import RocksStore, StoreDamaged
+from tables.store import RocksStore, StoreDamaged, StoreNotOpened
 
 GIB = 1 << 30
 DISK_LOW = GIB  # RocksDB compacts, and needs room for a second copy of what it compacts
@@ -85,8 +85,8 @@ def _store(path: Path) -> Iterator[Check]:
         except StoreDamaged as error:
             yield _damaged(path, error.problem)
             return
-        except Exception as error:  # noqa: BLE001 - rocksdict raises no other kind
-            yield _damaged(path, f"{path}: {error}")
+        except StoreNotOpened as error:
+            yield Check("state", "wrong", error.problem, error.remedy)
             return
         try:
             found = format_of(store)
