@@ -13,7 +13,7 @@ from app.cli.topics import State as TopicState
 from app.cli.topics import look
 from app.cluster.beat import Beat, decode
 from app.doctor import folder
-from app.doctor.check import Check, one_line
+from app.doctor.check import SKEW_S, Check, one_line
 from config.clock import system_ms
 from config.names import Names
 from config.settings import Settings
@@ -24,7 +24,6 @@ from domain.errors import SluiceError, Unreachable
 if TYPE_CHECKING:  # a Kafka client is not loaded for the embedded stream
     from connectors.streams.kafka.rights import Lack
 
-SKEW_MS = 5_000  # a difference that shows in timeouts of a minute
 LIVE_MS = 3_000  # a worker beats every two seconds
 TAIL = 500  # beats: ten seconds of a hundred workers
 SHOWN = 8  # topics named in a sentence
@@ -200,13 +199,13 @@ def _clocks(live: Sequence[tuple[int, Beat]], newest_ms: int) -> Iterator[Check]
     todo = "run NTP on the workers' and the brokers' machines"
     for at_ms, beat in live:
         # the broker's clock when the beat came, and the worker's when it was sent
-        if abs(at_ms - beat.real_ms) > SKEW_MS:
+        seconds = abs(at_ms - beat.real_ms) / 1000
+        if seconds > SKEW_S:
             way = "behind" if beat.real_ms < at_ms else "ahead of"
-            seconds = abs(at_ms - beat.real_ms) / 1000
             detail = f"the clock of worker {beat.id} is {seconds:,.0f} s {way} the broker's"
             yield Check("time", "wrong", detail, todo)
-    if newest_ms - system_ms() > SKEW_MS:
-        seconds = (newest_ms - system_ms()) / 1000
+    seconds = (newest_ms - system_ms()) / 1000
+    if seconds > SKEW_S:
         yield Check("time", "wrong", f"this machine is {seconds:,.0f} s behind the broker", todo)
 
 

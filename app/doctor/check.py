@@ -4,6 +4,8 @@ from typing import Literal, NamedTuple
 
 from domain.errors import SluiceError
 
+SKEW_S = 5.0
+"""Between two clocks: such a difference shows in timeouts of a minute."""
 State = Literal["ok", "warning", "wrong"]
 
 

@@ -33,9 +33,7 @@ def secrets(settings: Settings) -> Iterator[Check]:
 def exposure(settings: Settings, users: bool | None) -> Iterator[Check]:
     """Whether a console for the network has somebody to sign in. `users`: whether there is one;
     None when nobody could tell."""
-    if is_loopback(settings.web_host) or users:
-        return
-    if settings.admin_password or users is None:
+    if users is not False or settings.admin_password or is_loopback(settings.web_host):
         return
     detail = (
         f"SLUICE_WEB_HOST is {settings.web_host}, and there is no user: whoever reaches the "

@@ -13,15 +13,14 @@ from app.doctor.check import Check, State
 from app.listening import PortTaken, bound, place
 from config.settings import Settings
 from domain.errors import SluiceError
+from tables.store import OPEN_FILES
 
 GIB = 1 << 30
 PROCESS_BYTES = 90 << 20
 ROW_BYTES = 2 << 10  # a decoded row of usual size, with what Python adds
 BATCHES = 4  # in work at a time, per partition
 FILES = 128  # sockets, logs, libraries: what a worker without state has open
-# Of a partition's state: a small one has some tens of files, a large one as many as RocksDB is
-# let keep open (`tables.store.OPEN_FILES`).
-FILES_LEAST, FILES_MOST = 64, 256
+FILES_LEAST = 64  # of a partition's state, a small one; a large one has OPEN_FILES
 PORT_S = 5.0
 # where a container's limit stands: of control groups version 2, and 1
 LIMITS = (
@@ -59,7 +58,7 @@ def open_files(settings: Settings) -> Check:
     """Whether a worker that owns all partitions may open the files of their state."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     least = FILES + FILES_LEAST * settings.partitions
-    most = FILES_MOST * settings.partitions
+    most = OPEN_FILES * settings.partitions
     if limit == resource.RLIM_INFINITY or limit >= most:
         return Check("open files", "ok", "no limit" if limit < 0 else f"up to {limit:,}")
     state: State = "wrong" if limit < least else "warning"

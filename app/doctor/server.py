@@ -10,11 +10,10 @@ from typing import Any
 
 from app.cli.command import Context
 from app.cli.http import Client, Refused, Response, ServerUnreachable, segment
-from app.doctor.check import Check, State, one_line
+from app.doctor.check import SKEW_S, Check, State, one_line
 from config.names import Names
 from domain.aggregation.instants import parse_instant, print_instant
 
-SKEW_S = 5.0  # a difference that shows in timeouts of a minute
 ASK_S = 5.0
 REFUSED = "refused_document"
 SHOWN = 3

@@ -19,8 +19,9 @@ from app.backend import IdempotencyConflict, Unavailable
 from app.cluster.peers import Peers
 from app.facade.delivery import Delivery
 from app.facade.digests import Digests
+from app.facade.jobs import begun
 from app.facade.metric_sources import MetricSources, SourcesArea
-from app.facade.owners import LOOK_S, MOVING_S, owned
+from app.facade.owners import owned
 from app.facade.parts import Parts
 from app.facade.rollups import Rollups, RollupsArea
 from app.source_shapes import SourceStatus
@@ -171,27 +172,22 @@ class Alerts:
         # a worker that did it and did not answer in time is asked again: it must know
         asked = {"name": name, "number": number, "subjects": subjects, "changes": changes,
                  "key": key or uuid4().hex}  # fmt: skip
-        deadline = self._parts.monotonic_s() + MOVING_S
-        while True:
-            told = [one for one in (await self._peers.ask(CHANGE, asked)).values() if one]
-            if "conflict" in told:
-                raise IdempotencyConflict(key or "")
-            if told:
-                return True
-            if self._parts.monotonic_s() >= deadline:
-                raise Unavailable(f"alert {name}", "no worker of role metrics has it open")
-            await asyncio.sleep(LOOK_S)
+        away = f"alert {name}", "no worker of role metrics has it open"
+        if (await begun(self._parts, self._peers, CHANGE, asked, away))["conflict"]:
+            raise IdempotencyConflict(key or "")
+        return True
 
-    async def _change(self, asked: dict[str, Any]) -> str:
-        """done, repeated or conflict; "" by a worker that doesn't have the shard."""
+    async def _change(self, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """What came of it; None by a worker that doesn't have the shard."""
         rollups = self._parts.rollups
         if rollups is None or asked["number"] not in rollups.work.shards.opened:
-            return ""
+            return None
         async with rollups.work.shards.use(asked["number"]) as shard:
-            return await change(
+            done = await change(
                 shard, asked["name"], asked["subjects"], asked.get("key"),
                 self._parts.clock.now_ms(), **asked["changes"],
             )  # fmt: skip
+        return {"conflict": done == "conflict"}
 
 
 def _trouble(source: SourceStatus) -> str | None:

@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from agents.alert import NOTICE
@@ -55,19 +56,19 @@ class Delivery:
         self.sender = notices_of(parts.settings)
         self._desks = [_Desk(NOTICE, self._of_rollups, self._taken_of_rollups)]
         self._desks += [_Desk(TOLD, self._of_campaigns, self._taken_of_campaigns)]
-        self.tried: dict[str, _Tried] = {}
-        self._taken: set[str] = set()  # whose rows are still there
+        self.tried: dict[bytes, _Tried] = {}
+        self._taken: set[bytes] = set()  # whose rows are still there
         self._warned: set[str] = set()
 
     async def deliver(self) -> None:
         """One try of each message that is due. Raises NotOwned, StoreUnavailable: the rows that it
         did not come to are there in the next round."""
         now_s = asyncio.get_running_loop().time()
-        known: set[str] = set()
+        known: set[bytes] = set()
         for desk in self._desks:
             for number, book in desk.books():
                 found = list(waiting(book, desk.prefix))
-                known.update(map(name_of, found))
+                known.update(map(_named, found))
                 due = [one for one in found if self._is_due(one, now_s)][:A_ROUND]
                 if due:
                     await self._some(desk, number, book, due)
@@ -91,19 +92,19 @@ class Delivery:
         come twice at most. The first that is not taken ends the round."""
         for notice in some:
             # a row that could not be removed is no reason to send it again
-            if name_of(notice) not in self._taken:
+            if _named(notice) not in self._taken:
                 if not await self._try(book, notice):
                     return
-                self._taken.add(name_of(notice))
+                self._taken.add(_named(notice))
             await desk.taken(number, notice)
 
     def _is_due(self, notice: Notice, now_s: float) -> bool:
-        tried = self.tried.get(name_of(notice))
+        tried = self.tried.get(_named(notice))
         return tried is None or tried.again_s <= now_s
 
     def trouble(self, notice: Notice) -> str:
         """Why it was not taken when it was tried last; "" when it wasn't, or isn't known here."""
-        tried = self.tried.get(name_of(notice))
+        tried = self.tried.get(_named(notice))
         return "" if tried is None else tried.detail
 
     async def _try(self, book: Any, notice: Notice) -> bool:
@@ -119,12 +120,12 @@ class Delivery:
         try:
             await self._send(book, notice)
         except TryLater as error:
-            before = self.tried.get(name_of(notice))
+            before = self.tried.get(_named(notice))
             times = 1 if before is None else before.times + 1
             logger.warning("message %s by %s: %s", notice.id, notice.kind, error)
             again_s = asyncio.get_running_loop().time()
             again_s += wait_ms(AGAIN, times, random.random()) / 1e3
-            self.tried[name_of(notice)] = _Tried(times, again_s, str(error))
+            self.tried[_named(notice)] = _Tried(times, again_s, str(error))
             return False
         return True
 
@@ -168,13 +169,11 @@ class Delivery:
                 await shard.forget_row(key_of(TOLD, notice))
 
 
+_named = partial(key_of, b"")  # a message, among all that are waiting
+
+
 def _made(raw: bytes, masker: Masker | None) -> tuple[str, Rich]:
     return mail.rich(content.decode(raw), masker)
-
-
-def name_of(notice: Notice) -> str:
-    """A message, among all that are waiting."""
-    return f"{notice.id}\0{notice.kind}\0{notice.target}"
 
 
 def notices_of(settings: Settings) -> Notices:

@@ -4,7 +4,6 @@ Twice a second it is looked what is due, which reads a row a digest. What is tol
 is one commit; the mails go out beside that (`delivery.py`).
 """
 
-import asyncio
 from datetime import date
 from functools import partial
 from typing import Any
@@ -14,14 +13,15 @@ from agents import digest as rows
 from agents.alert import NOTICE
 from agents.roll_up import EVENTS
 from app.alert_shapes import DigestRefused, DigestSent, DigestStatus, WaitingMail
-from app.backend import IdempotencyConflict, Unavailable
+from app.backend import IdempotencyConflict
 from app.cluster.peers import Peers
 from app.digests import content as contents
 from app.digests.mail import subject
 from app.digests.making import content_of
 from app.facade.delivery import Delivery
+from app.facade.jobs import begun
 from app.facade.metric_sources import MetricSources
-from app.facade.owners import LOOK_S, MOVING_S, owned
+from app.facade.owners import owned
 from app.facade.parts import Parts
 from app.facade.rollups import Rollups
 from connectors.streams.murmur2 import partition_for
@@ -202,17 +202,12 @@ class Digests:
             # a worker that did it and did not answer in time is asked again: it must know
             "content": contents.encode(content), "key": key or uuid4().hex,
         }  # fmt: skip
-        deadline = self._parts.monotonic_s() + MOVING_S
-        while True:
-            told = [one for one in (await self._peers.ask(SEND, asked)).values() if one]
-            if any(one["conflict"] for one in told):
-                raise IdempotencyConflict(key or "")
-            if told:
-                id: str = told[0]["id"]
-                return id
-            if self._parts.monotonic_s() >= deadline:
-                raise Unavailable(f"digest {digest.name}", "no worker of role metrics has it open")
-            await asyncio.sleep(LOOK_S)
+        away = f"digest {digest.name}", "no worker of role metrics has it open"
+        told = await begun(self._parts, self._peers, SEND, asked, away)
+        if told["conflict"]:
+            raise IdempotencyConflict(key or "")
+        id: str = told["id"]
+        return id
 
     async def _send(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         """What came of it; None by a worker that doesn't have the shard, or the document yet."""

@@ -6,10 +6,9 @@ from typing import Any
 
 from app.backend import Unavailable
 from app.cluster.peers import Peers
+from app.facade.owners import LOOK_S, MOVING_S
 from app.facade.parts import Parts
 
-MOVING_S = 5.0  # how long a question waits for what is being taken over
-LOOK_S = 0.1
 PIECE_S = 2.0  # that one question to another worker waits
 
 

@@ -19,18 +19,12 @@ def load_dashboard(data: Mapping[str, object]) -> Dashboard:
     top.required("kind", fields.choice((Dashboard.kind,)), Dashboard.kind)
     name = top.required("name", fields.name, "a name")
     title = top.optional("title", fields.text)
-    widgets = top.required("widgets", _widgets, "a list of widgets")
+    listed = fields.several(_widget, "widgets", most=WIDGETS_MAX)
+    widgets = top.required("widgets", listed, "a list of widgets")
     top.close()
     if top.at.problems or name is None or widgets is None:
         raise DocumentError(top.at.problems)
     return Dashboard(name, title or name, widgets)
-
-
-def _widgets(value: object, at: At) -> tuple[Widget, ...] | None:
-    if isinstance(value, list | tuple) and len(value) > WIDGETS_MAX:
-        at.refuse(f"{len(value)} widgets", f"at most {WIDGETS_MAX} widgets")
-        return None
-    return fields.several(_widget, "widgets")(value, at)
 
 
 def _widget(value: object, at: At) -> Widget | None:

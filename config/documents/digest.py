@@ -24,7 +24,8 @@ def load_digest(data: Mapping[str, object]) -> Digest:
     at = top.defaulted("at", fields.minute_of_day, AT)
     zone = top.defaulted("timezone", fields.timezone, "UTC")
     to = top.optional("to", fields.once(_address, "mail addresses", empty=True)) or ()
-    metrics = top.optional("metrics", _metrics) or ()
+    listed = fields.several(_metric, "metrics", most=WIDGETS_MAX)
+    metrics = top.optional("metrics", listed) or ()
     dashboard = top.optional("dashboard", fields.name) or ""
     if top.has("metrics") == top.has("dashboard"):
         top.at.refuse(MISSING, "exactly one of metrics, dashboard")
@@ -43,13 +44,6 @@ def _address(value: object, at: At) -> str | None:
         at.refuse(value, "a mail address like ann@example.com")
         return None
     return found
-
-
-def _metrics(value: object, at: At) -> tuple[DigestMetric, ...] | None:
-    if isinstance(value, list | tuple) and len(value) > WIDGETS_MAX:
-        at.refuse(f"{len(value)} metrics", f"at most {WIDGETS_MAX} metrics")
-        return None
-    return fields.several(_metric, "metrics")(value, at)
 
 
 def _metric(value: object, at: At) -> DigestMetric | None:

@@ -119,10 +119,15 @@ def each(
     return [reader(item, at.item(index)) for index, item in enumerate(value)]
 
 
-def several(reader: Reader[T], of: str, *, empty: bool = False) -> Reader[tuple[T, ...]]:
-    """A list of what `reader` takes."""
+def several(
+    reader: Reader[T], of: str, *, empty: bool = False, most: int | None = None
+) -> Reader[tuple[T, ...]]:
+    """A list of what `reader` takes, of so many at most."""
 
     def read(value: object, at: At) -> tuple[T, ...] | None:
+        if most is not None and isinstance(value, list | tuple) and len(value) > most:
+            at.refuse(f"{len(value)} {of}", f"at most {most} {of}")
+            return None
         before = len(at.problems)
         items = each(value, at, reader, of, empty=empty)
         found = tuple(item for item in items if item is not None)

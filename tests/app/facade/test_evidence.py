@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,36 @@ def on_topic(living: Living) -> list[dict[str, Any]]:
 async def letters(living: Living) -> list[bytes]:
     page = await living.facade.dead_letters({}, 100, None)
     return sorted(each.original or b"" for each in page.items)
+
+
+async def killed(folder: Path, step: int, survive: int, change: Change) -> tuple[House, Any, bool]:
+    """A house whose worker was killed at an append of an erasure, of which so many rows survive;
+    its totals before; whether the erasure was over by then."""
+    house = House(folder, partitions=1)
+    async with house.open() as living:
+        await begun(living)
+        before, left = await living.totals(), step
+
+        def survives(_topic: str, rows: int) -> int:
+            nonlocal left
+            left -= 1
+            return rows if left > 0 else min(survive, rows) if left == 0 else 0
+
+        house.log.survives = survives
+        task = asyncio.create_task(erase(living, change, 0.2))
+        await asyncio.wait([task], timeout=1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    house.log.survives = lambda _topic, rows: rows
+    return house, before, left > 0
+
+
+async def all_steps(killed_at: Callable[[int], Awaitable[bool]], stride: int) -> int:
+    """The first step at which nothing was left to kill."""
+    step = 2  # the first is the note: without it nothing was begun
+    while await killed_at(step):
+        step += stride
+    return step
 
 
 def test_letters_of_the_account_are_gone_from_list_and_topic(tmp_path: Path) -> None:
@@ -137,23 +168,7 @@ def test_a_kill_at_any_append_leaves_what_the_same_call_completes(
     change = Change("ada", "asked by the customer", "once")
 
     async def killed_at(step: int) -> bool:
-        house = House(tmp_path / f"{step}", partitions=1)
-        async with house.open() as living:
-            await begun(living)
-            before = await living.totals()
-            left = step
-
-            def survives(_topic: str, rows: int) -> int:
-                nonlocal left
-                left -= 1
-                return rows if left > 0 else min(survive, rows) if left == 0 else 0
-
-            house.log.survives = survives
-            task = asyncio.create_task(erase(living, change, 0.2))
-            await asyncio.wait([task], timeout=1)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        house.log.survives = lambda _topic, rows: rows
+        house, before, all_done = await killed(tmp_path / f"{step}", step, survive, change)
         async with house.open("w-2") as living:
             await erase(living, change)
             assert await letters(living) == sorted(OTHERS)
@@ -161,15 +176,9 @@ def test_a_kill_at_any_append_leaves_what_the_same_call_completes(
             page = await living.facade.dead_letters({}, 100, None)
             assert told == {each.id for each in page.items}
             assert await living.totals() == before
-        return left <= 0
+        return not all_done
 
-    async def all_steps() -> int:
-        step = 2
-        while await killed_at(step):
-            step += stride
-        return step
-
-    assert asyncio.run(all_steps()) > 10
+    assert asyncio.run(all_steps(killed_at, stride)) > 10
 
 
 @pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.faults)])
@@ -179,22 +188,7 @@ def test_a_kill_at_any_append_is_finished_by_the_next_console(
     monkeypatch.setattr("app.facade.evidence.WAIT_S", 0.2)
 
     async def killed_at(step: int) -> bool:
-        house = House(tmp_path / f"{step}", partitions=1)
-        async with house.open() as living:
-            await begun(living)
-            before, left = await living.totals(), step
-
-            def survives(_topic: str, rows: int) -> int:
-                nonlocal left
-                left -= 1
-                return rows if left > 0 else 0
-
-            house.log.survives = survives
-            task = asyncio.create_task(erase(living, WHY, 0.2))
-            await asyncio.wait([task], timeout=1)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        house.log.survives = lambda _topic, rows: rows
+        house, before, all_done = await killed(tmp_path / f"{step}", step, 0, WHY)
         async with house.open("w-2") as living:
             async with asyncio.timeout(60):  # nobody asks: the console follows, and finds the note
                 while await living.facade._notes.open():
@@ -204,15 +198,9 @@ def test_a_kill_at_any_append_is_finished_by_the_next_console(
             assert await living.totals() == before
             again = await erase(living)
             assert (again.letters, again.sessions) == (0, 0)
-        return left <= 0
+        return not all_done
 
-    async def all_steps() -> int:
-        step = 2  # the first is the note: without it nothing was begun
-        while await killed_at(step):
-            step += stride
-        return step
-
-    assert asyncio.run(all_steps()) > 10
+    assert asyncio.run(all_steps(killed_at, stride)) > 10
 
 
 def test_an_erasure_that_waits_is_told_without_its_values(tmp_path: Path) -> None:
