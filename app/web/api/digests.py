@@ -10,7 +10,7 @@ from app.web import params
 from app.web.context import BACKEND
 from app.web.problems import ProblemError, not_found
 from app.web.routes import IDEMPOTENCY_KEY, Answer, Route, in_path
-from app.web.wire import answer, instant
+from app.web.wire import answer, instant, read_as
 
 
 class WaitingOut(msgspec.Struct):
@@ -76,8 +76,8 @@ async def send_digest(request: web.Request) -> web.StreamResponse:
     """Sends one."""
     name, body = request.match_info["name"], await request.read()
     try:
-        asked = msgspec.json.decode(body or b"{}", type=_Send)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        asked = read_as(body or b"{}", _Send)
+    except msgspec.DecodeError as error:
         detail = f'The body is {{"date":"2026-01-31"}} or empty: {error}.'
         raise ProblemError(400, "bad-body", detail, [{"path": "date"}]) from error
     key = params.idempotency_key(request)
