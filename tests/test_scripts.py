@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.house import checks, environment, servers
+from scripts.house import checks, environment, packages, s3, servers
 from scripts.house.kafka import Kafka
-from scripts.house.processes import Process, free_ports, kept_ports
+from scripts.house.processes import NotUp, Process, free_ports, kept_ports
 from tests.waiting import until
 
 SLEEPER = [sys.executable, "-c", "import signal; signal.pause()", "our-mark"]
@@ -172,3 +172,35 @@ def test_a_killed_broker_comes_back_on_its_port(own_kafka: Kafka) -> None:
     assert own_kafka.url == url
     assert own_kafka.process.pid() not in (None, pid)
     os.kill(own_kafka.process.pid() or 0, 0)
+
+
+def test_servers_are_found_where_debian_has_them_and_a_search_path_has_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(packages, "install", lambda *names: asked.extend(names))
+    monkeypatch.setattr(packages, "ADMIN", (str(tmp_path / "sbin"),))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(packages.NotInstalled, match="some-server is still missing"):
+        packages.ensure_command("some-server", "a-package")
+    assert asked == ["a-package"]
+    program = tmp_path / "sbin" / "some-server"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    assert packages.ensure_command("some-server", "a-package") == str(program)
+    assert asked == ["a-package"]
+
+
+def test_the_go_of_a_wheel_is_the_program_and_not_what_starts_it_by_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(s3, "ensure_wheels", lambda *_: tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "go").touch(mode=0o755)
+    with pytest.raises(NotUp, match="there is no"):
+        s3._go()
+    program = tmp_path / "go" / "bin" / "go"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    assert s3._go() == str(program)

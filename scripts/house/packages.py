@@ -6,6 +6,10 @@ import subprocess
 import sys
 
 
+# Debian's servers are there, and a person's search path often isn't.
+ADMIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
 class NotInstalled(Exception):
     """A package of the machine is missing and could not be installed."""
 
@@ -34,10 +38,15 @@ def install(*names: str) -> None:
 
 def ensure_command(command: str, *names: str) -> str:
     """The path of `command`, after installing the packages `names` when it is missing."""
-    found = shutil.which(command)
+    found = _which(command)
     if not found:
         install(*names)
-        found = shutil.which(command)
+        found = _which(command)
     if not found:
         raise NotInstalled(names, f"{command} is still missing")
     return found
+
+
+def _which(command: str) -> str | None:
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *ADMIN])
+    return shutil.which(command, path=path)

