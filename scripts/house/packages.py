@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 
-
 # Debian's servers are there, and a person's search path often isn't.
 ADMIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
