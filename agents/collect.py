@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from agents.ending import end
 from agents.fetching import Fetcher, FetcherKit
 from config.names import Names
 from config.topics import SOURCE_EVENTS
@@ -104,7 +105,7 @@ class Collector:
         tasks = [entry[2] for lane in self._lanes.values() for entry in lane.at_work.values()]
         for lane in self._lanes.values():
             lane.at_work.clear()
-        await asyncio.gather(*map(_end, tasks))
+        await end(*tasks)
 
     def assigned(self, numbers: set[int]) -> None:
         """Exactly these lanes are this worker's from now on; the next `reconcile` opens them."""
@@ -133,7 +134,7 @@ class Collector:
                     if self.lane_of(name, self._count) == lane.number
                 }
                 for name in [n for n in lane.at_work if mine.get(n) != lane.at_work[n][0]]:
-                    await _end(lane.at_work.pop(name)[2])
+                    await end(lane.at_work.pop(name)[2])
                 lane.impossible.clear()
                 for name, version in mine.items():
                     if name not in lane.at_work and not self._paused:
@@ -225,15 +226,10 @@ class Collector:
     async def _release(self, number: int) -> None:
         lane = self._lanes.pop(number)
         for _, _, task in lane.at_work.values():
-            await _end(task)
+            await end(task)
 
     async def close(self) -> None:
         """Ends all sources; a page under way is finished or taken back by whoever is next."""
         async with self._one_change:
             for number in list(self._lanes):
                 await self._release(number)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from agents.campaign_route import RESULTS, flow_of
+from agents.ending import end
 from agents.shards import NotOwned
 from connectors.executors.http import Accepted, Delivery, HttpExecutor, Lapsed, Refused
 from connectors.streams.base import StreamUnavailable
@@ -158,7 +159,7 @@ class OrderLane:
 
     async def ended(self) -> None:
         """Returns when nothing is under way after `close`."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     def _begin(self, ident: str, orders: list[Order]) -> asyncio.Future[None]:
         """Starts to post; the future is done when the batch need not wait for it any more."""

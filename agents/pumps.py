@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from agents.ending import end
 from agents.shards import NotOwned
 
 Still = Callable[[], bool]
@@ -82,10 +83,7 @@ class Pumps:
 
     async def stop(self) -> None:
         """Ends the tasks; batches in work are given up without acknowledgement."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._tasks.values())
         for event in list(self._begun):
             self._let_go(event)
         self._tasks.clear()

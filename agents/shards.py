@@ -131,7 +131,8 @@ class Shards(Generic[P]):
                 raise NotOwned(number)
             changed = self._changed
             try:
-                await asyncio.wait_for(changed.wait(), 0.2)
+                async with asyncio.timeout(0.2):
+                    await changed.wait()
             except TimeoutError:
                 continue
         slot = self._slots[number]

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 from aiohttp import web
 
+from agents.ending import end
 from app import listening
 from app.cluster.beat import Beat, State
 from app.cluster.members import Alone, Following
@@ -77,9 +78,7 @@ class Node:
                     self._spawn(beside(facade))
                 await self._worker.ended.wait()
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await end(*self._tasks)
             await self._stop_anyhow()
         if self._worker.failure is not None:
             raise self._worker.failure
@@ -135,8 +134,7 @@ class Node:
         if task.done():
             await task
             return not self._worker.ended.is_set()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
         return False
 
     async def _serve(self, sock: socket.socket) -> None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
+from agents.ending import end
 from agents.engine import Engine
 from agents.pumps import Pumps
 from agents.sinks.lanes import Means, SinkLanes
@@ -374,9 +375,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Finishes what is under way, commits, closes everything."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         if hasattr(self, "sinks"):
             await self.sinks.close()  # before another worker gets what was ours
         if hasattr(self, "collector"):

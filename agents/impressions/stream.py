@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from agents.ending import end
 from agents.impressions.incoming import Incoming, loaded
 from agents.impressions.missing import MissingDays
 from agents.impressions.running import Failure, Outcome, Running, Watched, tried
@@ -103,7 +104,7 @@ class ImpressionsShard:
 
     async def finish(self) -> None:
         """After `close`: returns when nothing of it runs any more, steps included."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         await asyncio.to_thread(self._thread.shutdown)
 
     # Events

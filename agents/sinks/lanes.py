@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agents.ending import end
 from agents.sinks.delivery import Delivery
 from agents.sinks.filing import Filing
 from agents.sinks.line import Kit, Line, Output
@@ -94,7 +95,7 @@ class SinkLanes:
         tasks = [entry[2] for lane in self._lanes.values() for entry in lane.lines.values()]
         for lane in self._lanes.values():
             lane.lines.clear()
-        await asyncio.gather(*map(_end, tasks))
+        await end(*tasks)
 
     def assigned(self, numbers: set[int]) -> None:
         """Exactly these lanes are this worker's from now on; the next `reconcile` opens them."""
@@ -118,7 +119,7 @@ class SinkLanes:
                 mine = {at: version for at, version in wanted.items() if self._is_in(lane, at[1])}
                 others = [at for at in lane.lines if mine.get(at) != lane.lines[at][0]]
                 # all at once: while one ends, `pause` may take them all
-                await asyncio.gather(*(_end(lane.lines.pop(at)[2]) for at in others))
+                await end(*(lane.lines.pop(at)[2] for at in others))
                 for at, version in mine.items():
                     if at not in lane.lines and not (self._paused or self._doubted):
                         self._start(lane, at, version)
@@ -223,7 +224,7 @@ class SinkLanes:
     async def _release(self, number: int) -> None:
         lane = self._lanes.pop(number)
         for _, _, task in lane.lines.values():
-            await _end(task)
+            await end(task)
         if lane.store is not None:
             lane.store.close()
 
@@ -269,8 +270,3 @@ class SinkLanes:
 
     def _refusals(self, line: Line) -> Mapping[int, str]:
         return line.kit.lane.refused.get(line.key, {})
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import msgspec
 
+from agents.ending import end
 from agents.uploads import checks
 from agents.uploads.folder import KEPT_MS, Folder, Meta, Spool
 from agents.uploads.progress import Progress, RejectedRow
@@ -102,10 +103,7 @@ class Uploads:
 
     async def stop(self) -> None:
         """Stops reading; what is durable stays, and the next start goes on."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._tasks.values())
 
     async def spool(self, body: AsyncIterator[bytes]) -> Spool:
         """The file, on disk. `close` it in any case; what was not taken is removed by that."""

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from agents.ending import end
 from app.cluster.beat import Beat, decode, encode
 from connectors.streams.base import Item, Log, StreamUnavailable
 
@@ -107,9 +108,7 @@ class Following:
 
     async def stop(self) -> None:
         """Ends the tasks and says good-bye."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         try:
             async with asyncio.timeout(1.0):
                 await self._log.append(self._topic, 0, [(self.own().id.encode(), None, None, ())])

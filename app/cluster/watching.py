@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from agents.ending import end
 from app.process_shapes import Vitals, gone
 from connectors.streams.base import Item, Log, StreamUnavailable
 
@@ -69,9 +70,7 @@ class Watching:
 
     async def stop(self) -> None:
         """Ends the tasks and says that this worker stops."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         if not self._name:
             return
         try:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from agents.alert import change, forget, look, watches
+from agents.ending import end
 from agents.roll_up import EVENTS
 from agents.shards import NotOwned
 from app.alert_shapes import AlertStatus, DigestSent, DigestStatus
@@ -66,9 +67,7 @@ class Alerts:
 
     async def stop(self) -> None:
         """Ends that."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     async def _forever(self, round_: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -16,6 +16,7 @@ from uuid import uuid4
 import msgspec
 
 from agents.commands import CommandRefused, concerned, read_order
+from agents.ending import end
 from app.backend import IdempotencyConflict, Unavailable
 from app.command_shapes import Commanded
 from app.facade.appends import Appends
@@ -58,9 +59,7 @@ class Commands:
 
     async def stop(self) -> None:
         """Ends what is being erased; it is noted, and goes on where a console runs."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     async def count(
         self, aggregator: str, action: str, asked: Mapping[str, Any], change: Change

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from agents.ending import end
 from agents.impressions.summaries import Summaries
 from app import history_shapes, shapes
 from app.backend import Unavailable
@@ -168,8 +169,7 @@ class Facade(
         await self._machine.stop()
         await self._sampler.stop()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
         await self._previews.stop()
         if self._inside is not None:
             await self._inside.files.uploads.stop()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
 
+from agents.ending import end
 from app.backend import Unavailable
 from app.facade.documents import loaded
 from app.facade.parts import Parts
@@ -127,8 +128,7 @@ class Previews:
         if job is None:
             return None
         if job.task is not None and not job.task.done():
-            job.task.cancel()
-            await asyncio.wait([job.task])
+            await end(job.task)
         return job.now()
 
     async def stop(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
+from agents.ending import end
 from agents.rebuild import NothingArchived, rebuild, scratches
 from agents.roll_up import EVENTS, RollUp
 from agents.shards import NotOwned
@@ -66,10 +67,7 @@ class Rebuilds:
 
     async def stop(self) -> None:
         """Ends what is under way; asked for again it begins anew."""
-        tasks = [job.task for job in self._jobs.values() if job.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*(job.task for job in self._jobs.values() if job.task is not None))
 
     # What this worker does
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from agents.ending import end
 from app.web import masked
 from app.web.people import still_allowed
 
@@ -80,8 +81,7 @@ async def _while_allowed(request: web.Request, work: Coroutine[None, None, None]
             if done:
                 return task.result()
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
 
 
 async def write_event(

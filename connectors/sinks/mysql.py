@@ -171,6 +171,7 @@ class MySqlTarget:
             password = secret(self._environ, document.password)
         port = url.port or PORT
         addresses = await self._outbound.resolve(url.hostname, port)
+        # no connect_timeout: our caller has one, and theirs can lose a cancellation (wait_for)
         connection = await aiomysql.connect(
             host=addresses[0]["host"],
             port=port,
@@ -179,7 +180,6 @@ class MySqlTarget:
             db=unquote(url.path.strip("/")),
             charset="utf8mb4",
             autocommit=False,
-            connect_timeout=document.timeout_ms / 1000,
             init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         )
         try:

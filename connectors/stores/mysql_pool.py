@@ -115,16 +115,17 @@ class MysqlPool:
             return self._pool
         async with self._opening:
             if self._pool is None:
-                pool = await aiomysql.create_pool(
-                    minsize=1,
-                    maxsize=POOL,
-                    charset="utf8mb4",
-                    connect_timeout=min(CONNECT_S, self._timeout_s),
-                    sql_mode=f"'{MODE}'",  # goes into the statement as it is
-                    init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-                    autocommit=False,
-                    **self._options,
-                )
+                # not their connect_timeout, which can lose a cancellation (wait_for)
+                async with asyncio.timeout(min(CONNECT_S, self._timeout_s)):
+                    pool = await aiomysql.create_pool(
+                        minsize=1,
+                        maxsize=POOL,
+                        charset="utf8mb4",
+                        sql_mode=f"'{MODE}'",  # goes into the statement as it is
+                        init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                        autocommit=False,
+                        **self._options,
+                    )
                 try:
                     async with pool.acquire() as connection, connection.cursor() as cursor:
                         # what is there already is no news for our log

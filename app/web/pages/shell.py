@@ -133,7 +133,8 @@ async def _soon(request: web.Request, view: View) -> Context:
     if not view.pieces:
         return await view.build(request)
     try:
-        return await asyncio.wait_for(view.build(request), SHAPE_AFTER_S)
+        async with asyncio.timeout(SHAPE_AFTER_S):
+            return await view.build(request)
     except TimeoutError:
         return {"loading": True}
 

@@ -224,7 +224,8 @@ class EmbeddedLog:
     async def _clean_forever(self) -> None:
         while not self._stopping.is_set():
             try:
-                await asyncio.wait_for(self._stopping.wait(), self._clean_every_s)
+                async with asyncio.timeout(self._clean_every_s):
+                    await self._stopping.wait()
             except TimeoutError:
                 try:
                     await self.clean()

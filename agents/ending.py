@@ -1,0 +1,24 @@
+"""Ending tasks: one wording for what every part that runs some has to do when it stops."""
+
+import asyncio
+from typing import Any, Final
+
+# Long enough to close connections; a task that still runs then has probably not heard.
+AGAIN_S: Final = 10.0
+
+
+async def end(*tasks: "asyncio.Task[Any]", again_s: float = AGAIN_S) -> None:
+    """Cancels the tasks and returns when none runs any more; what they raise stays in them.
+
+    It asks again every `again_s` seconds: libraries that we use (pymongo) wait by
+    `asyncio.wait_for`, which up to Python 3.11 can lose a cancellation (python/cpython#86296).
+    """
+    for task in tasks:
+        if not task.cancelling():
+            task.cancel()
+    running = {task for task in tasks if not task.done()}
+    while running:
+        _, running = await asyncio.wait(running, timeout=again_s)
+        for task in running:
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
