@@ -30,6 +30,7 @@ from config.settings import Settings
 
 logger = logging.getLogger(__name__)
 STOP_S = 8.0  # supervisors commonly kill after ten
+CANCELLED_S = 1.0  # for what then is cancelled
 CLOSE_S = 1.0  # what requests under way get to finish
 
 Beside = Callable[[Facade], Coroutine[None, None, None]]
@@ -61,6 +62,7 @@ class Node:
         self._trail: TopicTrail | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""
+        self.overdue = False  # something did not stop: end the process, don't wait for it
 
     @property
     def port(self) -> int:
@@ -78,8 +80,7 @@ class Node:
                     self._spawn(beside(facade))
                 await self._worker.ended.wait()
         finally:
-            await end(*self._tasks)
-            await self._stop_anyhow()
+            await self._stop_in_time()
         if self._worker.failure is not None:
             raise self._worker.failure
 
@@ -251,25 +252,32 @@ class Node:
             "" if worker.membership is None else worker.membership.member,
         )
 
-    async def _stop_anyhow(self) -> None:
-        """Stops; what goes wrong in that is told, and does not hide why the worker ended."""
-        try:
-            await self._stop()
-        except Exception as error:  # noqa: BLE001 - told, whatever it is
+    async def _stop_in_time(self) -> None:
+        """Stops; what goes wrong in that is told, and does not hide why the worker ended.
+
+        What does not even end when it is cancelled (a client whose server is away) is left behind:
+        the process must end then (`overdue`).
+        """
+        task = asyncio.create_task(self._stop())
+        await asyncio.wait((task,), timeout=STOP_S)
+        if not task.done():
+            logger.error("not stopped within %g s; what is durable is safe", STOP_S)
+            task.cancel()
+            await asyncio.wait((task,), timeout=CANCELLED_S)
+        self.overdue = not task.done()
+        error = None if self.overdue or task.cancelled() else task.exception()
+        if error is not None:
             logger.warning("while stopping: %r", error)
             self._worker.failure = self._worker.failure or error
 
     async def _stop(self) -> None:
-        try:
-            async with asyncio.timeout(STOP_S):
-                if self._runner is not None:
-                    await self._runner.cleanup()
-                if self._facade is not None:
-                    await self._facade.stop()
-                if self._trail is not None:
-                    await self._trail.stop()
-                if self._members is not None:
-                    await self._members.stop()
-                await self._worker.stop()
-        except TimeoutError:
-            logger.error("not stopped within %g s; what is durable is safe", STOP_S)
+        await end(*self._tasks)
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._facade is not None:
+            await self._facade.stop()
+        if self._trail is not None:
+            await self._trail.stop()
+        if self._members is not None:
+            await self._members.stop()
+        await self._worker.stop()

@@ -61,8 +61,12 @@ def run_node(
         out.flush()
 
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        try:
             runner.run(node.run(started, beside))
+        finally:
+            if not node.overdue:
+                runner.close()
     except (Fatal, StreamUnavailable) as error:
         if not isinstance(error, Fenced | StreamUnavailable):
             last_stop.write(settings.data_dir, error, print_instant(system_ms()))
@@ -77,6 +81,9 @@ def run_node(
         if waited(wait_s):
             os.environ[PORT], os.environ[AGAIN] = str(node.port), str(again + 1)
             os.execv(sys.executable, sys.orig_argv)
+    if node.overdue:
+        out.flush()
+        os._exit(1)  # what is left behind would hold up an orderly end; what is durable is durable
     return 0
 
 

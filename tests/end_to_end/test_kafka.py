@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scripts.house.kafka import Kafka
 from tests.end_to_end.running import Sluice, aggregator
 from tests.waiting import until
 
@@ -90,3 +91,23 @@ def test_two_workers_answer_alike_and_one_goes_on_alone_when_the_other_is_killed
     until(lambda: one.totals() == {"in": 800, "flushed": 800}, TAKE_OVER_S)
     assert flushed(one)[0] == wanted
     assert one.stop() == 0
+
+
+def test_with_batches_in_work_and_the_broker_gone_it_stops_all_the_same(
+    own_kafka: Kafka, tmp_path: Path, unique: Callable[[str], str]
+) -> None:
+    environ = {
+        "SLUICE_STREAM": own_kafka.url,
+        "SLUICE_APP_ID": unique("app"),
+        "SLUICE_BATCH_RECORDS": "100",
+    }
+    worker = Sluice(tmp_path / "one", ("worker", "--role", "all"), environ)
+    try:
+        worker.start()
+        assert worker.apply(aggregator()).status in (200, 201)
+        assert worker.send(records(0, 20_000)).status == 202
+        until(lambda: worker.totals().get("in", 0) > 0, TAKE_OVER_S)
+        own_kafka.stop(hard=True)
+        worker.stop()  # it is awaited for 20 s; a supervisor's patience is shorter
+    finally:
+        worker.close()
