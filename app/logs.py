@@ -6,6 +6,7 @@ import re
 import sys
 from typing import TextIO
 
+from app.repeats import Repeats
 from config.clock import system_ms
 from config.settings import Settings
 from domain.aggregation.instants import print_instant
@@ -17,6 +18,7 @@ QUIET = (
     *("connectors.streams.faust_app", "connectors.streams.faust_producer"),
     *("connectors.streams.embedded.transport", "connectors.streams.kafka.transport"),
 )
+REPEATING = ("aiokafka", "kafka", "mode", "faust", "pymongo")  # while what they talk to is away
 
 
 class JsonLines(logging.Formatter):
@@ -63,6 +65,8 @@ def set_up(settings: Settings, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     level = getattr(logging, settings.log_level.upper())
+    if level > logging.DEBUG:
+        handler.addFilter(Repeats(REPEATING))
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(

@@ -23,6 +23,7 @@ class Node:
 
     ending: BaseException | None = None
     started = True
+    overdue = False
     made: ClassVar[list[dict[str, Any]]] = []
 
     def __init__(self, settings: Settings, roles: Any, **given: Any) -> None:
@@ -162,3 +163,11 @@ def test_a_signal_ends_the_wait() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_what_did_not_stop_ends_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(Node, "overdue", True)
+    monkeypatch.setattr("os._exit", codes.append)
+    assert run()[0] == 0  # the process that this stands for has ended before
+    assert codes == [1]
