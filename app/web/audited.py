@@ -18,7 +18,7 @@ from app.web import roles, snapshots
 from app.web.bodies import form_of
 from app.web.context import CLOCK
 from app.web.people import actor_of, address_of, person_of
-from app.web.problems import ProblemError, problem_of
+from app.web.problems import ProblemError, bad_parameter, problem_of
 from app.web.routes import Handler
 from app.web.wire import loads
 from domain.errors import SluiceError
@@ -102,6 +102,25 @@ NOTHING = frozenset(
     }
 )
 """Routes that change nothing, though their method says so."""
+# route -> whether its body says `dry_run`, too, and not the address alone
+DRY_RUNS: Final = {
+    "POST /api/aggregators/{name}/events/retract": True,
+    "POST /api/aggregators/{name}/sessions/flush": True,
+    "POST /api/aggregators/{name}/sessions/delete": True,
+    "POST /api/aggregators/{name}/sessions/set-timeout": True,
+    "POST /api/aggregators/{name}/sessions/erase": True,
+    "POST /api/dead-letters/replay": True,
+    "POST /api/campaigns": False,
+    "POST /api/campaigns/erase": True,
+    "POST /api/campaigns/{request_id}/retrigger": True,
+    "POST /api/campaigns/{request_id}/reschedule": True,
+    "POST /api/campaigns/{request_id}/revoke": True,
+    "POST /api/campaigns/{request_id}/pause": True,
+    "POST /api/campaigns/{request_id}/resume": True,
+    "POST /api/campaigns/{request_id}/negatives": False,
+    "POST /api/do-not-call": False,
+}
+"""What another is asked to try is refused: it would be done in earnest."""
 FORGETFUL = frozenset(route for route in ACTIONS if "number" in route or "erase" in route)
 """The trail doesn't keep the phone numbers that these are about: it would outlive their erasing."""
 AFTER_ONLY = frozenset({"POST /login"})
@@ -120,6 +139,8 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Around a handler that changes something."""
     route = route_of(request)
     action = ACTIONS.get(route)
+    if action is not None and "dry_run" in request.query and route not in DRY_RUNS:
+        raise bad_parameter("dry_run", request.query["dry_run"], "none: this can't be tried")
     if action is None or (
         route == TOPIC_ROUTE and request.match_info["topic"] not in roles.ADMINS_TOPICS
     ):
@@ -128,7 +149,7 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     request[NOTES] = {}
     fields = await _fields(request)
-    if str(fields.get("dry_run", "")).lower() == "true":
+    if _is_dry(request, route, fields):
         return await handler(request)
     entry = Entry(
         token_hex(8),
@@ -163,6 +184,13 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         if outcome is not None:
             await _end(request, route, fields, entry, outcome)
+
+
+def _is_dry(request: web.Request, route: str, fields: Mapping[str, Any]) -> bool:
+    """Only where the handler sees a dry run, too (`params.dry_run`): else nobody is told."""
+    in_body = DRY_RUNS.get(route)
+    said = in_body is not None and request.query.get("dry_run", "").lower() == "true"
+    return said or (in_body is True and fields.get("dry_run") is True)
 
 
 TOPIC_ROUTE = "POST /api/topics/{topic}/records"

@@ -63,6 +63,7 @@ CURSOR = Param("cursor", "`next` of the answer before; left out at the beginning
 WAIT = Param(
     "wait", "seconds to wait until every live worker has it in force; 0: not at all", type=float
 )
+DRY_RUN = Param("dry_run", "true: say what would happen, change nothing", type=bool)
 REASON = Param("reason", "why, for the audit trail")
 IDEMPOTENCY_KEY = Param(
     "Idempotency-Key",

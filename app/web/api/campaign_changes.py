@@ -13,7 +13,7 @@ from app.web.api.campaigns import ID, NO_CAMPAIGN, no_campaign
 from app.web.context import BACKEND
 from app.web.people import actor_of
 from app.web.problems import not_found
-from app.web.routes import IDEMPOTENCY_KEY, JSON, Answer, Handler, Param, Route, in_path
+from app.web.routes import DRY_RUN, IDEMPOTENCY_KEY, JSON, Answer, Handler, Param, Route, in_path
 from app.web.wire import answer
 
 WAIT_S = 10.0
@@ -142,7 +142,7 @@ def _route(action: Action) -> Route:
         summary,
         "Campaigns",
         {200: Answer("done, or what would be", outs.CampaignChangedOut), 202: ACCEPTED},
-        (ID, _WAIT, IDEMPOTENCY_KEY),
+        (ID, DRY_RUN, _WAIT, IDEMPOTENCY_KEY),
         {JSON: f"{members}`reason`: why, for the audit; `dry_run`: true changes nothing"},
         {**NO_CAMPAIGN, **REFUSED},
     )
@@ -177,7 +177,7 @@ ROUTES = (
         "Erases a number, or those of campaigns over long ago, for good; counts stay",
         "Campaigns",
         {200: Answer("gone, or what would be", outs.CampaignChangedOut), 202: ACCEPTED},
-        (_WAIT, IDEMPOTENCY_KEY),
+        (DRY_RUN, _WAIT, IDEMPOTENCY_KEY),
         {JSON: "`number`, or `older_than`: days since the last day, `90d`; `reason`; `dry_run`"},
         {
             409: "a file is being read that may bring a number back",
