@@ -67,8 +67,9 @@ def events_of(event: Mapping[str, Any], texts: Sequence[str], name: str) -> list
     """The event in parts, whose ids are made of its own: once more they are the same."""
     whole, body = str(event["id"]), event["body"]
     parts = parts_of(texts, str(body.get("filename") or name))
+    why = {name: body[name] for name in ("reason", "dry_run") if name in body}
     ids = [*(f"{whole}-{n}" for n in range(len(parts) - 1)), whole]
     return [
-        {**event, "id": ident, "body": {**part, "upload_id": whole}}
+        {**event, "id": ident, "body": {**part, **why, "upload_id": whole}}
         for ident, part in zip(ids, parts, strict=True)
     ]

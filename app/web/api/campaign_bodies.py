@@ -12,16 +12,9 @@ from app.campaign_shapes import Action
 from app.web import params
 from app.web.problems import ProblemError, bad_parameter
 from app.web.wire import loads
+from domain.campaigns.commands import MEMBERS
 
 REASON_MAX = 500
-# action -> members besides reason and dry_run
-MEMBERS: Mapping[Action, tuple[str, ...]] = {
-    "retrigger": ("day", "statuses", "failed", "slot"),
-    "reschedule": ("slots", "days"),
-    "revoke": (),
-    "pause": (),
-    "resume": (),
-}
 STATUSES = ("IN_PROGRESS", "PARTIAL_COMPLETE")
 _SLOT = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)")
 
