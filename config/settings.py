@@ -343,21 +343,27 @@ def _from_file(path: Path, problems: list[SettingProblem]) -> dict[str, _Given]:
         problems.append(SettingProblem("settings", "flag --settings", str(path), expected))
         return {}
     if not isinstance(data, dict):
-        if data:
-            expected = "a mapping of setting names to values"
-            problems.append(SettingProblem("settings", origin, str(data)[:40], expected))
+        wrong = "a mapping of setting names to values"
+        problems.extend([SettingProblem("settings", origin, HIDDEN, wrong)] if data else ())
         return {}
-    given = {}
+    given: dict[str, _Given] = {}
+    names = {each.env: name for name, each in SETTINGS.items()}
     for key, value in data.items():
-        name = str(key)
+        name = names.get(str(key), str(key))  # `stream`, or as in the environment: SLUICE_STREAM
+        hidden = name not in SETTINGS or SETTINGS[name].secret  # a mistyped one may be a secret
+        shown, wrong = HIDDEN if hidden else str(value)[:40], ""
         if name not in SETTINGS:
-            known = nearest(name, SETTINGS) or "a setting of `sluice doctor`"
-            problems.append(SettingProblem(name, origin, str(value)[:40], known))
+            near = nearest(name, (*SETTINGS, *names))
+            wrong = f"the name of a setting, {near or 'one of `sluice doctor`'}"
+        elif name in given:
+            wrong = f"only one of {name} and {SETTINGS[name].env}"
         elif isinstance(value, dict) or (isinstance(value, list) and name != "outbound_allow"):
-            problems.append(SettingProblem(name, origin, str(value)[:40], "a single value"))
+            wrong = "a single value"
+        if wrong:
+            problems.append(SettingProblem(str(key), origin, shown, wrong))
         else:
-            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            given[name] = _Given(origin, text)
+            texts = value if isinstance(value, list) else [value]
+            given[name] = _Given(origin, ",".join(map(str, texts)))
     return given
 
 
