@@ -92,7 +92,7 @@ class IdempotencyConflict(SluiceError):
     def __init__(self, key: str) -> None:
         self.key = key
         super().__init__(
-            f"Idempotency-Key {key!r} was used for a different request in the last 24 h; "
+            f"Idempotency-Key {key!r} was used for a different request before; "
             "use a new key for a new request"
         )
 
