@@ -148,7 +148,7 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
     if person_of(request) is None and route not in AFTER_ONLY:
         return await handler(request)
     request[NOTES] = {}
-    fields = await _fields(request)
+    fields = await _fields(request, route)
     if _is_dry(request, route, fields):
         return await handler(request)
     entry = Entry(
@@ -227,23 +227,25 @@ def route_of(request: web.Request) -> str:
     return f"{request.method} {resource.canonical if resource is not None else ''}"
 
 
-async def _fields(request: web.Request) -> Mapping[str, Any]:
-    """What the body and the address say, as far as the body is a form or small JSON."""
+async def _fields(request: web.Request, route: str) -> Mapping[str, Any]:
+    """What the body and the address say, as far as the body is a form or small JSON. The API takes
+    JSON under any content type, as curl sends it as a form; what is no JSON there is a file or a
+    document, and a file is the handler's to read.
+    """
     found: dict[str, Any] = dict(request.query)
-    length = request.content_length
-    if length is None or length > LOOKED_THROUGH_BYTES:
+    if (request.content_length or 0) > LOOKED_THROUGH_BYTES or not DRY_RUNS.get(route, True):
         return found
-    if request.content_type == "application/x-www-form-urlencoded":
-        try:
-            return {**found, **{name: str(each) for name, each in (await form_of(request)).items()}}
-        except ProblemError:
-            return found  # the handler says so
-    if request.content_type == "application/json" or length == 0:
+    if request.path.startswith("/api/"):
         try:
             body = loads(await request.read() or b"{}")
         except msgspec.DecodeError:
             return found
         return {**found, **body} if isinstance(body, dict) else found
+    if request.content_type == "application/x-www-form-urlencoded":
+        try:
+            return {**found, **{name: str(each) for name, each in (await form_of(request)).items()}}
+        except ProblemError:
+            return found  # the handler says so
     return found
 
 

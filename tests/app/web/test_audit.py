@@ -174,3 +174,32 @@ def test_no_field_of_a_change_keeps_it_out_of_the_trail() -> None:
         assert (entry["action"], entry["outcome"]) == ("topics.append", "done")
 
     among_people(steps)
+
+
+def test_what_a_body_says_is_kept_under_any_content_type() -> None:
+    async def steps(client: Client, people: People) -> None:
+        headers = await bearer(people, "admin")
+        for kind in ("application/x-www-form-urlencoded", "text/plain", "application/json"):
+            form = {**headers, "Content-Type": kind}
+            path = "/api/aggregators/data-per-account/sessions/flush"
+            body = b'{"group": {"account": "acc-0000001"}, "reason": "asked for"}'
+            assert (await client.post(path, data=body, headers=form)).status in (200, 202)
+            user = f'{{"name": "u{len(kind)}", "role": "viewer", "password": "of hers"}}'
+            assert (await client.post("/api/users", data=user, headers=form)).status == 201
+            added, flushed = (await listed(client, headers))[:2]
+            assert (added["object"], flushed["reason"]) == (f"u{len(kind)}", "asked for")
+
+    among_people(steps)
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/csv"])
+def test_a_list_of_numbers_is_the_handlers_to_read(kind: str) -> None:
+    async def steps(client: Client, people: People) -> None:
+        headers = {**await bearer(people, "admin"), "Content-Type": kind}
+        campaign = made_campaigns.request_id(0)
+        for path in (f"/api/campaigns/{campaign}/negatives", "/api/do-not-call"):
+            body = b"number\n+919876500003\n"
+            done = await client.post(f"{path}?reason=r", data=body, headers=headers)
+            assert (done.status, (await done.json())["rows"]) == (200, 1), await done.text()
+
+    among_people(steps)
