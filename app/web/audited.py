@@ -18,7 +18,7 @@ from app.web import roles, snapshots
 from app.web.bodies import form_of
 from app.web.context import CLOCK
 from app.web.people import actor_of, address_of, person_of
-from app.web.problems import ProblemError, bad_parameter, problem_of
+from app.web.problems import ProblemError, problem_of
 from app.web.routes import Handler
 from app.web.wire import loads
 from domain.errors import SluiceError
@@ -140,7 +140,9 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
     route = route_of(request)
     action = ACTIONS.get(route)
     if action is not None and "dry_run" in request.query and route not in DRY_RUNS:
-        raise bad_parameter("dry_run", request.query["dry_run"], "none: this can't be tried")
+        detail = "This change can't be tried; leave dry_run out to have it made."
+        wrong = {"path": "dry_run", "value": request.query["dry_run"]}
+        raise ProblemError(400, "bad-parameter", detail, [wrong])
     if action is None or (
         route == TOPIC_ROUTE and request.match_info["topic"] not in roles.ADMINS_TOPICS
     ):

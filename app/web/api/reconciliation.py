@@ -231,7 +231,9 @@ async def body_of(request: web.Request, *known: str) -> dict[str, Any]:
         for name in body.keys() - {*known}
     ]
     if unknown:
-        raise ProblemError(422, "bad-body", "Nothing was changed: see errors.", unknown)
+        raise ProblemError(
+            422, "bad-body", "There is a member that this can't have; nothing was changed.", unknown
+        )
     return body
 
 
