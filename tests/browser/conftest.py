@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.app.web.fake import Size
+from tests.browser import looks
 from tests.browser.console import Console
 
 Open = Callable[..., Page]
@@ -44,7 +45,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
 
         def opened(url: str, width: int = 1440, theme: str = "light", script: bool = True) -> Page:
             visit = browser.new_context(
-                viewport={"width": width, "height": 900 if width > 700 else 740},
+                viewport={"width": width, "height": looks.height(width)},
                 color_scheme="dark" if theme == "dark" else "light",
                 timezone_id="Europe/Stockholm",
                 java_script_enabled=script,
