@@ -115,11 +115,6 @@ def is_stream(answer: Response) -> bool:
     return "event-stream" in answer.headers.get("content-type", "")
 
 
-def forget(page: Page) -> None:
-    """Nothing that was fetched is kept from now on: each address is a first visit."""
-    page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
-
-
 def resize(page: Page, width: int) -> None:
     """Makes the window that wide, on the page that it shows."""
     page.set_viewport_size({"width": width, "height": height(width)})
