@@ -4,13 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.app.web.fake import Size
 from tests.browser import looks
 from tests.browser.console import Console
+from tests.waiting import PATIENCE_S
 
 Open = Callable[..., Page]
+
+# as `tests.waiting` has it; Playwright's own 5 s are short for a machine that does other things
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 # Playwright keeps an event loop running while it is there: only as long as a file of tests, so
