@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ SHAPE_AFTER_S = 1.0  # from here on a person wonders: the page's shape is shown,
 Context = dict[str, Any]
 Build = Callable[[web.Request], Awaitable[Context]]
 
-TEMPLATES: Final = web.AppKey[jinja2.Environment]("templates")
+TEMPLATES: Final = web.AppKey[Callable[[], jinja2.Environment]]("templates")
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,12 @@ class Page:
         return found
 
 
+@cache
 def environment(static: Path, pages: tuple[Page, ...]) -> jinja2.Environment:
-    """The templates with everything they use; addresses of static files carry a digest."""
+    """The templates with everything they use; addresses of static files carry a digest.
+
+    Made once, for the first page that is asked for.
+    """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates"),
         autoescape=True,
@@ -143,7 +148,7 @@ async def render(
     request: web.Request, page: Page | None, template: str, context: Context, status: int = 200
 ) -> web.Response:
     """The whole page."""
-    found = request.app[TEMPLATES].get_template(template)
+    found = request.app[TEMPLATES]().get_template(template)
     common = await _common(request, page)
     marks.MASKING.set(masked.masker_of(request))
     text = found.render({"loading": False, "live": False, **common, **context})
@@ -191,7 +196,7 @@ async def problem_page(request: web.Request, problem: ProblemError) -> web.Respo
 
 async def _stream(request: web.Request, page: Page, view: View) -> web.StreamResponse:
     """Sends pieces as they change: {"id","html"}; and `now`, which relative times count from."""
-    template = request.app[TEMPLATES].get_template(view.template)
+    template = request.app[TEMPLATES]().get_template(view.template)
     sent: dict[str, str] = {}
 
     async def send(response: EventStream) -> None:
