@@ -68,8 +68,8 @@ class Round:
 
 def round_of(kit: Kit, cursor: Cursor, window: Window | None) -> Round:
     """The round that is due: the rest of the one under way today, else a new one up to today, which
-    begins with what was still settling at the last one. Without a cursor it begins at the document's
-    `from`, else a settling time before today."""
+    begins with what was still settling at the last one. Without a cursor it begins at the
+    document's `from`, else a settling time before today."""
     zone = kit.source.timezone
     if window is not None:
         last = day_of(window.to_ms - 1, zone)

@@ -8,6 +8,7 @@ import json
 import re
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,13 +20,16 @@ from agents.impressions.load import Options, Source, load_file
 from connectors.files.local import LocalFiles
 from domain.clock import FixedClock
 from domain.metrics.moments import DAY, day_ms, day_of
+from domain.metrics.records import Attributes
 from tests.agents.impressions.kit import packed, source_of
 from tests.agents.sources.weeks import WEEKS, Week
 from tests.connectors.sources.listings import Csv
 from tests.connectors.sources.service import Service
 
 SECRET = "hook-secret"
-STANDING = frozenset({"Github", "Twitter", "YouTube"})  # tell what is so now: nothing of days before
+STANDING = frozenset(
+    {"Github", "Twitter", "YouTube"}
+)  # tell what is so now: nothing of days before
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,9 @@ def rankings(service: Service) -> Behind:
     assert isinstance(service, Csv)
 
     def behind(asked: Asked, cursor: Cursor) -> bool:
-        return cursor["bytes"] == len(service.text.encode()) and "If-None-Match" not in asked.headers
+        return (
+            cursor["bytes"] == len(service.text.encode()) and "If-None-Match" not in asked.headers
+        )
 
     return behind
 
@@ -115,7 +121,7 @@ def rankings(service: Service) -> Behind:
 class Story:
     """A connector's week. `figure`: the path whose values are added up; `figures` what their sum
     must be in the end, `records` how many there must be; `push` gives the product what it does not
-    fetch, with its address."""
+    fetch, with its address; `most` is how often a record of one content may be archived."""
 
     name: str
     document: dict[str, Any]
@@ -126,6 +132,7 @@ class Story:
     week: Week | None = None
     behind: Behind | None = None
     push: Callable[[str], None] = lambda _url: None
+    most: Callable[[Attributes], int] = lambda _attributes: 1
     begin: Callable[[Path], None] = lambda _data: None
     service: Service = field(default_factory=Service)
 
@@ -197,6 +204,7 @@ def pushed(rng: Any) -> Story:
 def loaded(rng: Any) -> Story:
     """Files of impressions, loaded each day into days of their own and into the day before."""
     rows: dict[tuple[date, str], int] = {}
+    changes = Counter[str]()  # by day: each gives all campaigns of the day anew
     loads: list[str] = []
     held: dict[str, LocalFiles] = {}
 
@@ -206,6 +214,7 @@ def loaded(rng: Any) -> Story:
     def happen(day: date) -> None:
         lines = []
         for at in (day, day - DAY):
+            changes[at.isoformat()] += 1
             for campaign in rng.sample("abcdef", rng.randrange(1, 5)):
                 count = rng.randrange(1, 9)
                 rows[at, campaign] = rows.get((at, campaign), 0) + count
@@ -221,6 +230,7 @@ def loaded(rng: Any) -> Story:
     return Story(
         "Impressions", {"connector": "impressions", "fetch": {}}, "rows", happen,
         records=lambda: len(rows) + len(loads), figures=lambda: sum(rows.values()), begin=begin,
+        most=lambda told: changes[str(told["day"])] if told["kind"] == "day" else 1,
     )  # fmt: skip
 
 

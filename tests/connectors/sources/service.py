@@ -16,8 +16,8 @@ Fault = int | str | None
 class Service:
     """A server. `answer` is the service's; `asked` are its requests that were not failed.
 
-    `seen(keys)` is called with the keys of the records of every answer that moves on; `arrived` with
-    every request and its body, before it is answered or failed.
+    `seen(keys)` is called with the keys of the records of every answer that moves on;
+    `arrived` with every request and its body, before it is answered or failed.
     """
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
