@@ -100,6 +100,11 @@ class Settings:
     dead_letter_window: int = _setting(
         10_000, readers.whole(1, 10**9), "how many last records that share is of, at least"
     )
+    max_upload_bytes: int = _setting(
+        1 << 32,
+        readers.whole(1, 1 << 40),
+        "largest file that is taken over HTTP: of a campaign, or of numbers",
+    )
     max_unzipped_bytes: int = _setting(
         1 << 38, readers.whole(1, 1 << 50), "what one impressions file may unzip to"
     )

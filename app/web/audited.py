@@ -19,7 +19,7 @@ from app.web.bodies import form_of
 from app.web.context import CLOCK
 from app.web.people import actor_of, address_of, person_of
 from app.web.problems import ProblemError, problem_of
-from app.web.routes import Handler
+from app.web.routes import Handler, route_of
 from app.web.wire import loads
 from domain.errors import SluiceError
 from domain.masking import Masker
@@ -191,12 +191,6 @@ async def tell(request: web.Request, action: str, after: Any, actor: str = "") -
         token_hex(8), at, who, action, where, "", "done", address_of(request), None, after
     )
     await request.app[TRAIL].write(entry)
-
-
-def route_of(request: web.Request) -> str:
-    """`PUT /api/users/{name}`."""
-    resource = request.match_info.route.resource
-    return f"{request.method} {resource.canonical if resource is not None else ''}"
 
 
 async def _fields(request: web.Request) -> Mapping[str, Any]:
