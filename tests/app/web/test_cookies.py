@@ -91,7 +91,7 @@ async def altered(client: Client, people: People) -> str:
 
 async def the_id(client: Client, people: People) -> str:
     """What `GET /api/me/sessions` shows."""
-    return (await _person(people, keep(client))).session
+    return str((await _person(people, keep(client))).session)
 
 
 async def the_row(client: Client, people: People) -> str:

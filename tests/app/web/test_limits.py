@@ -104,7 +104,7 @@ def test_a_file_that_is_too_large_is_refused_as_it_comes(path: str) -> None:
             yield b"+919876543210\n" * 1_000
 
     async def steps(client: Client, people: People) -> None:
-        headers = dict(await bearer(people, "operator"))
+        headers, token = dict(await bearer(people, "operator")), await csrf(client)
         body: object = pieces()
         if path in PAGES or path == "/api/campaigns":
             writer = MultipartWriter("form-data")
@@ -121,14 +121,8 @@ def test_a_file_that_is_too_large_is_refused_as_it_comes(path: str) -> None:
         await problem(answered, 413, "too-large")
         assert backend.state() == before
 
-    async def with_token(client: Client, people: People) -> None:
-        nonlocal token
-        token = await csrf(client)
-        await steps(client, people)
-
-    token = ""
     backend = watched(CampaignsShown("little"))
-    among_people(with_token, backend, SMALL)
+    among_people(steps, backend, SMALL)
 
 
 def test_a_document_larger_than_any_record_is_refused_at_once() -> None:
