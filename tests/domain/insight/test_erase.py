@@ -11,6 +11,7 @@ from domain.insight.erase import Whom, erase
 from domain.insight.events import WHATS, event_of
 from domain.insight.funnel import Asked, page
 from domain.insight.kept import decode_kept, raw_of
+from domain.insight.keys import position_part
 from tests.domain.insight.made import START_MS, Made, funnel, usage
 
 ANN, BOB = "+919800000001", "+919800000002"
@@ -69,7 +70,7 @@ def test_nobody_asked_for_is_named_and_everything_else_is_as_it_was(
     assert book.rows == before
     assert all_pages(book, whom, limit) == len(wanted)
     for one in events:
-        at = taking.position_part((0, one.offset))
+        at = position_part((0, one.offset))
         for row in (b"f" + at, b"u" + at):
             if row not in before:
                 continue
