@@ -21,6 +21,7 @@ from app.web.pages import shell
 from app.web.people import OIDC, PEOPLE
 from app.web.problems import ProblemError
 from app.web.routes import Handler
+from app.web.watches import WATCHES, Watches
 from domain.clock import Clock
 from domain.errors import SluiceError
 
@@ -52,6 +53,7 @@ def make_web(
     app[CLOCK] = clock
     app[TRAFFIC] = Traffic()
     app[HUB] = Hub()
+    app[WATCHES] = Watches()
     app[HELD] = HeldFiles()
     app[LOOK] = Look()
     app[PEOPLE] = people or People()
