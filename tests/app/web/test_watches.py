@@ -23,7 +23,7 @@ LIVE = {"Accept": "text/event-stream"}
 
 async def events(live: ClientResponse, count: int) -> list[tuple[str, Any]]:
     """The next events: (name, data)."""
-    found = []
+    found: list[tuple[str, Any]] = []
     while len(found) < count:
         name = (await live.content.readline()).decode().removeprefix("event: ").strip()
         data = json.loads((await live.content.readline()).decode().removeprefix("data: "))
