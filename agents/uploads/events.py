@@ -20,7 +20,7 @@ from agents.campaign_parcels import DIRECT, Entry
 from agents.campaign_route import EVENTS, letter_of
 from agents.letters import Letter
 from agents.uploads.named_files import NamedFiles
-from agents.uploads.number_lists import events_of, list_in, numbers_in
+from agents.uploads.number_lists import TooManyNumbers, events_of, list_in, numbers_in
 from agents.uploads.uploads import Asked, OtherUpload, Uploads, request_id_of
 from connectors.formats.csv_rows import BadHeader, NotCsv
 from domain.campaigns.commands import why_of
@@ -141,7 +141,7 @@ class UploadEvents:
             pieces, name = self._files.read(file)
             try:
                 texts = await _numbers(pieces)
-            except (NotCsv, BadHeader) as error:
+            except (NotCsv, BadHeader, TooManyNumbers) as error:
                 raise Reject("bad_event", f"body.file {file!r}: {error}") from error
         else:
             raise Reject("bad_event", "negatives have either body.rows or body.file")
@@ -185,7 +185,7 @@ async def _numbers(pieces: AsyncIterator[bytes]) -> list[str]:
         async for piece in pieces:
             file.write(piece)
         file.seek(0)
-        return await asyncio.to_thread(lambda: list(numbers_in(file)))
+        return await asyncio.to_thread(numbers_in, file)
 
 
 def _cell(value: object) -> str:

@@ -14,13 +14,14 @@ from aiohttp import web
 
 from app.trail.entry import Entry, Outcome
 from app.trail.trail import Trail
-from app.web import roles, snapshots
+from app.web import snapshots
 from app.web.bodies import form_of
-from app.web.context import CLOCK
+from app.web.context import BACKEND, CLOCK
 from app.web.people import actor_of, address_of, person_of
 from app.web.problems import ProblemError, problem_of
-from app.web.routes import Handler
+from app.web.routes import Handler, route_of
 from app.web.wire import loads
+from app.web.written import is_written
 from domain.errors import SluiceError
 from domain.masking import Masker
 
@@ -144,7 +145,7 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
         wrong = {"path": "dry_run", "value": request.query["dry_run"]}
         raise ProblemError(400, "bad-parameter", detail, [wrong])
     if action is None or (
-        route == TOPIC_ROUTE and request.match_info["topic"] not in roles.ADMINS_TOPICS
+        route == TOPIC_ROUTE and not is_written(request.app[BACKEND], request.match_info["topic"])
     ):
         return await handler(request)
     if person_of(request) is None and route not in AFTER_ONLY:
@@ -221,12 +222,6 @@ async def tell(request: web.Request, action: str, after: Any, actor: str = "") -
         token_hex(8), at, who, action, where, "", "done", address_of(request), None, after
     )
     await request.app[TRAIL].write(entry)
-
-
-def route_of(request: web.Request) -> str:
-    """`PUT /api/users/{name}`."""
-    resource = request.match_info.route.resource
-    return f"{request.method} {resource.canonical if resource is not None else ''}"
 
 
 async def _fields(request: web.Request, route: str) -> Mapping[str, Any]:

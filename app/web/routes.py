@@ -70,3 +70,9 @@ IDEMPOTENCY_KEY = Param(
     "the same key with the same request within 24 h changes nothing again",
     where="header",
 )
+
+
+def route_of(request: web.Request) -> str:
+    """The route that a request goes to: `PUT /api/users/{name}`."""
+    resource = request.match_info.route.resource
+    return f"{request.method} {resource.canonical if resource is not None else ''}"

@@ -66,6 +66,10 @@ class Sluice:
     def start(self, **environ: str) -> "Sluice":
         """Returns when it says where it is and is ready."""
         self.begin(**environ)
+        return self.begun()
+
+    def begun(self) -> "Sluice":
+        """Returns when what was begun says where it is and is ready."""
         until(self._says_where, START_S, "it said where it is")
         until(lambda: self.get("/health/ready").status == 200, START_S, "it was ready")
         return self

@@ -12,6 +12,7 @@ from app.web.api.campaign_bodies import REASON_MAX, number_text, wrong
 from app.web.api.campaign_changes import ACCEPTED, REFUSED, commanded, wait_of
 from app.web.api.campaigns import ID, NO_CAMPAIGN, no_campaign
 from app.web.context import BACKEND
+from app.web.limits import counted
 from app.web.people import actor_of
 from app.web.problems import ProblemError, bad_parameter, not_found
 from app.web.routes import (
@@ -127,7 +128,7 @@ def numbers_of(request: web.Request) -> Numbers:
     if expires and expires_ms is None:
         expected = "a date, or an instant like 2026-01-31T00:00:00Z"
         raise bad_parameter("expires", expires, expected)
-    return Numbers(filename, _pieces(request), expires_ms)
+    return Numbers(filename, counted(request, _pieces(request)), expires_ms)
 
 
 def expiry_of(text: str) -> int | None:

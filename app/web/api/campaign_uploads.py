@@ -13,6 +13,7 @@ from app.web.api import campaign_outs as outs
 from app.web.api.campaign_bodies import REASON_MAX, wrong
 from app.web.bodies import BROKEN
 from app.web.context import BACKEND
+from app.web.limits import counted
 from app.web.people import actor_of
 from app.web.problems import ProblemError
 from app.web.routes import DRY_RUN, IDEMPOTENCY_KEY, REASON, Answer, Route
@@ -66,7 +67,8 @@ class Form:
         part = await self._next("file")
         if part is None:
             raise RefusedUpload([Mistake("file", None, "a multipart part with the CSV file")])
-        return Upload(self.description, part.filename or "", _pieces(part))
+        pieces = counted(self._request, _pieces(part))
+        return Upload(self.description, part.filename or "", pieces)
 
     async def description(self) -> Mapping[str, Any]:
         """See `Upload.description`."""
