@@ -2,7 +2,6 @@
 
 import logging
 import time
-from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -61,7 +60,7 @@ def make_web(
     if oidc is not None:
         app[OIDC] = oidc
     app[audited.TRAIL] = trail or MemoryTrail()
-    app[shell.TEMPLATES] = partial(shell.environment, STATIC, pages.PAGES)
+    app[shell.TEMPLATES] = lambda: shell.environment(STATIC, pages.PAGES)
     app[reference.DESCRIPTIONS] = reference.describe(api.ROUTES, settings)
     for route in api.ROUTES:
         _mount(app, route.method, route.path, route.handler)
