@@ -291,11 +291,8 @@ def resolve(
     problems += (p for p in _together(settings, origins) if p.name not in wrong)
     if problems:
         raise SettingsError(problems)
-    return Resolved(
-        settings,
-        origins,
-        tuple(unknown_variables(environ, {s.env: s.name for s in SETTINGS.values()}, PREFIX)),
-    )
+    known = {s.env: s.name for s in SETTINGS.values()}
+    return Resolved(settings, origins, tuple(unknown_variables(environ, known, PREFIX)))
 
 
 def _shown(setting: Setting, value: str) -> str:
@@ -384,11 +381,10 @@ NEEDED_BY = (
 
 def _together(settings: Settings, origins: Mapping[str, str]) -> Iterable[SettingProblem]:
     """What is wrong between settings that are right by themselves."""
-    if settings.kafka_security_protocol.startswith("SASL_"):
+    if (protocol := settings.kafka_security_protocol).startswith("SASL_"):
         for name in ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password"):
             if not getattr(settings, name):
-                why = f"a value: {SETTINGS['kafka_security_protocol'].env} is "
-                expected = why + settings.kafka_security_protocol
+                expected = f"a value: {SETTINGS['kafka_security_protocol'].env} is {protocol}"
                 yield SettingProblem(name, origins[name], "", expected)
     for missing, other in NEEDED_BY:
         if getattr(settings, other) and not getattr(settings, missing):
