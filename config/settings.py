@@ -357,8 +357,7 @@ def _from_file(path: Path, problems: list[SettingProblem]) -> dict[str, _Given]:
         hidden = name not in SETTINGS or SETTINGS[name].secret  # a mistyped one may be a secret
         shown, wrong = HIDDEN if hidden else str(value)[:40], ""
         if name not in SETTINGS:
-            near = nearest(name, (*SETTINGS, *names))
-            wrong = f"the name of a setting, {near or 'one of `sluice doctor`'}"
+            wrong = f"the name of a setting, {nearest(name, (*SETTINGS, *names))}".rstrip(", ")
         elif name in given:
             wrong = f"only one of {name} and {SETTINGS[name].env}"
         elif isinstance(value, dict) or (isinstance(value, list) and name != "outbound_allow"):

@@ -115,9 +115,9 @@ def _change(
     else:
         campaign = _known(work, request_id)
         always = name in ("revoke", "recount")
-        cancelled = None if always else changes.refused_when_cancelled(campaign)
-        found = cancelled or _misfit(name, body)
-        found = found or _on_campaign(work, campaign, name, ident, body, row)
+        refused = None if always else changes.refused_when_cancelled(campaign)
+        refused = refused or _misfit(name, body)
+        found = refused or _on_campaign(work, campaign, name, ident, body, row)
     if isinstance(found, Answer):
         quiet = name in ("negatives", "do_not_call") and bool(body.get("more"))
         answer(work, ident, row, found, audited=not quiet)

@@ -1,6 +1,7 @@
 """Changes of campaigns over HTTP: retrigger, reschedule, revoke, pause, resume, and commands."""
 
 import re
+from typing import get_args
 
 from aiohttp import web
 
@@ -8,7 +9,7 @@ from app.campaign_shapes import Action, Commanded
 from app.shapes import Change
 from app.web import params
 from app.web.api import campaign_outs as outs
-from app.web.api.campaign_bodies import MEMBERS, checked, read, why_of, wrong
+from app.web.api.campaign_bodies import checked, read, why_of, wrong
 from app.web.api.campaigns import ID, NO_CAMPAIGN, no_campaign
 from app.web.context import BACKEND
 from app.web.people import actor_of
@@ -184,5 +185,5 @@ ROUTES = (
             422: "the body is not accepted; errors[] says where",
         },
     ),
-    *map(_route, MEMBERS),
+    *map(_route, get_args(Action)),
 )

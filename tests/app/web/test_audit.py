@@ -130,8 +130,10 @@ def test_a_dry_run_asked_for_in_the_address_is_one(route: str) -> None:
     name = route.replace("{name}", "data-per-account").replace(
         "{request_id}", made_campaigns.request_id(0)
     )
-    bodies = {"retract": {"event_id": 1}, "erase": {"older_than": "90d"}, "replay": {}}
-    body: dict[str, Any] = bodies.get(name.rsplit("/", 1)[1], {})
+    bodies: dict[str, dict[str, Any]] = {
+        "retract": {"event_id": 1}, "erase": {"older_than": "90d"}, "replay": {},
+    }  # fmt: skip
+    body = bodies.get(name.rsplit("/", 1)[1], {})
     if "/sessions/" in name:
         body = {"group": {"account": "acc-0000001"}, "due": "2025-11-04T00:00:00Z"}
         body = body if name.endswith("set-timeout") else {"group": body["group"]}

@@ -121,11 +121,13 @@ def test_a_dry_run_says_what_would_be_touched_and_touches_nothing(ended: Shard) 
 
 def test_a_trial_and_its_reason_may_stand_in_the_body_as_over_http(ended: Shard) -> None:
     before = ended.show()
+    tries: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"dry_run": True}, {}),
+        ({"dry_run": True}, {"dry_run": False}),
+        ({"dry_run": False}, {"dry_run": True}),
+    ]
     for name in ("retrigger", "reschedule", "revoke", "pause"):
-        for body, more in (
-            ({"dry_run": True}, {}), ({"dry_run": True}, {"dry_run": False}),
-            ({"dry_run": False}, {"dry_run": True}),
-        ):  # fmt: skip
+        for body, more in tries:
             answer = ended.command(name, {**body, "reason": "what if"}, **more)
             assert (answer["state"], answer["result"]["dry_run"]) == ("done", True)
         told = ended.sent("campaign-audit")[-1]
