@@ -1,7 +1,7 @@
 """Where the tables of impressions and their files are, for commands, workers and the console."""
 
 from agents.impressions.incoming import Incoming
-from agents.impressions.load import Source
+from agents.impressions.source import Source
 from config.settings import Settings
 from connectors.files.base import Files
 from connectors.files.opening import S3, open_file, open_files, s3_access

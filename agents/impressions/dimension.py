@@ -9,7 +9,7 @@ import io
 import msgspec
 
 from agents.impressions.gunzip import TooLarge, Unzipping, zipped
-from agents.impressions.load import LOAD_DIGITS, Source
+from agents.impressions.source import LOAD_DIGITS, Source
 from agents.impressions.step import Step
 from agents.impressions.store import DamagedTable, Store
 from connectors.files.base import Files, Missing

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agents.impressions.dimension import newest
-from agents.impressions.load import no_progress
-from agents.impressions.partition import WRITERS, Progress
 from agents.impressions.rewrite import rewritten
+from agents.impressions.source import WRITERS, Progress, no_progress
 from agents.impressions.step import Step
 from agents.impressions.store import Store
 from connectors.files.base import Files

@@ -10,13 +10,12 @@ import msgspec
 
 from agents.impressions.partition import (
     WORKERS,
-    WRITERS,
     How,
     Partitioned,
     Partitioner,
-    Progress,
     scratch_folder,
 )
+from agents.impressions.source import LOAD_DIGITS, WRITERS, Progress, Source, no_progress
 from agents.impressions.step import Step
 from agents.impressions.writer import Writer
 from connectors.files.base import Files, Found, Missing
@@ -28,20 +27,10 @@ from domain.impressions.layout import BUCKETS, PARTITIONED, Layout
 from domain.impressions.manifest import FileEntry, Load, Manifest
 
 READ_BYTES = 4 << 20
-LOAD_DIGITS = 16  # of a checksum, in the id of a load
 
 
 class LoadRefused(SluiceError):
     """A load that would change what is there. Nothing was changed."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """The file to be loaded: where it is, and its address for people and the manifest."""
-
-    files: Files
-    name: str
-    address: str
 
 
 @dataclass(frozen=True)
@@ -66,10 +55,6 @@ class Loaded:
     version: int
     files: int
     changed: bool
-
-
-def no_progress(done: int, rows: int) -> None:
-    """Tells nobody."""
 
 
 def load_file(

@@ -8,7 +8,7 @@ import hashlib
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from agents.impressions.gunzip import Unzipping
 from agents.impressions.lines import BLOCK_BYTES, Block, blocks
 from agents.impressions.rejects import Rejects
+from agents.impressions.source import Progress
 from agents.impressions.spill import BUDGET_BYTES, MOST_PLACES, Spill, TooManyFiles
 from connectors.files.base import Reading
 from domain.errors import UsageError
@@ -30,10 +31,6 @@ if TYPE_CHECKING:  # what works on columns is loaded by the first file: half a s
 
 SAMPLE_BYTES = 64 << 10  # whose rows tell how many columns a file has
 WORKERS = min(4, os.cpu_count() or 1)
-WRITERS = 8  # threads that put files into place, which is waiting for the most part
-
-Progress = Callable[[int, int], None]
-"""(bytes of the file read, rows found); called about every block."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import msgspec
 
 from agents.impressions.journal import read_journal
 from agents.impressions.lock import held_by
-from agents.impressions.partition import WRITERS
 from agents.impressions.rewrite import lines_of
+from agents.impressions.source import WRITERS
 from agents.impressions.store import DamagedTable, Store
 from connectors.files.base import Files, Missing
 from domain.errors import Invariant, UsageError

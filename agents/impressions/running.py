@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from agents.impressions.dimension import newest, take_dimension
 from agents.impressions.joining import Joined, join, planned_update, update
-from agents.impressions.load import Options, Source, load_file
+from agents.impressions.load import Options, load_file
 from agents.impressions.lock import Busy, LockLost
+from agents.impressions.source import Source
 from agents.impressions.stopping import Stop, StoppableFiles, Stopped
 from agents.impressions.store import Store
 from connectors.files.base import Conflict, Files, FilesUnavailable, Missing

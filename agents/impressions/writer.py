@@ -10,7 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 
-from agents.impressions.partition import WRITERS, Place
+from agents.impressions.partition import Place
+from agents.impressions.source import WRITERS
 from agents.impressions.step import Step
 from connectors.files.base import Files
 from domain.impressions.figures import Figures, merge

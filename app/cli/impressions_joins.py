@@ -5,11 +5,10 @@ from dataclasses import asdict
 
 from agents.impressions.dimension import needed, newest, read_source, take_dimension
 from agents.impressions.joining import Joined, Planned, join, planned_update, update
-from agents.impressions.load import Source
+from agents.impressions.source import Source
 from agents.impressions.store import Store
 from app.cli.command import Context
-from app.cli.impressions_loads import watched
-from app.cli.progress import Bar
+from app.cli.progress import Bar, watched
 from app.impressions import source_at, tables_of
 from config.settings import Settings
 from domain.aggregation.instants import print_instant
@@ -32,11 +31,10 @@ def update_command(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.dry_run:
         return _dry_run(arguments, context, store)
     history = _history(arguments, context)
-    planned = planned_update(store, history)
-    with Bar("update", show=watched(context), sizes=True, total=planned.bytes) as bar:
-        joined = update(
-            store.files, context.clock, history, lambda done, _: bar.at(done, planned.bytes)
-        )
+    shown = watched(context)
+    total = planned_update(store, history).bytes if shown else None  # as long as to plan it twice
+    with Bar("update", show=shown, sizes=True, total=total) as bar:
+        joined = update(store.files, context.clock, history, lambda done, _: bar.at(done, total))
     return _tell(context, joined)
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import sys
 from datetime import date
 
 import msgspec
@@ -11,18 +10,13 @@ from agents.impressions.joining import follow
 from agents.impressions.load import Loaded, Options, load_file, undo_load
 from agents.impressions.store import Store
 from app.cli.command import Context
-from app.cli.progress import Bar
+from app.cli.progress import Bar, watched
 from app.impressions import source_at, tables_of
 from domain.errors import UsageError
 from domain.impressions.layout import PARTITIONED
 from domain.impressions.rows import read_date
 
 MOST_BUCKETS = 1024
-
-
-def watched(context: Context) -> bool:
-    """Whether a person sees standard error."""
-    return sys.stderr.isatty() and not context.out.json
 
 
 def partition_command(arguments: argparse.Namespace, context: Context) -> int:

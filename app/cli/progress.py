@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from app.cli.command import Context
+
+
+def watched(context: "Context") -> bool:
+    """Whether a person sees standard error."""
+    return sys.stderr.isatty() and not context.out.json
+
 
 class Bar:
     """Shows how much of all is done, in numbers or in `sizes` of bytes; `show` False: does

@@ -7,8 +7,8 @@ from typing import Any
 
 from agents.impressions.dimension import newest, read_source
 from agents.impressions.joining import planned_update
-from agents.impressions.load import Source
 from agents.impressions.report import existing, loads, status, steps_of
+from agents.impressions.source import Source
 from agents.impressions.store import Store
 from agents.impressions.summaries import Summaries, Summary, campaigns
 from app.cluster.peers import Peers

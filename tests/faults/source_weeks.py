@@ -16,7 +16,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from agents.impressions.load import Options, Source, load_file
+from agents.impressions.load import Options, load_file
+from agents.impressions.source import Source
 from connectors.files.local import LocalFiles
 from domain.clock import FixedClock
 from domain.metrics.moments import DAY, day_ms, day_of

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from agents.impressions.load import Loaded, Options, Source, load_file
+from agents.impressions.load import Loaded, Options, load_file
 from agents.impressions.report import Report, status, verify
+from agents.impressions.source import Source
 from agents.impressions.store import Store
 from agents.impressions.strays import unknown
 from connectors.files.base import Conflict, Files, Found, Missing, Reading

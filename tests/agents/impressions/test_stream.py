@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.impressions.incoming import Incoming
-from agents.impressions.load import Source, undo_load
+from agents.impressions.load import undo_load
 from agents.impressions.lock import LEASE_S
 from agents.impressions.missing import MissingDays
 from agents.impressions.running import Running
+from agents.impressions.source import Source
 from agents.impressions.store import Store
 from agents.impressions.stream import ImpressionsShard, StreamMeans
 from connectors.streams.memory import Killed as LogKilled

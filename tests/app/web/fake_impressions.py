@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agents.impressions.load import Source
+from agents.impressions.source import Source
 from agents.impressions.summaries import Summaries
 from app.facade.impressions import figures_of, loads_of, overview_of, plan_of, table_of
 from app.shapes import Page

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.impressions.load import Options, Source, load_file
+from agents.impressions.load import Options, load_file
+from agents.impressions.source import Source
 from app.web.api.impressions import ImpressionsTableOut
 from connectors.files.local import LocalFiles
 from connectors.files.opening import open_files
