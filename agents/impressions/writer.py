@@ -13,7 +13,7 @@ from itertools import chain
 from agents.impressions.partition import Place
 from agents.impressions.source import WRITERS
 from agents.impressions.step import Step
-from connectors.files.base import Files
+from connectors.files.base import Files, Reading
 from domain.impressions.figures import Figures, merge
 from domain.impressions.layout import PARTITIONED, Layout, file_name
 from domain.impressions.manifest import FileEntry, Key, Part, entry
@@ -96,11 +96,13 @@ class Writer:
     ) -> FileEntry:  # fmt: skip
         """One file: what stays of the old one, and what comes in, by load."""
         step, sections, at = self._step, [] if new is None else [new], 0
+        old: _Old | None = None
         if before is not None:
+            old = _Old(step.files, before)
             for part in before.parts:
                 if part.load not in gone:
-                    old = _range(step.files, before.path, at, at + part.bytes)
-                    sections.append(_Section(part.load, part.figures, old))
+                    pieces = old.between(at, at + part.bytes)
+                    sections.append(_Section(part.load, part.figures, pieces))
                 at += part.bytes
         sections.sort(key=lambda one: one.load)
         bucket, campaign = key
@@ -110,16 +112,37 @@ class Writer:
             return file_name(self._layout, PARTITIONED, date, bucket, encoded, version)
 
         path = step.fresh(name, None if before is None else before.path)
-        checksum, size = step.put(path, chain.from_iterable(sections))
+        try:
+            checksum, size = step.put(path, chain.from_iterable(sections))
+        finally:
+            if old is not None:
+                old.close()
         parts = tuple(Part(one.load, one.size, one.figures) for one in sections)
         self.count += 1
         return entry(path, key, checksum, size, merge(p.figures for p in parts), parts=parts)
 
 
-def _range(files: Files, path: str, start: int, end: int) -> Iterator[bytes]:
-    reading = files.open(path, start, end)
-    try:
-        while piece := reading.read(READ_BYTES):
+class _Old:
+    """The file that is written anew. What is taken of it piece by piece, from its beginning on, is
+    read in one go: opened for each load it would be asked for as often as loads came into it."""
+
+    def __init__(self, files: Files, entry: FileEntry) -> None:
+        self._files, self._path = files, entry.path
+        self._size = sum(part.bytes for part in entry.parts)
+        self._reading: Reading | None = None
+        self._at = 0
+
+    def between(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` to before `end`, as far as there are."""
+        if self._reading is None or self._at != start:
+            self.close()
+            self._reading, self._at = self._files.open(self._path, start, self._size), start
+        while self._at < end and (piece := self._reading.read(min(READ_BYTES, end - self._at))):
+            self._at += len(piece)
             yield piece
-    finally:
-        reading.close()
+
+    def close(self) -> None:
+        """Ends the reading."""
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
