@@ -189,7 +189,7 @@ class ShardProcessor:
                 refused.reason, refused.detail, chunk.originals.get(refused.offset), rule.version,
                 refused.timestamp,
             )  # fmt: skip
-            row.outputs = [*row.outputs, [LETTERS, chunk.topic.encode(), letter.encode()]]
+            row.outputs = (*row.outputs, [LETTERS, chunk.topic.encode(), letter.encode()])
         self.refused[rule.name] = self.refused.get(rule.name, 0) + len(ctx.rejections)
         ctx.rejections.clear()
 
@@ -269,8 +269,9 @@ class ShardProcessor:
 
     def _stage(self, changes: Changes, *, cached: bool = True) -> None:
         """No row of `changes` is touched again before the commit."""
-        self.flushes += sum(len(row.outputs) for row, _ in changes.rows.values())
+        before = len(changes.sent)
         self.shard.stage(changes, cached=cached)
+        self.flushes += len(changes.sent) - before
 
     async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
         """`whole`: with it all chunks that were given to `apply` are applied."""

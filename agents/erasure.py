@@ -40,7 +40,7 @@ async def erase(shard: Shard, folds: Folds, rows: Sequence[tuple[bytes, Row]]) -
         fold = Fold(rule, "", 0, folds.rule_of)
         fold.key = split_row_key(key)[2]
         fold.close(row, "COMMAND", deleted=True)
-        row.outputs = []  # the audit gets counts only
+        row.outputs = ()  # the audit gets counts only
         changes.totals.setdefault(name, fold.totals)
         if changes.totals[name] is not fold.totals:
             changes.totals[name].merge(fold.totals)
@@ -67,7 +67,7 @@ def _positions(shard: Shard, key: bytes, row: Row) -> list[list[Any]]:
     known = shard.gone.get(gone_key(key))
     for topic, partition, offset in known[1] if known is not None else ():
         set_applied(row, topic, partition, offset)
-    return row.applied
+    return list(row.applied)
 
 
 def _forget_ids(shard: Shard, row_key: bytes, changes: Changes) -> None:

@@ -147,7 +147,7 @@ class Growing:
 
     def _take(self, shard: Shard, changes: Changes, move: Move) -> None:
         row = decode_row(move.row)
-        row.wake, row.seen = 0, move.seen
+        row.wake, row.seen = 0, tuple(move.seen)
         if is_letter(move.key):
             set_state(row, replace(state_of(row), offset=-1))  # it was that of another stream
             changes.rows[move.key] = (row, KEPT_MS)

@@ -208,7 +208,7 @@ def _carried(shard: "Shard", row_key: bytes, row: Row) -> list[tuple[bytes, byte
     for event_id, *sight in row.seen:
         at = seen_key(row_key, event_id)
         puts += [(at, encode(sight)), (FORGET + instant_bytes(sight[4]) + at, b"")]
-    row.outputs, row.seen = [], []
+    row.outputs, row.seen = (), ()
     return puts
 
 

@@ -150,8 +150,11 @@ class Shard:
         commit.
         """
         keys = list(row_keys)
-        rows: dict[bytes, Any] = dict(zip(keys, map(self._cache.get, keys), strict=True))
-        missing = [key for key, row in rows.items() if row is None]
+        if self._cache:
+            rows: dict[bytes, Any] = dict(zip(keys, map(self._cache.get, keys), strict=True))
+            missing = [key for key, row in rows.items() if row is None]
+        else:
+            rows, missing = {}, list(dict.fromkeys(keys))
         if missing:
             found = self.store.get_many([ROW + key for key in missing])
             rows.update(zip(missing, decode_rows(found), strict=True))
@@ -166,7 +169,7 @@ class Shard:
         for key, data in zip(keys, found, strict=True):
             gone = self.gone.get(gone_key(key)) if data is None else None
             if gone is not None:
-                rows[key].applied = [list(position) for position in gone[1]]
+                rows[key].applied = tuple(list(position) for position in gone[1])
 
     def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> Sights:
         """The first sights of those event ids that are known under the key."""
@@ -264,13 +267,16 @@ class Shard:
                     index = FORGET + instant_bytes(sight[4]) + at
                     changes.lowest_forget = min(changes.lowest_forget, index)
                     puts += [(at, body), (index, b"")]
-                row.outputs, row.seen = [], []
+                row.outputs, row.seen = (), ()
                 puts.append((ROW + key, encode_row(row)))
             else:
                 change = (ROW + key, encode_row(row))
                 log.append(change)
                 puts.append(change)
-            staged[key] = row if cached else None
+            if cached:
+                staged[key] = row
+        if not cached:
+            staged.update(dict.fromkeys(changes.rows))
         changes.lowest_wake, changes.rows = lowest_wake, {}
 
     def _encode(

@@ -159,7 +159,7 @@ class Fold:
             return True
         sight = [self.topic, self.partition, offset, timestamp, timestamp + self.rule.dedup_ms]
         self.seen[event_id] = sight
-        row.seen = [*row.seen, [event_id, *sight]]
+        row.seen = (*row.seen, [event_id, *sight])
         return False
 
     def _looked_at(self, row: Row, offset: int, timestamp: int) -> None:
@@ -210,10 +210,10 @@ class Fold:
             if deleted:
                 record.update(command)
         content = enveloped(rule, record, self.key)
-        row.outputs = [
+        row.outputs = (
             *row.outputs,
             [rule.document.output.topic if flushed else AUDIT, self.key, content],
-        ]
+        )
         if sum(len(output[2]) for output in row.outputs) > OUTPUT_LIMIT_BYTES:
             self.full = True
         sums = session_sums(session, rule.sums)

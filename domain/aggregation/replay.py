@@ -38,7 +38,7 @@ def _settle(row: Row, topic: str, partition: int) -> None:
     """
     alone, together = apart(partition), replayed(partition)
     if any(entry[1] == alone for entry in row.applied):
-        row.applied = [entry for entry in row.applied if entry[1] != alone]
+        row.applied = tuple(entry for entry in row.applied if entry[1] != alone)
     if row.open is None:
         return
     sources = row.open.sources

@@ -129,14 +129,14 @@ def retract(
         **told, "event": "event_retracted", "subject": record["id"], "aggregator": rule.name,
         "flush_id": record["id"], "group": record["group"], "counted_at": print_instant(timestamp),
     }  # fmt: skip
-    row.outputs = [
+    row.outputs = (
         *row.outputs,
         [rule.document.output.topic, key, enveloped(rule, record, key)],
         [AUDIT, key, to_json(audit)],
-    ]
+    )
     row.sequence += 1
     row.touched = max(row.touched, timestamp)
-    row.seen = [*row.seen, [event_id, *sight[:SIGHT], 1]]
+    row.seen = (*row.seen, [event_id, *sight[:SIGHT], 1])
     totals = ctx.totals
     totals.flushes["COMMAND"] = totals.flushes.get("COMMAND", 0) + 1
     history.accepted -= 1

@@ -61,7 +61,7 @@ def test_a_session_that_ends_is_in_one_place_of_totals_and_history(
         3,
         flush_type,
     )
-    assert row.open is None and row.applied == [["usage", 1, 9]]
+    assert row.open is None and row.applied == (["usage", 1, 9],)
     assert row.sequence == (3 if place == "flushed" else 2)
     history = row.history
     assert history is not None
@@ -126,11 +126,11 @@ def test_what_was_withdrawn_is_forgotten_in_time() -> None:
 def test_an_event_id_is_a_duplicate_elsewhere_until_its_days_are_over() -> None:
     row, folding = Row(), a_fold(a_rule(event_id="id", dedup_days=1))
     assert not folding.duplicate(row, b"p", 5, START_MS)
-    assert row.seen == [[b"p", "usage", 1, 5, START_MS, START_MS + DAY_MS]]
+    assert row.seen == ([b"p", "usage", 1, 5, START_MS, START_MS + DAY_MS],)
     assert not folding.duplicate(row, b"p", 5, START_MS)
     assert folding.duplicate(row, b"p", 6, START_MS + DAY_MS - 1)
     assert row.history is not None and (row.history.accepted, row.history.duplicates) == (1, 1)
-    assert (row.applied, row.touched) == ([["usage", 1, 6]], START_MS + DAY_MS - 1)
+    assert (row.applied, row.touched) == ((["usage", 1, 6],), START_MS + DAY_MS - 1)
     assert (folding.totals.count["in"], folding.totals.count["duplicates"]) == (1, 1)
     assert folding.duplicate(row, b"p", 7, START_MS + 1)
     assert (row.history.accepted, row.history.duplicates) == (2, 2)
@@ -144,7 +144,7 @@ def test_a_record_that_can_open_no_session_is_rejected_and_may_be_taken_back() -
     assert folding.session_for(row, 5, START_MS, None) is None
     detail = "ends is absent or no instant, and there is no default_timeout"
     assert folding.rejections == [Rejection(5, START_MS, "no_timeout", detail)]
-    assert (row.applied, row.touched, row.open) == ([["usage", 1, 5]], START_MS, None)
+    assert (row.applied, row.touched, row.open) == ((["usage", 1, 5],), START_MS, None)
     assert row.history is not None and (row.history.accepted, row.history.rejected) == (1, 1)
     assert (folding.totals.count["in"], folding.totals.count["rejected"]) == (1, 1)
     assert folding.session_for(row, 5, START_MS, None) is None

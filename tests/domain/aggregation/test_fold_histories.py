@@ -137,7 +137,7 @@ class Key:
             ctx.rejections.clear()
             self.outputs += self.row.outputs
             self.seen |= {seen[0]: seen[1:] for seen in self.row.seen}
-            self.row.outputs, self.row.seen = [], []
+            self.row.outputs, self.row.seen = (), ()
             if not ctx.full:
                 break
             ctx.full = False
