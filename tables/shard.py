@@ -146,15 +146,13 @@ class Shard:
             await self._send_outbox(self._send)
 
     def load(self, row_keys: Iterable[bytes]) -> dict[bytes, Row]:
-        """The rows of these keys, new ones where there is none. They are the caller's until the
-        commit.
-        """
+        """The rows of these keys, new ones where there is none; the caller's until the commit."""
         keys = list(row_keys)
         if self._cache:
             rows: dict[bytes, Any] = dict(zip(keys, map(self._cache.get, keys), strict=True))
             missing = [key for key, row in rows.items() if row is None]
         else:
-            rows, missing = {}, list(dict.fromkeys(keys))
+            rows, missing = {}, keys
         if missing:
             found = self.store.get_many([ROW + key for key in missing])
             rows.update(zip(missing, decode_rows(found), strict=True))
@@ -273,10 +271,8 @@ class Shard:
                 change = (ROW + key, encode_row(row))
                 log.append(change)
                 puts.append(change)
-            if cached:
-                staged[key] = row
-        if not cached:
-            staged.update(dict.fromkeys(changes.rows))
+        rows = changes.rows
+        staged.update({key: rows[key][0] for key in rows} if cached else dict.fromkeys(rows))
         changes.lowest_wake, changes.rows = lowest_wake, {}
 
     def _encode(
