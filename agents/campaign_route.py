@@ -115,7 +115,10 @@ def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
     if kind == "result":
         request_id = _request_of(event)
         if not request_id:
-            raise Unreadable("unknown_execution", "no execution_id, fdd_id or request_id in it")
+            raise Unreadable(
+                "unknown_execution",
+                "neither execution_id nor fdd_id nor request_id is one of the product's",
+            )
     elif kind == "contact":
         return (_shard_of_contact(event, shards),)
     elif kind == "command":

@@ -25,6 +25,11 @@ from tables.changelog import Change, Changelog
 from tables.documents import Documents, Version, read_change, version_change
 from tables.stream import Item
 
+AUDITED = "audited"
+"""Header of a control message whose change is in the trail already: it came over HTTP."""
+Tell = Callable[[Version, Version | None], Awaitable[None]]
+"""Told of a version that a message makes, and of the one before, ahead of its being in force; may
+be told again after a kill."""
 _decode = msgspec.json.Decoder(float_hook=float_hook).decode
 
 
@@ -111,8 +116,10 @@ class DocumentsAgent:
         prepare: Callable[[dict[str, Any]], Awaitable[None]],
         commands: CommandDesk,
         growths: GrowthDesk,
+        tell: Tell | None = None,
     ) -> None:
         self._growths = growths
+        self._tell = tell
         self._changelog = changelog
         self._now_ms = now_ms
         self._send_letters = send_letters
@@ -168,7 +175,7 @@ class DocumentsAgent:
 
     async def _document(self, partition: int, item: Item) -> list[Change]:
         """The changes that a message about a document makes; raises Refused."""
-        offset, _, key, value, _ = item
+        offset, _, key, value, headers = item
         kind, name, document, actor, reason = read_message(key, value)
         version = self._next(kind, name, document, actor, reason, (partition, offset))
         letter = letter_of(value)
@@ -178,6 +185,8 @@ class DocumentsAgent:
             return []
         if document is not None:
             await self._prepare(document)
+        if self._tell is not None and all(header != AUDITED for header, _ in headers):
+            await self._tell(version, self._documents.latest(kind, name))
         return [version_change(replace(version, letter=letter))]
 
     def _next(

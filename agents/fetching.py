@@ -190,7 +190,7 @@ class Fetcher:
         try:
             async with aclosing(self._pages(asked.window)) as pages:
                 async for page in pages:
-                    await self._keep(page)
+                    await self._keep(page, scheduled_ms or 0)
                     asked.pages += 1
                     asked.records += len(page.records)
                     if asked.cancelled:
@@ -199,17 +199,19 @@ class Fetcher:
             await self._failed(error, scheduled_ms)
             asked.end("failed", error.detail, error.status)
         else:
-            now, place = self._kit.clock.now_ms(), self.place
-            following = msgspec.structs.replace(
-                place,
-                fetched_ms=now,
-                trouble=None,
-                scheduled_ms=max(place.scheduled_ms, scheduled_ms or 0),
-            )
-            await self._kit.lane.put(self.source.name, following)
+            await self._kit.lane.put(self.source.name, self._ended(self.place, scheduled_ms or 0))
             asked.end(*(("failed", "it was cancelled") if asked.cancelled else ("done",)))
         finally:
             self.running = False
+
+    def _ended(self, place: Place, scheduled_ms: int) -> Place:
+        """The place when a fetch has come to its end."""
+        return msgspec.structs.replace(
+            place,
+            fetched_ms=self._kit.clock.now_ms(),
+            trouble=None,
+            scheduled_ms=max(place.scheduled_ms, scheduled_ms),
+        )
 
     async def _take_pushed(self) -> None:
         """What was pushed meanwhile; pages only when there is something."""
@@ -269,19 +271,23 @@ class Fetcher:
 
     # A page
 
-    async def _keep(self, page: Page) -> None:
+    async def _keep(self, page: Page, scheduled_ms: int = 0) -> None:
         """Archives a page and moves on; the order stands in `tables/sources.py`."""
         kit, place, name = self._kit, self.place, self.source.name
         if not page.records:
-            if page.cursor != place.cursor:
-                await kit.lane.put(name, msgspec.structs.replace(place, cursor=page.cursor))
+            following = msgspec.structs.replace(place, cursor=page.cursor)
+            if page.last:
+                following = self._ended(following, scheduled_ms)
+            if following != place:
+                await kit.lane.put(name, following)
             return
         of = Written(place.number + 1, kit.lane.changelog.epoch, self._attempt)
         cuts = cut(name, of, page.records)
         # Step 1.
         kit.on_step(0)
         names = [each.name for each in cuts]
-        pending = Pending(of.epoch, of.attempt, names, page.cursor)
+        ends_ms = scheduled_ms if page.last else None
+        pending = Pending(of.epoch, of.attempt, names, page.cursor, ends_ms)
         await kit.lane.put(name, msgspec.structs.replace(place, pending=pending))
         kit.on_step(1)
         # Step 2.
@@ -305,6 +311,8 @@ class Fetcher:
             pages=self.place.pages + 1,
             records=self.place.records + len(events),
         )
+        if pending.ends_ms is not None:
+            place = self._ended(place, pending.ends_ms)
         await kit.lane.put(self.source.name, place)
         self._attempt = 0
         kit.on_step(4)

@@ -6,13 +6,15 @@ the position of each public partition behind them are kept together, so that wha
 a kill changes nothing.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from agents.campaign_parcels import Entry, decode_parcel
 from agents.campaign_route import Unreadable, decode_event, letter_of
 from agents.shards import NotOwned, Shards
 from config.names import Names
 from domain.errors import Reject
+from domain.insight.erase import Erased, Whom, erase
 from domain.insight.taking import forget, next_forgotten_ms, take
 from tables.ledger import Ledger, Source
 from tables.stream import Item
@@ -84,6 +86,15 @@ class InsightShard:
             self.forgotten += count
         return count == FORGOTTEN
 
+    async def erase(self, whom: Whom, after: bytes, dry_run: bool) -> Erased:
+        """Takes customers out of the next events behind `after`; returns when that is durable."""
+        await self.ledger.settle()
+        book = self.ledger.book()
+        found = erase(book, whom, after, dry_run)
+        if found.events and not dry_run:
+            await self.ledger.commit(book)
+        return found
+
 
 class Insight:
     """The shards of this worker. `open_shard(number)` gives one that is recovered and claimed."""
@@ -112,6 +123,21 @@ class Insight:
             except NotOwned:
                 continue
         return more
+
+    async def erase(self, left: Mapping[int, bytes], whom: Whom, dry_run: bool) -> dict[int, Any]:
+        """A page of each of these shards that is here, behind its place in `left`: `epoch`, and
+        what `Erased` has."""
+        told: dict[int, Any] = {}
+        for number, after in left.items():
+            if number not in self.shards.opened:
+                continue
+            try:
+                async with self.shards.use(number) as shard:
+                    found = await shard.erase(whom, after, dry_run)
+                    told[number] = {"epoch": shard.ledger.changelog.epoch, **found._asdict()}
+            except NotOwned:
+                continue
+        return told
 
     async def stop(self) -> None:
         """Closes what is open."""

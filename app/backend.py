@@ -10,7 +10,7 @@ spans are seconds and end in `_s`. Cursors are opaque text; None is the beginnin
 None the end. A cursor that can't be read raises `BadCursor`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Protocol
 
 from app.campaigns_backend import CampaignsBackend
@@ -92,7 +92,7 @@ class IdempotencyConflict(SluiceError):
     def __init__(self, key: str) -> None:
         self.key = key
         super().__init__(
-            f"Idempotency-Key {key!r} was used for a different request in the last 24 h; "
+            f"Idempotency-Key {key!r} was used for a different request before; "
             "use a new key for a new request"
         )
 
@@ -311,6 +311,9 @@ class Backend(
 
     async def topics(self) -> Sequence[TopicInfo]:
         """Every topic of this installation by its public name (without the prefix)."""
+
+    def output_topics(self) -> Set[str]:
+        """The public topics that documents of now or before had something written to."""
 
     async def growths(self) -> Sequence[GrowthInfo]:
         """All growths of partitions, the newest first."""

@@ -29,6 +29,7 @@ from app.rollup_parts import RollupParts
 from app.session_parts import make_shard
 from app.source_parts import make_collector
 from app.topic_specs import spec_of
+from app.trail.by_topic import teller
 from app.widening import Widening
 from config.clock import Clock, clock_from
 from config.documents.registry import load_document
@@ -293,6 +294,7 @@ class Worker:
                 control = DocumentsAgent(
                     changelog, self.clock.now_ms, self.engine.send_letters, self.prepare,
                     self.engine.command_desk(), self.engine.growth.desk(self.widening.widen),
+                    teller(self.log, self.names.audit),
                 )  # fmt: skip
                 await control.open()
                 self._control = control

@@ -3,7 +3,8 @@
     {"kind": "command", "name": ID, "id": ID, "action": "flush", "aggregator": NAME,
      "group": {...} or "filter": {...}, "due": INSTANT, "actor": WHO, "reason": WHY}
 
-under the key command/ID. Filters are written in the language of documents.
+under the key command/ID. The action may stand under `command`, too, as in commands about campaigns.
+Filters are written in the language of documents.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,9 @@ def read_command(
     A `dry` one needs no reason. Raises DocumentError with all that is wrong.
     """
     at = At()
+    if "action" not in message and "command" in message:
+        renamed = {"command": "action"}
+        message = {renamed.get(key, key): value for key, value in message.items()}
     parts = Section(message, at)
     for key in ("kind", "name", "letter"):  # the letter that a message is put on `config` again for
         parts.optional(key, _anything)

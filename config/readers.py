@@ -6,7 +6,7 @@ message is what would be right ("a whole number from 1 to 10000").
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,6 +75,19 @@ def folder(value: str) -> Path:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that a mistyped one is meant for; empty for none."""
     return next(iter(difflib.get_close_matches(word, list(known), 1, 0.87)), "")
+
+
+def unknown_variables(
+    environ: Iterable[str], known: Mapping[str, str], prefix: str
+) -> Iterable[str]:
+    """Remarks on environment variables that look like a setting mistyped; `known` are those that
+    are read, with what they set."""
+    read = {**known} | {f"{env}_FILE": name for env, name in known.items()}
+    for variable in sorted(environ):
+        if variable.startswith(prefix) and variable not in read:
+            near = nearest(variable, read)
+            if near:
+                yield f"environment variable {variable} is no setting; it looks like {near}"
 
 
 def why(error: Exception) -> str:

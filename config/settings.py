@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from config import readers
-from config.readers import nearest, why
+from config.readers import nearest, unknown_variables, why
 from domain.errors import SluiceError
 
 PREFIX = "SLUICE_"
@@ -99,6 +99,9 @@ class Settings:
     )
     dead_letter_window: int = _setting(
         10_000, readers.whole(1, 10**9), "how many last records that share is of, at least"
+    )
+    max_upload_bytes: int = _setting(
+        1 << 32, readers.whole(1, 1 << 40), "largest file over HTTP: of a campaign, or of numbers"
     )
     max_unzipped_bytes: int = _setting(
         1 << 38, readers.whole(1, 1 << 50), "what one impressions file may unzip to"
@@ -288,7 +291,8 @@ def resolve(
     problems += (p for p in _together(settings, origins) if p.name not in wrong)
     if problems:
         raise SettingsError(problems)
-    return Resolved(settings, origins, tuple(_unknown_variables(environ)))
+    known = {s.env: s.name for s in SETTINGS.values()}
+    return Resolved(settings, origins, tuple(unknown_variables(environ, known, PREFIX)))
 
 
 def _shown(setting: Setting, value: str) -> str:
@@ -343,52 +347,49 @@ def _from_file(path: Path, problems: list[SettingProblem]) -> dict[str, _Given]:
         problems.append(SettingProblem("settings", "flag --settings", str(path), expected))
         return {}
     if not isinstance(data, dict):
-        if data:
-            expected = "a mapping of setting names to values"
-            problems.append(SettingProblem("settings", origin, str(data)[:40], expected))
+        wrong = "a mapping of setting names to values"
+        problems.extend([SettingProblem("settings", origin, HIDDEN, wrong)] if data else ())
         return {}
-    given = {}
+    given: dict[str, _Given] = {}
+    names = {each.env: name for name, each in SETTINGS.items()}
     for key, value in data.items():
-        name = str(key)
+        name = names.get(str(key), str(key))  # `stream`, or as in the environment: SLUICE_STREAM
+        hidden = name not in SETTINGS or SETTINGS[name].secret  # a mistyped one may be a secret
+        shown, wrong = HIDDEN if hidden else str(value)[:40], ""
         if name not in SETTINGS:
-            known = nearest(name, SETTINGS) or "a setting of `sluice doctor`"
-            problems.append(SettingProblem(name, origin, str(value)[:40], known))
+            wrong = f"the name of a setting, {nearest(name, (*SETTINGS, *names))}".rstrip(", ")
+        elif name in given:
+            wrong = f"only one of {name} and {SETTINGS[name].env}"
         elif isinstance(value, dict) or (isinstance(value, list) and name != "outbound_allow"):
-            problems.append(SettingProblem(name, origin, str(value)[:40], "a single value"))
+            wrong = "a single value"
+        if wrong:
+            problems.append(SettingProblem(str(key), origin, shown, wrong))
         else:
-            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            given[name] = _Given(origin, text)
+            texts = value if isinstance(value, list) else [value]
+            given[name] = _Given(origin, ",".join(map(str, texts)))
     return given
+
+
+# (setting, the one that is of no use without it)
+NEEDED_BY = (
+    ("s3_secret_key", "s3_access_key"),
+    ("s3_access_key", "s3_secret_key"),
+    ("oidc_client_id", "oidc_issuer"),
+)
 
 
 def _together(settings: Settings, origins: Mapping[str, str]) -> Iterable[SettingProblem]:
     """What is wrong between settings that are right by themselves."""
-    if settings.kafka_security_protocol.startswith("SASL_"):
+    if (protocol := settings.kafka_security_protocol).startswith("SASL_"):
         for name in ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password"):
             if not getattr(settings, name):
-                why = f"a value: {SETTINGS['kafka_security_protocol'].env} is "
-                expected = why + settings.kafka_security_protocol
+                expected = f"a value: {SETTINGS['kafka_security_protocol'].env} is {protocol}"
                 yield SettingProblem(name, origins[name], "", expected)
-    if bool(settings.s3_access_key) != bool(settings.s3_secret_key):
-        missing = "s3_secret_key" if settings.s3_access_key else "s3_access_key"
-        other = "s3_access_key" if settings.s3_access_key else "s3_secret_key"
-        expected = f"a value: {SETTINGS[other].env} is set"
-        yield SettingProblem(missing, origins[missing], "", expected)
-    if settings.oidc_issuer and not settings.oidc_client_id:
-        expected = f"a value: {SETTINGS['oidc_issuer'].env} is set"
-        yield SettingProblem("oidc_client_id", origins["oidc_client_id"], "", expected)
+    for missing, other in NEEDED_BY:
+        if getattr(settings, other) and not getattr(settings, missing):
+            expected = f"a value: {SETTINGS[other].env} is set"
+            yield SettingProblem(missing, origins[missing], "", expected)
     if settings.commit_interval_s >= settings.session_timeout_s:
         expected = f"less than session_timeout_s, which is {settings.session_timeout_s:g}"
         value = f"{settings.commit_interval_s:g}"
         yield SettingProblem("commit_interval_s", origins["commit_interval_s"], value, expected)
-
-
-def _unknown_variables(environ: Mapping[str, str]) -> Iterable[str]:
-    """Remarks on variables that look like a setting mistyped."""
-    known = {s.env: s.name for s in SETTINGS.values()}
-    known |= {f"{env}_FILE": name for env, name in known.items()}
-    for variable in sorted(environ):
-        if variable.startswith(PREFIX) and variable not in known:
-            near = nearest(variable, known)
-            if near:
-                yield f"environment variable {variable} is no setting; it looks like {near}"

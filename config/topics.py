@@ -140,7 +140,12 @@ class Topics:
             self._own(names.processes, 1, "what each worker does and how it is", compact=True),
             self._own(names.requests, shards, "Idempotency-Keys and their answers", compact=True),
             self._own(names.people, 1, "users, tokens and sign-ins, hashed", compact=True),
-            self._own(names.audit, 1, "who changed what and why, over HTTP", days=AUDIT_DAYS),
+            self._own(
+                names.audit,
+                1,
+                "who changed what and why, over HTTP and on topic config",
+                days=AUDIT_DAYS,
+            ),
         )
 
     def usage_topic(self, name: str) -> Topic:

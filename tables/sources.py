@@ -6,7 +6,7 @@ a source on in this order:
     1. the row says which files the page will be (`pending`), with the cursor that follows it
     2. the files, one after the other; the page is whole with the last one
     3. its records on topic `source-events`, acknowledged
-    4. the row moves on to that cursor
+    4. the row moves on to that cursor; with the last page of a fetch, the fetch is over
 
 A kill before the last file is in place leaves files that are removed, and the page is fetched again
 from the same cursor; after it, the page is read back from the archive and goes on with 3. So a page
@@ -26,12 +26,14 @@ from tables.claimed import ClaimedLog
 
 
 class Pending(msgspec.Struct, frozen=True, array_like=True):
-    """A page that is being archived: its number is the place's and one. `names`: its files."""
+    """A page that is being archived: its number is the place's and one. `names`: its files. Of the
+    last page of a fetch, `ends_ms` is up to when the schedule is then seen to."""
 
     epoch: int
     attempt: int
     names: list[str]
     cursor: dict[str, Any] | None
+    ends_ms: int | None = None
 
 
 class Trouble(msgspec.Struct, frozen=True, array_like=True):

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_S = 30.0  # only what fails waits so long; a machine may do ten other things
+
 _PAUSE_S = 0.01  # between two looks: short beside what is waited for, long beside a look
 _event = threading.Event()  # never set: waiting on it is the pause
 
@@ -20,7 +22,7 @@ class NeverHappened(AssertionError):
         super().__init__(f"{what} was not so within {timeout_s:g} s; last seen: {last!r}")
 
 
-def until(look: Callable[[], T], timeout_s: float = 10.0, what: str = "") -> T:
+def until(look: Callable[[], T], timeout_s: float = PATIENCE_S, what: str = "") -> T:
     """Calls `look` until what it returns is true, and returns that.
 
     Raises NeverHappened after `timeout_s`. An AssertionError of `look` counts as "not yet", so
@@ -37,7 +39,7 @@ def until(look: Callable[[], T], timeout_s: float = 10.0, what: str = "") -> T:
 
 
 async def auntil(
-    look: Callable[[], Awaitable[T] | T], timeout_s: float = 10.0, what: str = ""
+    look: Callable[[], Awaitable[T] | T], timeout_s: float = PATIENCE_S, what: str = ""
 ) -> T:
     """`until` for a coroutine function or a plain one, letting the loop run in between."""
     loop = asyncio.get_running_loop()

@@ -12,19 +12,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agents.impressions.compat import Turns
 from agents.impressions.gunzip import Unzipping
 from agents.impressions.lines import BLOCK_BYTES, Block, blocks
-from agents.impressions.parse import Parser, Sorted
 from agents.impressions.rejects import Rejects
 from agents.impressions.spill import BUDGET_BYTES, MOST_PLACES, Spill, TooManyFiles
-from agents.impressions.sums import Sums
 from connectors.files.base import Reading
 from domain.errors import UsageError
 from domain.impressions.figures import Figures
 from domain.impressions.layout import Layout
 from domain.impressions.rows import COLUMNS, OUTPUT, is_header, split
+
+if TYPE_CHECKING:  # what works on columns is loaded by the first file: half a second
+    from agents.impressions.parse import Parser, Sorted
+    from agents.impressions.sums import Sums
 
 SAMPLE_BYTES = 64 << 10  # whose rows tell how many columns a file has
 WORKERS = min(4, os.cpu_count() or 1)
@@ -60,7 +62,7 @@ class Partitioned:
     """What a file holds, by place, on a scratch disk; `checksum` is that of the file itself,
     `undated` says that its rows have no column of dates."""
 
-    def __init__(self, spill: Spill, sums: Sums, places: list[Place], rejects: Rejects) -> None:
+    def __init__(self, spill: Spill, sums: "Sums", places: list[Place], rejects: Rejects) -> None:
         self._spill, self._sums, self._places = spill, sums, places
         self.rejects = rejects
         self.checksum = ""
@@ -77,6 +79,9 @@ class Partitioner:
     """Reads one file."""
 
     def __init__(self, how: How, scratch: Path, pool: ThreadPoolExecutor) -> None:
+        from agents.impressions.compat import Turns
+        from agents.impressions.sums import Sums
+
         self._how, self._pool = how, pool
         self._numbers: dict[tuple[str, bytes], int] = {}
         self._places: list[Place] = []
@@ -117,7 +122,9 @@ class Partitioner:
         self._line = 2
         return Block(block.text[cut:], block.size - cut)
 
-    def _parser(self, block: Block) -> Parser:
+    def _parser(self, block: Block) -> "Parser":
+        from agents.impressions.parse import Parser
+
         lines = block.text[: min(block.size, SAMPLE_BYTES)].split(b"\n")
         widths = [len(split(line) or ()) for line in lines]
         with_date, without = widths.count(len(COLUMNS)), widths.count(len(OUTPUT))
@@ -131,7 +138,7 @@ class Partitioner:
         buckets = self._how.buckets if self._turns is None else 1
         return Parser(columns, self._how.date, buckets, dated)
 
-    def _take(self, part: Sorted) -> None:
+    def _take(self, part: "Sorted") -> None:
         for one in part.rejects:
             self.found.rejects.add(self._line + one.line, one.reason, one.row)
         self._line += part.lines

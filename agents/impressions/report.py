@@ -4,22 +4,24 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from agents.impressions.journal import read_journal
 from agents.impressions.lock import held_by
 from agents.impressions.partition import WRITERS
 from agents.impressions.rewrite import lines_of
 from agents.impressions.store import DamagedTable, Store
-from agents.impressions.sums import Sums
 from connectors.files.base import Files, Missing
 from domain.errors import Invariant, UsageError
 from domain.impressions.figures import Figures
 from domain.impressions.layout import PARTITIONED, TABLES
 from domain.impressions.manifest import FileEntry, Manifest, entry, totals
 from domain.impressions.rows import read_number, split
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TRIES = 5  # readings of a table that moves on under them
 CLOSE = 1e-12  # the deviation is rounded once on the way to the manifest
@@ -165,6 +167,10 @@ def steps_of(store: Store, table: str) -> list[dict[str, object]]:
 
 def _recounted(files: Files, one: FileEntry) -> FileEntry | str:
     """The file with the figures found in it, or what is wrong with it."""
+    import numpy as np  # loaded by the first who wants files recounted
+
+    from agents.impressions.sums import Sums
+
     sums = Sums()
     try:
         for text in lines_of(files, one):
@@ -191,6 +197,8 @@ def _alike(found: Figures, told: Figures) -> bool:
 
 def _values(text: bytes) -> "np.ndarray[tuple[int], np.dtype[np.float64]] | None":
     """The numbers of the rows, read one by one: not by the code that wrote them."""
+    import numpy as np
+
     found = []
     for line in text[:-1].split(b"\n"):
         cells = split(line) if b'"' in line else line.split(b",", NUMBER + 1)

@@ -20,7 +20,6 @@ from config.names import Names
 from connectors.outbound import Outbound
 from connectors.sinks.base import Environ
 from connectors.sinks.http import HttpTarget
-from connectors.sinks.mysql import MySqlTarget
 from connectors.streams.base import Log
 from domain.clock import Clock
 from domain.sinks.document import Http, MySql, Sink
@@ -197,6 +196,8 @@ class SinkLanes:
         if isinstance(target, Http):
             return Delivery(sink, kit, HttpTarget(target, means.outbound, means.environ))
         if isinstance(target, MySql):
+            from connectors.sinks.mysql import MySqlTarget  # its driver is loaded by who has one
+
             place = (means.names.app_id, sink.name, means.names.topic(sink.input), kit.partition)
             return Delivery(sink, kit, MySqlTarget(target, means.outbound, means.environ, place))
         return Filing(sink, kit, means.worker)

@@ -20,15 +20,16 @@ from agents.campaign_parcels import DIRECT, Entry
 from agents.campaign_route import EVENTS, letter_of
 from agents.letters import Letter
 from agents.uploads.named_files import NamedFiles
-from agents.uploads.number_lists import events_of, list_in, numbers_in
-from agents.uploads.uploads import Asked, OtherUpload, Uploads
+from agents.uploads.number_lists import TooManyNumbers, events_of, list_in, numbers_in
+from agents.uploads.uploads import Asked, OtherUpload, Uploads, request_id_of
 from connectors.formats.csv_rows import BadHeader, NotCsv
+from domain.campaigns.commands import why_of
 from domain.campaigns.described import DescriptionRefused
 from domain.campaigns.keys import flow_of_request
 from domain.errors import Reject
 from tables.stream import Item
 
-_CARRIED = ("rows", "file")
+_CARRIED = ("rows", "file", "description", "reason", "dry_run")
 _decode = msgspec.json.Decoder().decode
 
 
@@ -93,23 +94,27 @@ class UploadEvents:
         uploads = self._uploads
         if uploads is None:
             raise LookupError("ready without uploads")
-        request_id, body = event.get("request_id"), event.get("body")
-        if not isinstance(request_id, str) or not isinstance(body, dict):
-            raise Reject("bad_event", "an upload has a request_id and an object body")
-        flow = flow_of_request(request_id)
+        body, ident = event.get("body"), event.get("id") or ""
+        if not isinstance(ident, str) or not isinstance(body, dict):
+            raise Reject("bad_event", "an upload has an id and an object body")
+        reason, dry_run = why_of(event, body)
+        if dry_run:
+            raise Reject("bad_event", "dry_run true: an upload is tried over HTTP only")
         description = {name: body[name] for name in body.keys() - {*_CARRIED}}
-        if description.setdefault("flow", flow) != flow or "/" in request_id:
-            raise Reject("bad_event", f"request_id {request_id!r}, expected <flow>-<16 hex>")
+        if isinstance(body.get("description"), dict):
+            description = {**body["description"], **description}
+        request_id = _request_of(event, description, ident)
         source, name = self._source(body)
         spool = await uploads.spool(source)
         asked = Asked(
             description,
             name,
             str(event.get("actor") or ""),
-            str(event.get("reason") or ""),
+            reason,
             None,
             now_ms,
             request_id,
+            ident,
         )
         try:
             await uploads.take(spool, asked)
@@ -136,7 +141,7 @@ class UploadEvents:
             pieces, name = self._files.read(file)
             try:
                 texts = await _numbers(pieces)
-            except (NotCsv, BadHeader) as error:
+            except (NotCsv, BadHeader, TooManyNumbers) as error:
                 raise Reject("bad_event", f"body.file {file!r}: {error}") from error
         else:
             raise Reject("bad_event", "negatives have either body.rows or body.file")
@@ -149,6 +154,17 @@ class UploadEvents:
         if rows is None and isinstance(file, str):
             return self._files.read(file)
         raise Reject("bad_event", "an upload has either body.rows or body.file")
+
+
+def _request_of(event: Mapping[str, Any], description: dict[str, Any], ident: str) -> str:
+    """The request id that an upload gives, or one made of its own id; with its flow."""
+    request_id, flow = event.get("request_id"), description.get("flow")
+    if request_id is None and isinstance(flow, str) and ident:
+        request_id = request_id_of(flow, f"event {ident}")
+    found = flow_of_request(request_id) if isinstance(request_id, str) else ""
+    if not found or description.setdefault("flow", found) != found or "/" in str(request_id):
+        raise Reject("bad_event", f"request_id {request_id!r}, expected <flow>-<16 hex>, or none")
+    return str(request_id)
 
 
 async def _listed(rows: list[Any]) -> AsyncIterator[bytes]:
@@ -169,7 +185,7 @@ async def _numbers(pieces: AsyncIterator[bytes]) -> list[str]:
         async for piece in pieces:
             file.write(piece)
         file.seek(0)
-        return await asyncio.to_thread(lambda: list(numbers_in(file)))
+        return await asyncio.to_thread(numbers_in, file)
 
 
 def _cell(value: object) -> str:

@@ -27,7 +27,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
     `digest`: SHA-256 of the file; `fingerprint` of that and the description. `key`: its
     Idempotency-Key. `size` is in bytes as it came, `rows_at` where the rows begin
-    in the unpacked file.
+    in the unpacked file. `command`: the id of the event that asked for it, if one did.
     """
 
     request_id: str
@@ -43,6 +43,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     columns: list[str]
     rows_at: int
+    command: str = ""
 
 
 _encode = msgspec.json.Encoder().encode

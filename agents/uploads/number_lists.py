@@ -3,22 +3,40 @@
 A part is what a shard applies in one transaction.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
 
-from connectors.formats.csv_rows import BadHeader, check_head, header, rows, unpacked
+from connectors.formats.csv_rows import (
+    VALUE_CHARS,
+    BadHeader,
+    check_head,
+    header,
+    rows,
+    unpacked,
+)
+from domain.errors import SluiceError
 
 COLUMN = "number"
 PART_ROWS = 2_000
+ROWS_MAX = 2_000_000  # some 200 MB of texts and events while a list is taken in
 PLAIN_BYTES = 64 * 1024  # an event of rows below this is one part in any case
 _decode = msgspec.json.Decoder().decode
 
 
-def numbers_in(file: BinaryIO) -> Iterator[str]:
+class TooManyNumbers(SluiceError):
+    """A list has more rows than are held in memory at once."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the list has more than {ROWS_MAX:,} rows; send it in several, each with its header"
+        )
+
+
+def numbers_in(file: BinaryIO) -> list[str]:
     """The texts of the column `number`, "" for rows that can't be read. Raises NotCsv,
-    BadHeader."""
+    BadHeader, TooManyNumbers."""
     content = unpacked(file)
     check_head(content)
     content.seek(0)
@@ -27,8 +45,14 @@ def numbers_in(file: BinaryIO) -> Iterator[str]:
         raise BadHeader(",".join(columns), "a CSV with the header number")
     place = columns.index(COLUMN)
     content.seek(at)
+    found: list[str] = []
     for row in rows(content, at, len(columns)):
-        yield row.cells[place] if row.fault is None else ""
+        if len(found) == ROWS_MAX:
+            raise TooManyNumbers
+        text = row.cells[place] if row.fault is None else ""
+        # one that is so long is none, and is only to be told of
+        found.append(text if len(text) <= VALUE_CHARS else text.strip()[:VALUE_CHARS])
+    return found
 
 
 def parts_of(texts: Sequence[str], filename: str) -> list[dict[str, Any]]:
@@ -67,8 +91,9 @@ def events_of(event: Mapping[str, Any], texts: Sequence[str], name: str) -> list
     """The event in parts, whose ids are made of its own: once more they are the same."""
     whole, body = str(event["id"]), event["body"]
     parts = parts_of(texts, str(body.get("filename") or name))
+    why = {name: body[name] for name in ("reason", "dry_run") if name in body}
     ids = [*(f"{whole}-{n}" for n in range(len(parts) - 1)), whole]
     return [
-        {**event, "id": ident, "body": {**part, "upload_id": whole}}
+        {**event, "id": ident, "body": {**part, **why, "upload_id": whole}}
         for ident, part in zip(ids, parts, strict=True)
     ]

@@ -186,10 +186,11 @@ def first_event(meta: Meta) -> dict[str, Any]:
 
 def last_event(meta: Meta, reached: Reached) -> dict[str, Any]:
     """The `rows_end` event: the file is read."""
+    asked = {"command_id": meta.command} if meta.command else {}
     return {
         "kind": "command",
         "id": f"{meta.request_id}/rows_end",
         "command": "rows_end",
         "request_id": meta.request_id,
-        "body": {"last": reached.row, **_figures(reached, 1.0)},
+        "body": {"last": reached.row, **asked, **_figures(reached, 1.0)},
     }

@@ -48,7 +48,8 @@ class OtherUpload(SluiceError):
 
 
 class Asked(NamedTuple):
-    """How an upload is asked for. `request_id` when it is given (in an event), else None."""
+    """How an upload is asked for. `request_id` when it is given (in an event), else None;
+    `command`: the event's id."""
 
     description: Mapping[str, Any]
     filename: str
@@ -57,6 +58,7 @@ class Asked(NamedTuple):
     key: str | None
     now_ms: int
     request_id: str | None = None
+    command: str = ""
 
 
 class Taken(NamedTuple):
@@ -145,6 +147,7 @@ class Uploads:
                 size=spool.size,
                 columns=head.columns,
                 rows_at=head.rows_at,
+                command=asked.command,
             )
             await asyncio.to_thread(self.folder.keep, spool, meta)
             if meta.key is not None:

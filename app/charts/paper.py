@@ -9,6 +9,7 @@ from reportlab.lib.colors import HexColor
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
+from app.charts.colours import INK, LINE, QUIET, SERIES, STRONG, WHITE, WIDTHS
 from app.charts.drawing import (
     BEFORE_DASH,
     DASHES,
@@ -22,11 +23,6 @@ from app.charts.drawing import (
     Text,
     outline,
 )
-
-# the light theme's, as in static/tokens.css: what is printed is printed on white
-SERIES: Final = ("#2f6fd0", "#b85c00", "#0f7566", "#9a3fa0", "#5f6814", "#b3185a")
-INK, QUIET, LINE, STRONG, WHITE = "#1c2127", "#57606a", "#dfe3e7", "#87909a", "#ffffff"
-WIDTHS: Final = {"grid": 0.6, "axis": 0.8, "line": 1.5, "before": 1.1, "hatch": 1.0}
 
 # where systems have DejaVu, which knows nearly every script; reportlab's own knows Latin only
 _PLACES: Final = ("/usr/share/fonts/truetype/dejavu", "/usr/share/fonts/dejavu",

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from app.charts.colours import INK, LINE, QUIET, STRONG, WHITE, WIDTHS
 from app.charts.drawing import (
     BEFORE_DASH,
     DASHES,
@@ -25,7 +26,7 @@ from app.charts.drawing import (
     Text,
     outline,
 )
-from app.charts.paper import INK, LINE, QUIET, STRONG, WHITE, WIDTHS, font_file, series_colour
+from app.charts.paper import font_file, series_colour
 
 SHARP: Final = 3  # pixels of the file for one of the drawing: readable on dense screens
 OVER: Final = 2

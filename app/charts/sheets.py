@@ -8,7 +8,8 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
-from app.charts.paper import INK, LINE, QUIET, fitting, font
+from app.charts.colours import INK, LINE, QUIET
+from app.charts.paper import fitting, font
 
 MARGIN: Final = 42.0
 WIDTH: Final = A4[0] - 2 * MARGIN

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "impressions",
             "campaigns",
             "console",
+            "viewers",
         ],
         help="what to measure",
     )
@@ -67,6 +68,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
         from bench.console import run as run_console
 
         report = run_console(args.rows or 10_000_000, Path(args.work).resolve())
+    elif args.name == "viewers":
+        from bench.viewers import run as run_viewers
+
+        report = run_viewers(min(args.sessions, 100_000), Path(args.work).resolve())
     elif args.list:
         print("\n".join(_known(args.name)))
         return 0

@@ -33,7 +33,7 @@ def is_signed(secret: str, path: str, body: bytes, given: str, now_s: float | No
         return False
     wanted = _digest(secret, path, body, at, once)
     return abs(age_s) <= GOOD_FOR_S and hmac.compare_digest(
-        wanted.encode(), parts.get("v1", "").encode()
+        wanted.encode(), parts.get("v1", "").encode("utf-8", "replace")
     )
 
 
@@ -43,7 +43,7 @@ def _parts(given: str) -> dict[str, str]:
 
 def _digest(secret: str, path: str, body: bytes, at: str, once: str) -> str:
     message = f"POST\n{path}\n{at}\n{once}\n{sha256(body).hexdigest()}"
-    return hmac.new(secret.encode(), message.encode(), sha256).hexdigest()
+    return hmac.new(secret.encode(), message.encode("utf-8", "replace"), sha256).hexdigest()
 
 
 class Once:

@@ -146,3 +146,8 @@ def chart_of(content: Content, one: Figure, masker: Masker | None = None) -> Cha
 
 def _known(line: Line) -> bool:
     return any(value is not None for value in line.points)
+
+
+def failing(name: str) -> str:
+    """What is said of a source that could not be fetched."""
+    return f"Source {name} could not be fetched: its figures may be missing or old."

@@ -8,10 +8,8 @@ from typing import Final
 import jinja2
 
 from app.charts.draw import draw
-from app.charts.raster import png
 from app.digests import content as words
 from app.digests.content import Content
-from app.digests.pdf import failing, pdf
 from connectors.notices import Rich
 from domain.masking import Masker
 
@@ -28,6 +26,9 @@ def subject(content: Content) -> str:
 
 def rich(content: Content, masker: Masker | None) -> tuple[str, Rich]:
     """(the text, what stands beside it). Blocks for up to a second."""
+    from app.charts.raster import png  # libraries of pictures and PDFs: loaded by the first digest
+    from app.digests.pdf import pdf
+
     images: dict[str, bytes] = {}
     figures = []
     for n, one in enumerate(content.figures):
@@ -45,7 +46,7 @@ def rich(content: Content, masker: Masker | None) -> tuple[str, Rich]:
             "more": max(0, one.series - len(one.lines)),
         })  # fmt: skip
     html = _template().render(
-        content=content, figures=figures, failing=[failing(name) for name in content.failing],
+        content=content, figures=figures, failing=[words.failing(name) for name in content.failing],
         before=words.before_words(content.every), signs=SIGNS, wide=WIDE,
     )  # fmt: skip
     file = f"{_file(content.title)}-{content.first}.pdf"
@@ -57,7 +58,7 @@ def text(content: Content, masker: Masker | None) -> str:
     made = [content.title, f"{content.words}, {content.zone}"]
     if content.partial:
         made[-1] += ", not over yet"
-    made += [failing(name) for name in content.failing]
+    made += [words.failing(name) for name in content.failing]
     for one in content.figures:
         title = one.title if masker is None else masker.text(one.title)
         if one.failed:

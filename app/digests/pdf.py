@@ -1,7 +1,8 @@
 """A digest as a PDF: every figure with its chart as vectors and its table."""
 
+from app.charts.colours import INK, QUIET
 from app.charts.draw import draw
-from app.charts.paper import INK, QUIET, draw_on, fitting
+from app.charts.paper import draw_on, fitting
 from app.charts.sheets import CHART_H, MARGIN, ROW_H, WIDTH, Sheets
 from app.digests import content as words
 from app.digests.content import Content, Figure
@@ -20,16 +21,11 @@ def pdf(content: Content, masker: Masker | None) -> bytes:
     sheets.text(MARGIN, fitting(made, WIDTH, 9), 9, QUIET)
     for name in content.failing:
         sheets.y -= 12
-        sheets.text(MARGIN, fitting(failing(name), WIDTH, 9), 9)
+        sheets.text(MARGIN, fitting(words.failing(name), WIDTH, 9), 9)
     sheets.y -= 12
     for one in content.figures:
         _figure(sheets, content, one, masker)
     return sheets.done()
-
-
-def failing(name: str) -> str:
-    """What is said of a source that could not be fetched."""
-    return f"Source {name} could not be fetched: its figures may be missing or old."
 
 
 def _figure(sheets: Sheets, content: Content, one: Figure, masker: Masker | None) -> None:

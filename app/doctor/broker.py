@@ -1,8 +1,8 @@
 """The stream: whether it answers and lets us work, its topics, and what the workers' beats tell."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,9 +19,11 @@ from config.names import Names
 from config.settings import Settings
 from config.topics import USAGE, Topic, Topics
 from connectors.streams.base import Item, Log, StreamUnavailable
+from domain.aggregation.instants import print_instant
 from domain.errors import SluiceError, Unreachable
 
 if TYPE_CHECKING:  # a Kafka client is not loaded for the embedded stream
+    from app.facade.erasing import Erasing
     from connectors.streams.kafka.rights import Lack
 
 LIVE_MS = 3_000  # a worker beats every two seconds
@@ -31,10 +33,11 @@ SHOWN = 8  # topics named in a sentence
 
 @dataclass
 class Told:
-    """What the brokers know besides topics."""
+    """What the stream knows besides topics."""
 
     users: bool
     beats: list[Item]
+    erasings: list["Erasing"] = field(default_factory=list)
 
 
 def stream(context: Context, inputs: Sequence[str], *, running: bool) -> Iterator[Check]:
@@ -136,8 +139,9 @@ def shortened(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def told(context: Context) -> Told | None:
-    """Whether a user is set up, and the beats of the workers; None where that can't be read."""
+def told(context: Context, *, running: bool) -> Told | None:
+    """Whether a user is set up, the beats of the workers, and unless a console runs, which tells of
+    them, erasures that are not over; None where that can't be read."""
     settings = context.settings
     if not settings.brokers and not (settings.data_dir / "log" / "log.sqlite").exists():
         return Told(False, [])
@@ -147,14 +151,15 @@ def told(context: Context) -> Told | None:
         there = await log.topics()
         users: dict[bytes, bool] = {}
         if names.people in there:
-            for item in await _all(log, names.people, 0):
+            for item in await _all(log, names.people):
                 users[item[2] or b""] = item[3] is not None
         beats: list[Item] = []
         if names.workers in there:
             tp = (names.workers, 0)
             end = (await log.end_offsets([tp]))[tp]
-            beats = await _all(log, names.workers, max(0, end - TAIL))
-        return Told(any(there for key, there in users.items() if key.startswith(b"user/")), beats)
+            beats = await _all(log, names.workers, at=max(0, end - TAIL))
+        any_users = any(there for key, there in users.items() if key.startswith(b"user/"))
+        return Told(any_users, beats, await _erasings(log, names.requests, there, running))
 
     try:
         return on_stream(context, read)
@@ -162,12 +167,40 @@ def told(context: Context) -> Told | None:
         return None  # `stream` says why, or a worker has the embedded one and is asked over HTTP
 
 
-async def _all(log: Log, topic: str, at: int) -> list[Item]:
-    tp = (topic, 0)
+async def _erasings(
+    log: Log, topic: str, there: Mapping[str, int], running: bool
+) -> list["Erasing"]:
+    from app.facade.erasing import PREFIX
+    from app.facade.erasing import decode as erasing
+
+    found: dict[bytes, Erasing] = {}
+    for partition in range(0 if running else there.get(topic, 0)):
+        for _, _, key, value, _ in await _all(log, topic, partition):
+            if key is not None and key.startswith(PREFIX):
+                found.pop(key, None)
+                if value is not None:
+                    found[key] = erasing(value)
+    return list(found.values())
+
+
+def erasures(erasings: Sequence["Erasing"]) -> Iterator[Check]:
+    """Accounts that are not erased yet, though nobody is at it; no values are told."""
+    for each in erasings:
+        fields = ", ".join(sorted(each.asked["group"]))
+        detail = (
+            f"an account of {each.aggregator} is not erased yet: command {each.id} (by {fields}) "
+            f"was begun at {print_instant(each.at)}, and no console answers that would go on"
+        )
+        todo = "start a worker with the role console, and those of role aggregate"
+        yield Check("erasure-unfinished", "wrong", detail, todo)
+
+
+async def _all(log: Log, topic: str, partition: int = 0, at: int = 0) -> list[Item]:
+    tp = (topic, partition)
     end = (await log.end_offsets([tp]))[tp]
-    found: list[Item] = []
+    at, found = max(at, (await log.begin_offsets([tp]))[tp]), list[Item]()
     while at < end:
-        piece = await log.read(topic, 0, at)
+        piece = await log.read(topic, partition, at)
         found += piece.items
         if piece.next_offset <= at:
             break

@@ -21,13 +21,14 @@ def checks(context: Context) -> list[Check]:
     stream = list(broker.stream(context, server.inputs, running=server.running))
     users = server.users
     told = (
-        broker.told(context)
+        broker.told(context, running=server.running)
         if all(check.name != "stream" or check.state == "ok" for check in stream)
         else None
     )
     if told is not None:
         users = told.users if users is None else users
         stream += broker.workers(told.beats, trial=bool(context.settings.clock))
+        stream += broker.erasures(told.erasings)
     return [*found, *stream, *console.exposure(context.settings, users), *server.checks]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from agents.documents import Refused
+from agents.documents import AUDITED, Refused
 from agents.documents import validate as validate_message
 from app.backend import Unavailable
 from app.facade.appends import Appends
@@ -28,6 +28,7 @@ EXAMPLES = "sluice examples"
 """Who applies the example documents."""
 READ_S = 20.0  # the agent moves to another worker within 15 s
 LOOK_S = 0.02
+HEADERS = ((AUDITED, b"1"),)
 
 
 class DocumentsArea:
@@ -123,7 +124,7 @@ class DocumentsArea:
         if change.idempotency_key is not None:
             fingerprint = blake2b(value, digest_size=16).hexdigest()
             idempotency = Idempotency(change.idempotency_key, fingerprint)
-        done = await self._appends.append(CONFIG, [(key, value, None, ())], idempotency)
+        done = await self._appends.append(CONFIG, [(key, value, None, HEADERS)], idempotency)
         ((partition, offset),) = done.last.items()
         return await self._read_past(kind, name, partition, offset)
 

@@ -45,7 +45,7 @@ class Erasing(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Erasing).decode
+decode = msgspec.json.Decoder(Erasing).decode
 
 
 class Notes:
@@ -117,7 +117,7 @@ def _apply(connection: sqlite3.Connection, partition: int, items: Sequence[Item]
 
 def _open(connection: sqlite3.Connection) -> list[Erasing]:
     rows = connection.execute("SELECT note FROM erasing").fetchall()
-    return sorted((_decode(row[0]) for row in rows), key=lambda each: (each.at, each.id))
+    return sorted((decode(row[0]) for row in rows), key=lambda each: (each.at, each.id))
 
 
 def _at(connection: sqlite3.Connection, id: str) -> int | None:

@@ -1,10 +1,11 @@
 """What is pushed to a source: looked at, and appended to `<app>-deliveries-in` once.
 
 A delivery is known by its id for 30 days, from the topic itself (see `view.py`): so a repeat is
-told from a first one after any kill, and by any worker. Two that come at the same moment may both
-be appended; they have one key, and count once.
+told from a first one after any kill, and by any worker. Two that come to two workers at the same
+moment may both be appended; they have one key, and count once.
 """
 
+import asyncio
 import hmac
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,7 @@ class Hooks:
         path = parts.settings.data_dir / "views" / "deliveries.sqlite"
         self._view = View(parts.log, parts.names.deliveries, path, SCHEMA, apply)
         self._taken = 0
+        self._under_way: dict[tuple[str, str], asyncio.Event] = {}
 
     async def stop(self) -> None:
         """Closes what is known of deliveries."""
@@ -51,8 +53,8 @@ class Hooks:
         if not self._is_signed(source, headers.get(SIGNATURE, ""), body):
             raise BadSignature(source.name)
         delivery, event = headers.get(DELIVERY, ""), headers.get(EVENT, "")
-        if not delivery or not event:
-            raise BadDelivery(f"headers {DELIVERY} and {EVENT} are expected")
+        if not (delivery and event and f"{delivery}{event}".isascii()):
+            raise BadDelivery(f"headers {DELIVERY} and {EVENT} are expected, in ASCII")
         try:
             content = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -61,6 +63,16 @@ class Hooks:
             raise BadDelivery("the body is no JSON object")
         if event == "ping":
             return "ping"
+        key = source.name, delivery
+        while key in self._under_way:
+            await self._under_way[key].wait()
+        self._under_way[key] = asyncio.Event()
+        try:
+            return await self._take(source, delivery, event, body)
+        finally:
+            self._under_way.pop(key).set()
+
+    async def _take(self, source: Source, delivery: str, event: str, body: bytes) -> Receipt:
         now = self._parts.clock.now_ms()
         await self._view.catch_up()
         at = await self._view.run(find, source.name, delivery)
@@ -93,7 +105,7 @@ class Hooks:
             except CallFailed as error:
                 raise Unavailable(f"source {source.name}", error.detail) from None
             wanted = "sha256=" + hmac.new(secret.encode(), body, sha256).hexdigest()
-            good |= hmac.compare_digest(wanted.encode(), signature.encode())
+            good |= hmac.compare_digest(wanted.encode(), signature.encode("utf-8", "replace"))
         return good
 
 

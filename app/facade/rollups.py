@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.facade.owners import LOOK_S, MOVING_S, owned
 from app.facade.parts import Parts
+from app.facade.remembered import Remembered, States
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
 from app.source_parts import open_archive
 from app.sql.archived import archive_stream
@@ -38,7 +40,7 @@ from tables.in_force import in_force
 DIMENSIONS = 1
 """Where a row of the table has them."""
 FIGURES, METRICS, ROWS = "rollup_figures", "rollup_metrics", "rollup_rows"
-LATEST = "rollup_latest"
+LATEST, STATES = "rollup_latest", "rollup_states"
 PAGE = 500  # buckets read at a time: some milliseconds, then others have their turn
 TABLE_MAX = 1_000_000  # buckets that a statement is given: seconds to read, 300 MB to hold
 DAY_MS = 86_400_000
@@ -55,7 +57,9 @@ class Rollups:
 
     def __init__(self, parts: Parts, peers: Peers) -> None:
         self._parts, self._peers = parts, peers
+        self.remembered = Remembered()
         self.questions = {
+            STATES: self._tell_states,
             FIGURES: self._tell,
             METRICS: self._tell_metrics,
             ROWS: self._tell_rows,
@@ -65,6 +69,15 @@ class Rollups:
         self._statements = Statements(
             SqlLimits(settings.sql_seconds, settings.sql_rows, settings.sql_memory_mb)
         )
+
+    async def _tell_states(self, _: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        """How many commits each shard has, of those that are open here."""
+        if self._parts.rollups is None:
+            return {}
+        return {
+            number: {"epoch": shard.ledger.changelog.epoch, "told": shard.ledger.marker.sequence}
+            for number, shard in self._parts.rollups.work.shards.open_ones().items()
+        }
 
     async def _tell(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
         """What the shards that are open here know: [[series, points]]."""
@@ -170,17 +183,24 @@ class Rollups:
         """See `MetricsBackend.figures`."""
         expression = self._expression(asked.metric)
         names = [asked.metric] if expression is None else expression.metrics
+        states = await self._states()
         zone = asked.zone
         if not zone:
             known = await self._known({"names": names})
             zone = next((known[name][1] for name in names if name in known), "UTC")
         now_ms = self._parts.clock.now_ms()
         starts = self._starts(asked, zone, now_ms)
+        key = _key(asked, None if expression is None else expression.text, zone, starts, now_ms)
+        held = None if states is None else self.remembered.get(key, states)
+        if held is not None:
+            return Figured(asked.metric, asked.grain, zone, held)
         found = {name: await self._shown(name, asked, zone, starts) for name in names}
         shown = found[asked.metric] if expression is None else calculated(found, expression.value)
         if len(shown) * len(starts) > BUCKETS_MAX:
             raise TooManyBuckets(BUCKETS_MAX)
         series = series_shown(shown, asked.group, starts, asked.grain, zone, asked.overlay, now_ms)
+        if states is not None:
+            self.remembered.put(key, states, series)
         return Figured(asked.metric, asked.grain, zone, series)
 
     def _expression(self, metric: str) -> Expression | None:
@@ -224,6 +244,17 @@ class Rollups:
                 told += [(Series(*series), points) for series, points in shard]
         return shown_by(told, asked.group)
 
+    async def _states(self) -> States | None:
+        """What every shard stands at; None when one does not tell: nothing is remembered then."""
+        told = owned(await self._peers.ask(STATES, {}))
+        count = await self._parts.partitions(self._parts.names.topic(EVENTS)) or 0
+        if any(number not in told for number in range(count)):
+            return None
+        return tuple(
+            (number, worker, one["epoch"], one["told"])
+            for number, (worker, one) in sorted(told.items())
+        )
+
     async def _ask(self, question: str, arguments: dict[str, Any]) -> dict[int, Any]:
         """What every shard tells. Raises Unavailable when one can't be asked soon."""
         clock = asyncio.get_running_loop().time
@@ -240,6 +271,21 @@ class Rollups:
                     f"rollups of shard {which}", "no worker of role metrics has it open"
                 )
             await asyncio.sleep(LOOK_S)
+
+
+def _key(
+    asked: Asked, expression: str | None, zone: str, starts: Sequence[int], now_ms: int
+) -> Hashable:
+    """What an answer follows from, besides the rows: how much of it is over, too."""
+    where = tuple((name, tuple(values)) for name, values in sorted(asked.where.items()))
+    over = bisect_right(starts, now_ms)
+    if starts and over == len(starts):
+        over -= bounds(asked.grain, zone, starts[-1])[1] > now_ms
+    else:
+        over -= 1  # the bucket that now is in
+    ends = (starts[0], starts[-1], over) if starts else ()
+    return (asked.metric, expression, asked.grain, zone, ends, tuple(asked.group), where,
+            asked.overlay)  # fmt: skip
 
 
 def instant_in(zone: str, name: str, text: str) -> int:

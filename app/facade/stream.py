@@ -1,6 +1,6 @@
 """What is on the topics and in the tables, as the `Backend` tells it."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from app import shapes
 from app.facade.appends import Appends
@@ -24,6 +24,9 @@ class StreamArea:
 
     async def topics(self) -> Sequence[shapes.TopicInfo]:
         return await self._topics.listed()
+
+    def output_topics(self) -> Set[str]:
+        return self._topics.written()
 
     async def append_records(
         self, topic: str, rows: Sequence[Row], idempotency: shapes.Idempotency | None

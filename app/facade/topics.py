@@ -29,6 +29,10 @@ class TopicsArea:
         found = [self._shown(name, mine[name], known.get(name), begins, ends) for name in mine]
         return sorted(found, key=lambda info: (info.internal, info.name))
 
+    def written(self) -> set[str]:
+        """See `Backend.output_topics`."""
+        return self._parts.documents.outputs()
+
     def _known(self) -> dict[str, Topic]:
         """What each topic that is named somewhere is for, by its physical name."""
         topics = self._parts.topics

@@ -13,18 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from secrets import token_urlsafe
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
 import aiohttp
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from app.backend import Unavailable
 from app.people.rows import RIGHTS, ROLES, Right, Role
 from domain.errors import SluiceError
+
+if TYPE_CHECKING:  # loaded by those who sign in so: a fifth of a second
+    from joserfc.jwk import KeySet
 
 ANSWER_S = 10.0
 KEPT_S = 3_600.0  # how long the provider's description and keys are good for
@@ -122,6 +122,9 @@ class Oidc:
         return self._known(await self._claims(token, pending.nonce))
 
     async def _claims(self, token: str, nonce: str) -> Mapping[str, Any]:
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
         settings = self._settings
         wanted = jwt.JWTClaimsRegistry(
             now=lambda: int(time.time()),
@@ -179,7 +182,9 @@ class Oidc:
                 self._about, self._keys, self._asked_s = about, None, time.monotonic()
             return self._about
 
-    async def _known_keys(self, fresh: bool) -> KeySet:
+    async def _known_keys(self, fresh: bool) -> "KeySet":
+        from joserfc.jwk import KeySet
+
         about = await self._described()
         if self._keys is None or fresh:
             found = await self._ask("GET", str(about["jwks_uri"]))

@@ -4,21 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 
 from app.sql.run import SqlLimit
 from connectors.archive.archive import Archive, Archived
 from domain.masking import Masker
 from domain.metrics.records import Attribute
 
-SCHEMA = pa.schema(
-    [
-        ("source", pa.string()),
-        ("ts", pa.timestamp("ms")),
-        ("attributes", pa.map_(pa.string(), pa.string())),
-    ]
-)
-"""`ts` is in UTC; the values of attributes are text, as JSON has them."""
 PAGE = 10_000  # records made into columns at a time
 RECORDS_MAX = 1_000_000
 BYTES_MAX = 512 << 20  # of the table: what the worker holds beside everything else
@@ -29,8 +20,18 @@ _json = msgspec.json.Encoder().encode
 def archive_stream(archive: Archive | None, masker: Masker | None = None) -> bytes:
     """Every record that counts, as an Arrow stream; no rows without an archive. Blocks: call it in
     a thread. Raises SqlLimit, and what the archive raises."""
+    import pyarrow as pa  # loaded by the first who asks with SQL
+
+    # `ts` is in UTC; the values of attributes are text, as JSON has them
+    schema = pa.schema(
+        [
+            ("source", pa.string()),
+            ("ts", pa.timestamp("ms")),
+            ("attributes", pa.map_(pa.string(), pa.string())),
+        ]
+    )
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, SCHEMA) as writer:
+    with pa.ipc.new_stream(sink, schema) as writer:
         total = 0
         for page in _pages(archive, masker):
             total += len(page)
@@ -40,8 +41,8 @@ def archive_stream(archive: Archive | None, masker: Masker | None = None) -> byt
                     f"{BYTES_MAX >> 20} MB"
                 )
             columns = [list(column) for column in zip(*page, strict=True)]
-            arrays = [pa.array(c, field.type) for c, field in zip(columns, SCHEMA, strict=True)]
-            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
+            arrays = [pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)]
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
     return bytes(sink.getvalue())
 
 

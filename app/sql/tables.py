@@ -3,26 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-import pyarrow as pa
-
 from domain.metrics.asking import series_of_all
 from domain.metrics.grains import GRAINS
 from domain.metrics.rolling import cube_of, figures
 from domain.metrics.series import Rows, between, cube_prefix
 
 NUMBERS = ("sum", "min", "max", "last", "mean", "stddev")
-SCHEMA = pa.schema(
-    [
-        ("metric", pa.string()),
-        ("dimensions", pa.map_(pa.string(), pa.string())),
-        ("grain", pa.string()),
-        ("start", pa.timestamp("ms")),
-        ("count", pa.int64()),
-        *((name, pa.float64()) for name in NUMBERS),
-        ("revision", pa.int64()),
-    ]
-)
-"""`start` is in UTC; numbers are doubles."""
 
 
 def rows_of(rows: Rows, after: bytes, least: int) -> tuple[list[list[Any]], bytes | None]:
@@ -45,7 +31,21 @@ def rows_of(rows: Rows, after: bytes, least: int) -> tuple[list[list[Any]], byte
 
 def stream_of(rows: Iterable[list[Any]]) -> bytes:
     """Those rows as an Arrow stream."""
-    columns: list[list[Any]] = [[] for _ in SCHEMA]
+    import pyarrow as pa  # loaded by the first who asks with SQL
+
+    # `start` is in UTC; numbers are doubles
+    schema = pa.schema(
+        [
+            ("metric", pa.string()),
+            ("dimensions", pa.map_(pa.string(), pa.string())),
+            ("grain", pa.string()),
+            ("start", pa.timestamp("ms")),
+            ("count", pa.int64()),
+            *((name, pa.float64()) for name in NUMBERS),
+            ("revision", pa.int64()),
+        ]
+    )
+    columns: list[list[Any]] = [[] for _ in schema]
     for row in rows:
         for column, value in zip(columns, row, strict=True):
             column.append(value)
@@ -55,10 +55,10 @@ def stream_of(rows: Iterable[list[Any]]) -> bytes:
             [None if v is None else float(v) for v in column] if field.name in NUMBERS else column,
             field.type,
         )
-        for column, field in zip(columns, SCHEMA, strict=True)
+        for column, field in zip(columns, schema, strict=True)
     ]
-    table = pa.Table.from_arrays(arrays, schema=SCHEMA)
+    table = pa.Table.from_arrays(arrays, schema=schema)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, SCHEMA) as writer:
+    with pa.ipc.new_stream(sink, schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())

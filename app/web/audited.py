@@ -14,13 +14,14 @@ from aiohttp import web
 
 from app.trail.entry import Entry, Outcome
 from app.trail.trail import Trail
-from app.web import roles, snapshots
+from app.web import snapshots
 from app.web.bodies import form_of
-from app.web.context import CLOCK
+from app.web.context import BACKEND, CLOCK
 from app.web.people import actor_of, address_of, person_of
 from app.web.problems import ProblemError, problem_of
-from app.web.routes import Handler
+from app.web.routes import Handler, route_of
 from app.web.wire import loads
+from app.web.written import is_written
 from domain.errors import SluiceError
 from domain.masking import Masker
 
@@ -102,6 +103,25 @@ NOTHING = frozenset(
     }
 )
 """Routes that change nothing, though their method says so."""
+# route -> whether its body says `dry_run`, too, and not the address alone
+DRY_RUNS: Final = {
+    "POST /api/aggregators/{name}/events/retract": True,
+    "POST /api/aggregators/{name}/sessions/flush": True,
+    "POST /api/aggregators/{name}/sessions/delete": True,
+    "POST /api/aggregators/{name}/sessions/set-timeout": True,
+    "POST /api/aggregators/{name}/sessions/erase": True,
+    "POST /api/dead-letters/replay": True,
+    "POST /api/campaigns": False,
+    "POST /api/campaigns/erase": True,
+    "POST /api/campaigns/{request_id}/retrigger": True,
+    "POST /api/campaigns/{request_id}/reschedule": True,
+    "POST /api/campaigns/{request_id}/revoke": True,
+    "POST /api/campaigns/{request_id}/pause": True,
+    "POST /api/campaigns/{request_id}/resume": True,
+    "POST /api/campaigns/{request_id}/negatives": False,
+    "POST /api/do-not-call": False,
+}
+"""What another is asked to try is refused: it would be done in earnest."""
 FORGETFUL = frozenset(route for route in ACTIONS if "number" in route or "erase" in route)
 """The trail doesn't keep the phone numbers that these are about: it would outlive their erasing."""
 AFTER_ONLY = frozenset({"POST /login"})
@@ -120,15 +140,19 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Around a handler that changes something."""
     route = route_of(request)
     action = ACTIONS.get(route)
+    if action is not None and "dry_run" in request.query and route not in DRY_RUNS:
+        detail = "This change can't be tried; leave dry_run out to have it made."
+        wrong = {"path": "dry_run", "value": request.query["dry_run"]}
+        raise ProblemError(400, "bad-parameter", detail, [wrong])
     if action is None or (
-        route == TOPIC_ROUTE and request.match_info["topic"] not in roles.ADMINS_TOPICS
+        route == TOPIC_ROUTE and not is_written(request.app[BACKEND], request.match_info["topic"])
     ):
         return await handler(request)
     if person_of(request) is None and route not in AFTER_ONLY:
         return await handler(request)
     request[NOTES] = {}
-    fields = await _fields(request)
-    if str(fields.get("dry_run", "")).lower() == "true":
+    fields = await _fields(request, route)
+    if _is_dry(request, route, fields):
         return await handler(request)
     entry = Entry(
         token_hex(8),
@@ -165,6 +189,13 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
             await _end(request, route, fields, entry, outcome)
 
 
+def _is_dry(request: web.Request, route: str, fields: Mapping[str, Any]) -> bool:
+    """Only where the handler sees a dry run, too (`params.dry_run`): else nobody is told."""
+    in_body = DRY_RUNS.get(route)
+    said = in_body is not None and request.query.get("dry_run", "").lower() == "true"
+    return said or (in_body is True and fields.get("dry_run") is True)
+
+
 TOPIC_ROUTE = "POST /api/topics/{topic}/records"
 
 
@@ -193,29 +224,25 @@ async def tell(request: web.Request, action: str, after: Any, actor: str = "") -
     await request.app[TRAIL].write(entry)
 
 
-def route_of(request: web.Request) -> str:
-    """`PUT /api/users/{name}`."""
-    resource = request.match_info.route.resource
-    return f"{request.method} {resource.canonical if resource is not None else ''}"
-
-
-async def _fields(request: web.Request) -> Mapping[str, Any]:
-    """What the body and the address say, as far as the body is a form or small JSON."""
+async def _fields(request: web.Request, route: str) -> Mapping[str, Any]:
+    """What the body and the address say, as far as the body is a form or small JSON. The API takes
+    JSON under any content type, as curl sends it as a form; what is no JSON there is a file or a
+    document, and a file is the handler's to read.
+    """
     found: dict[str, Any] = dict(request.query)
-    length = request.content_length
-    if length is None or length > LOOKED_THROUGH_BYTES:
+    if (request.content_length or 0) > LOOKED_THROUGH_BYTES or not DRY_RUNS.get(route, True):
         return found
-    if request.content_type == "application/x-www-form-urlencoded":
-        try:
-            return {**found, **{name: str(each) for name, each in (await form_of(request)).items()}}
-        except ProblemError:
-            return found  # the handler says so
-    if request.content_type == "application/json" or length == 0:
+    if request.path.startswith("/api/"):
         try:
             body = loads(await request.read() or b"{}")
         except msgspec.DecodeError:
             return found
         return {**found, **body} if isinstance(body, dict) else found
+    if request.content_type == "application/x-www-form-urlencoded":
+        try:
+            return {**found, **{name: str(each) for name, each in (await form_of(request)).items()}}
+        except ProblemError:
+            return found  # the handler says so
     return found
 
 

@@ -75,7 +75,7 @@ REJECTIONS = {
     "bad_encoding": "not UTF-8",
     "bad_quotes": "quotes that don’t close",
     "bad_row": "other columns than the header",
-    "bad_gzip": "the file breaks off here",
+    "bad_gzip": "the file can’t be unpacked from here on",
     "too_long": "longer than a row may be",
     "duplicate": "number was there before",
 }

@@ -24,6 +24,10 @@ class WebSettings(Protocol):
         """The largest record taken over HTTP."""
 
     @property
+    def max_upload_bytes(self) -> int:
+        """The largest file taken over HTTP."""
+
+    @property
     def app_id(self) -> str:
         """The installation's id, which internal topics begin with."""
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from app.charts.paper import INK, QUIET, draw_on, fitting
+from app.charts.colours import INK, QUIET
+from app.charts.paper import draw_on, fitting
 from app.charts.sheets import CHART_H, MARGIN, ROW_H, WIDTH, Sheets
 from app.web.widgets_shown import Shown
 

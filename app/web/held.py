@@ -16,7 +16,7 @@ from typing import IO, Final
 
 from aiohttp import BodyPartReader, web
 
-from app.web import audited, security
+from app.web import audited, limits, security
 from app.web.bodies import BROKEN
 from app.web.problems import ProblemError
 from connectors.streams.base import DiskFull
@@ -56,8 +56,9 @@ class HeldFiles:
     def __init__(self) -> None:
         self._files: dict[str, HeldFile] = {}
 
-    async def take(self, part: BodyPartReader, visitor: str) -> HeldFile | None:
-        """Holds the file of a form's part; None when none was chosen. Raises DiskFull."""
+    async def take(self, part: BodyPartReader, visitor: str, most: int) -> HeldFile | None:
+        """Holds the file of a form's part, of at most so many bytes; None when none was chosen.
+        Raises DiskFull, and ProblemError (413)."""
         if not part.filename:
             return None
         self._tidy()
@@ -66,6 +67,8 @@ class HeldFiles:
             size = 0
             while piece := await part.read_chunk(PIECE_BYTES):
                 size += len(piece)
+                if size > most:
+                    raise limits.too_large(most)
                 await asyncio.to_thread(file.write, piece)
             await asyncio.to_thread(file.flush)
         except OSError as error:
@@ -134,7 +137,7 @@ async def _read(request: web.Request) -> tuple[dict[str, str], HeldFile | None]:
             continue
         if security.FIELD not in fields:
             security.check_token(request, "")
-        came = await request.app[HELD].take(part, visitor) or came
+        came = await request.app[HELD].take(part, visitor, limits.most_of(request)) or came
     if security.FIELD not in fields:
         security.check_token(request, "")
     audited.note(request, reason=fields.get("reason", "")[: audited.REASON_MAX])

@@ -54,6 +54,20 @@ def masker_of(request: web.Request) -> Masker | None:
     return found
 
 
+def fresh_masker_of(request: web.Request) -> Masker | None:
+    """Another one of the same kind: for what is made anew for many, of whom `request` is one."""
+    known = masker_of(request)
+    return None if known is None else Masker(only_counts=known.only_counts)
+
+
+async def tell_seen(request: web.Request, count: int) -> None:
+    """Audits, once an answer, that numbers are seen which another masker counted."""
+    masker = masker_of(request)
+    if masker is not None:
+        masker.found = max(masker.found, count)
+    await tell(request)
+
+
 async def tell(request: web.Request) -> None:
     """Audits, before they go out, that numbers are seen unmasked: once an answer."""
     masker, person = request.get(MASKER), person_of(request)

@@ -9,6 +9,7 @@ from app.web.problems import ProblemError, bad_parameter
 
 MAX_LIMIT = 1000
 MAX_WAIT_S = 300.0  # longer waits outlive the idle timeouts of most proxies
+_SAYS = {"true": True, "1": True, "false": False, "0": False}
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -36,6 +37,21 @@ def wait_s(request: web.Request) -> float:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or float(text) > MAX_WAIT_S:
         raise bad_parameter("wait", text, f"a number of seconds from 0 to {MAX_WAIT_S:g}")
     return float(text)
+
+
+def flag(request: web.Request, name: str) -> bool:
+    """`?name=true|false`, false without."""
+    text = request.query.get(name, "false").lower()
+    if text not in _SAYS:
+        raise bad_parameter(name, text, "true or false")
+    return _SAYS[text]
+
+
+def dry_run(request: web.Request, said: bool = False) -> bool:
+    """Whether nothing shall be changed: the body (`said`) or the address says so. Either will do,
+    as who asks for a trial must not get the deed.
+    """
+    return flag(request, "dry_run") or said
 
 
 def idempotency_key(request: web.Request) -> str | None:

@@ -24,8 +24,9 @@ def key_of(record: Mapping[str, object], paths: Sequence[str], topic: str) -> by
         if topic != CONFIG:
             return None
         # A control message without kind or name is refused later; it must have some key, as the
-        # topic is compacted.
-        return f"{_text(record, 'kind')}/{_text(record, 'name')}".encode()
+        # topic is compacted. Commands have an id for a name: each is one of its own.
+        kind = _text(record, "kind")
+        return f"{kind}/{_text(record, 'id' if kind == 'command' else 'name')}".encode()
     data = record.get("data")
     if "specversion" in record and isinstance(data, dict):
         record = data

@@ -63,9 +63,16 @@ CURSOR = Param("cursor", "`next` of the answer before; left out at the beginning
 WAIT = Param(
     "wait", "seconds to wait until every live worker has it in force; 0: not at all", type=float
 )
+DRY_RUN = Param("dry_run", "true: say what would happen, change nothing", type=bool)
 REASON = Param("reason", "why, for the audit trail")
 IDEMPOTENCY_KEY = Param(
     "Idempotency-Key",
     "the same key with the same request within 24 h changes nothing again",
     where="header",
 )
+
+
+def route_of(request: web.Request) -> str:
+    """The route that a request goes to: `PUT /api/users/{name}`."""
+    resource = request.match_info.route.resource
+    return f"{request.method} {resource.canonical if resource is not None else ''}"

@@ -130,7 +130,9 @@ def csrf_token(request: web.Request) -> str:
     """The token for changes from this page. It belongs to the cookie of the sign-in, else to that
     of the visitor, which is made by `set_cookie`; any worker can tell it from the cookie.
     """
-    return hmac.new(_visitor(request).encode(), b"csrf", hashlib.sha256).hexdigest()
+    return hmac.new(
+        _visitor(request).encode("utf-8", "replace"), b"csrf", hashlib.sha256
+    ).hexdigest()
 
 
 def _visitor(request: web.Request) -> str:

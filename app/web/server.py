@@ -10,7 +10,7 @@ from app.backend import Backend
 from app.people.oidc import Oidc
 from app.people.people import People
 from app.trail.trail import MemoryTrail, Trail
-from app.web import api, audited, guard, masked, pages, problems, security
+from app.web import api, audited, guard, limits, masked, pages, problems, security
 from app.web.api import reference
 from app.web.context import BACKEND, CLOCK, SETTINGS, WebSettings
 from app.web.held import HELD, HeldFiles
@@ -21,12 +21,12 @@ from app.web.pages import shell
 from app.web.people import OIDC, PEOPLE
 from app.web.problems import ProblemError
 from app.web.routes import Handler
+from app.web.watches import WATCHES, Watches
 from domain.clock import Clock
 from domain.errors import SluiceError
 
 log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
-MAX_BODY_BYTES = 64 << 20  # a batch of records is held in memory while it is looked through
 STATIC_CACHE = "public, max-age=31536000, immutable"  # addresses carry a digest of the content
 
 
@@ -45,21 +45,22 @@ def make_web(
     application ends open streams.
     """
     app = web.Application(
-        middlewares=[_count, masked.mask, _problems, guard.guard, audited.audit],
-        client_max_size=max(MAX_BODY_BYTES, 2 * settings.max_record_bytes),
+        middlewares=[_count, masked.mask, _problems, limits.limit, guard.guard, audited.audit],
+        client_max_size=limits.FORM_BYTES,
     )
     app[BACKEND] = backend
     app[SETTINGS] = settings
     app[CLOCK] = clock
     app[TRAFFIC] = Traffic()
     app[HUB] = Hub()
+    app[WATCHES] = Watches()
     app[HELD] = HeldFiles()
     app[LOOK] = Look()
     app[PEOPLE] = people or People()
     if oidc is not None:
         app[OIDC] = oidc
     app[audited.TRAIL] = trail or MemoryTrail()
-    app[shell.TEMPLATES] = shell.environment(STATIC, pages.PAGES)
+    app[shell.TEMPLATES] = lambda: shell.environment(STATIC, pages.PAGES)
     app[reference.DESCRIPTIONS] = reference.describe(api.ROUTES, settings)
     for route in api.ROUTES:
         _mount(app, route.method, route.path, route.handler)

@@ -9,25 +9,20 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-import fastavro
-
 from domain.errors import SluiceError
 from domain.metrics.fetched import Fetched
 
-SCHEMA = fastavro.parse_schema(
-    {
-        "type": "record",
-        "name": "Record",
-        "namespace": "sluice",
-        "fields": [
-            {"name": "ts", "type": {"type": "long", "logicalType": "timestamp-millis"}},
-            {
-                "name": "attributes",
-                "type": {"type": "map", "values": ["null", "boolean", "long", "double", "string"]},
-            },
-        ],
-    }
-)
+_TIME = {"type": "long", "logicalType": "timestamp-millis"}
+_VALUES = ["null", "boolean", "long", "double", "string"]
+SCHEMA = {
+    "type": "record",
+    "name": "Record",
+    "namespace": "sluice",
+    "fields": [
+        {"name": "ts", "type": _TIME},
+        {"name": "attributes", "type": {"type": "map", "values": _VALUES}},
+    ],
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
@@ -42,15 +37,20 @@ class Unreadable(SluiceError):
 
 def encode(name: str, records: Iterable[Fetched], metadata: Mapping[str, str]) -> bytes:
     """The file of these records."""
+    import fastavro  # loaded by those who have an archive
+
     out = io.BytesIO()
     rows = ({"ts": each.ts_ms, "attributes": each.attributes} for each in records)
     mark = blake2b(name.encode(), digest_size=16).digest()
-    fastavro.writer(out, SCHEMA, rows, codec="deflate", metadata=dict(metadata), sync_marker=mark)
+    schema = fastavro.parse_schema(SCHEMA)
+    fastavro.writer(out, schema, rows, codec="deflate", metadata=dict(metadata), sync_marker=mark)
     return out.getvalue()
 
 
 def decode(name: str, content: bytes) -> tuple[dict[str, str], Sequence[Fetched]]:
     """(metadata, records) of a file. Raises Unreadable."""
+    import fastavro
+
     try:
         reader = fastavro.reader(io.BytesIO(content))
         return _told(reader.metadata), list(_records(reader))
@@ -60,6 +60,8 @@ def decode(name: str, content: bytes) -> tuple[dict[str, str], Sequence[Fetched]
 
 def metadata_of(name: str, beginning: bytes) -> dict[str, str]:
     """The metadata alone; `beginning` must hold the file's header. Raises Unreadable."""
+    import fastavro
+
     try:
         return _told(fastavro.reader(io.BytesIO(beginning)).metadata)
     except (ValueError, KeyError, TypeError, IndexError, EOFError, StopIteration) as error:

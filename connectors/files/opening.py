@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 from config.settings import Settings
 from connectors.files.base import Files
 from connectors.files.local import LocalFiles
-from connectors.files.s3 import S3Files
-from connectors.files.s3_client import AS_AWS_DOES, S3Access
+from connectors.files.s3_access import AS_AWS_DOES, S3Access
 from domain.errors import UsageError
 
 S3 = "s3://"
@@ -31,6 +30,8 @@ def open_files(address: str, s3: S3Access = AS_AWS_DOES) -> Files:
     bucket, _, prefix = address.removeprefix(S3).partition("/")
     if not bucket or urlsplit(f"{S3}{bucket}").netloc != bucket:
         raise UsageError(f"{address} names no bucket; expected s3://bucket/prefix")
+    from connectors.files.s3 import S3Files  # a third of a second, for those who have S3
+
     return S3Files(bucket, prefix, s3)
 
 

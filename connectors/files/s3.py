@@ -11,13 +11,12 @@ from typing import Any
 from uuid import uuid4
 
 from connectors.files.base import Conflict, FilesRefused, Found, Missing
+from connectors.files.s3_access import AS_AWS_DOES, S3Access
 from connectors.files.s3_client import (
-    AS_AWS_DOES,
     MEANWHILE,
     MISSING,
     TAKEN,
     Failed,
-    S3Access,
     code_of,
     connect,
     status_of,

@@ -7,7 +7,6 @@ condition must look (`s3.py`).
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -23,6 +22,7 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from connectors.files.base import FilesError, FilesRefused, FilesUnavailable
+from connectors.files.s3_access import S3Access
 from domain.errors import UsageError
 
 REGION = "us-east-1"  # where neither the settings nor the environment of AWS name one
@@ -44,20 +44,6 @@ _FOR_GOOD = frozenset(
 )
 
 Failed = ClientError  # an answer that is no success; `code_of` tells which
-
-
-@dataclass(frozen=True, slots=True)
-class S3Access:
-    """How to get at S3. Empty `endpoint`: AWS's own; empty `region`: as AWS's tools find it, else
-    us-east-1; empty keys: as AWS's tools find them (environment, profile, role of the machine)."""
-
-    endpoint: str = ""
-    region: str = ""
-    access_key: str = ""
-    secret_key: str = field(default="", repr=False)
-
-
-AS_AWS_DOES = S3Access()
 
 
 def connect(access: S3Access, where: str) -> Any:

@@ -10,6 +10,7 @@ import csv
 import zlib
 from collections.abc import Iterator
 from gzip import BadGzipFile, GzipFile
+from io import SEEK_END
 from typing import BinaryIO, Literal, NamedTuple, cast
 
 from domain.errors import SluiceError
@@ -17,6 +18,8 @@ from domain.errors import SluiceError
 HEAD_BYTES = 64 * 1024  # looked at before anything of the file is kept
 ROW_BYTES = 64 * 1024  # a row of contacts has some hundred; quotes left open swallow no more
 GZIP = b"\x1f\x8b"
+GROWS_MOST = 200  # times its size: rows of contacts unpack to some ten times theirs
+GROWS_FREELY = 256 << 20  # bytes that any gzip may unpack to
 VALUE_CHARS = 200  # of what is wrong, in a list of it
 
 FaultCode = Literal["bad_encoding", "bad_quotes", "bad_row", "bad_gzip", "too_long"]
@@ -57,10 +60,27 @@ class BadHeader(SluiceError):
 
 
 def unpacked(file: BinaryIO) -> BinaryIO:
-    """The content of a file that stands at its beginning, unpacked when it is gzip."""
+    """The content of a file that stands at its beginning, unpacked when it is gzip.
+
+    One that grows beyond measure ends as one that breaks off does: with BadGzipFile."""
     packed = file.read(len(GZIP)) == GZIP
+    size = file.seek(0, SEEK_END) if packed else 0
     file.seek(0)
-    return cast(BinaryIO, GzipFile(fileobj=file)) if packed else file
+    return cast(BinaryIO, _Growing(file, size)) if packed else file
+
+
+class _Growing(GzipFile):
+    """A gzip file of `size` bytes, read by the line up to what such a file can be."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        super().__init__(fileobj=file)
+        self._most = max(GROWS_FREELY, GROWS_MOST * size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        line = super().readline(size)
+        if self.tell() > self._most:
+            raise BadGzipFile(f"it unpacks to more than {self._most:,} bytes")
+        return line
 
 
 def check_head(content: BinaryIO) -> None:

@@ -25,10 +25,15 @@ Cursor = dict[str, Any] | None
 
 @dataclass(frozen=True)
 class Page:
-    """Records, and the cursor that follows them. Without records only the cursor moves on."""
+    """Records, and the cursor that follows them. Without records only the cursor moves on.
+
+    `last`: no page follows for now. Who says so has the fetch over in the moment that the page is
+    archived; else a kill between the last page and the end of its fetch makes the fetch due again.
+    """
 
     records: Sequence[Fetched]
     cursor: Cursor
+    last: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 A round goes through the days from the first that is still settling to today; each is archived when
 its figures differ from those archived last. So a kill in a round costs no day that is archived, and
-a day whose figures stand still takes no room.
+a day whose figures stand still takes no room. A round that was left on an earlier day is not
+finished as it was: what it had still to do is in the one up to today.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -25,12 +27,22 @@ _NOTHING = blake2b(_encode([]), digest_size=8).hexdigest()
 
 @dataclass(frozen=True)
 class Round:
-    """One round: its days are `first` to before `end`. `digests`: of what is archived, by day."""
+    """One round: its days are `first` to before `end`. `digests`: of what is archived, by day.
+    `begun`: it is the rest of one that is under way today."""
 
     first: date
     end: date
     digests: Mapping[str, str]
     window: bool = False
+    begun: bool = False
+
+    @property
+    def cursor(self) -> dict[str, Any]:
+        """Before its first day."""
+        return self._cursor(self.first, self.digests)
+
+    def _cursor(self, day: date, digests: Mapping[str, str]) -> dict[str, Any]:
+        return {"day": day.isoformat(), "until": self.end.isoformat(), "digests": digests}
 
     def page(self, day: date, records: Iterable[Fetched]) -> Page:
         """The page of a day, without its records when they are archived as they are."""
@@ -45,8 +57,8 @@ class Round:
         digests = {at: text for at, text in self.digests.items() if at >= oldest}
         if found != _NOTHING:
             digests[name] = found
-        following = (day + DAY).isoformat()
-        return Page(kept, {"day": following, "until": self.end.isoformat(), "digests": digests})
+        following = day + DAY
+        return Page(kept, self._cursor(following, digests), last=following == self.end)
 
     def behind(self, page: Page) -> Round:
         """The rest of the round."""
@@ -55,8 +67,9 @@ class Round:
 
 
 def round_of(kit: Kit, cursor: Cursor, window: Window | None) -> Round:
-    """The round that is due: the rest of the one under way, else a new one up to today. Without a
-    cursor it begins at the document's `from`, else a settling time before today."""
+    """The round that is due: the rest of the one under way today, else a new one up to today, which
+    begins with what was still settling at the last one. Without a cursor it begins at the
+    document's `from`, else a settling time before today."""
     zone = kit.source.timezone
     if window is not None:
         last = day_of(window.to_ms - 1, zone)
@@ -67,7 +80,7 @@ def round_of(kit: Kit, cursor: Cursor, window: Window | None) -> Round:
     if cursor is None:
         return Round(earliest, end, {})
     at, until = date.fromisoformat(cursor["day"]), date.fromisoformat(cursor["until"])
-    if at < until:  # the round under way; a new one goes over its settling days
-        return Round(at, until, cursor["digests"])
-    first = at - (SETTLING + 1) * DAY
+    if at < until and until >= end:
+        return Round(at, until, cursor["digests"], begun=True)
+    first = min(at, until - (SETTLING + 1) * DAY)
     return Round(max(first, earliest) if begin is not None else first, end, cursor["digests"])

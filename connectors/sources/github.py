@@ -57,7 +57,7 @@ class Github:
             records, state = await self._repository(name, known.get(name, {}))
             known = {**known, name: state}
             following = number if number < len(self._repositories) else 0
-            yield Page(records, {"next": following, "repositories": known})
+            yield Page(records, {"next": following, "repositories": known}, last=not following)
 
     async def _repository(
         self, name: str, state: dict[str, Any]

@@ -63,7 +63,7 @@ class HttpJson:
                 records = [r for r in records if window.from_ms <= r.ts_ms < window.to_ms]
                 yield Page(records, cursor)
             else:
-                yield Page(records, dict(state))
+                yield Page(records, dict(state), last=following is None)
             if following is None:
                 return
 

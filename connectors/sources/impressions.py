@@ -64,22 +64,22 @@ class Impressions:
         def place(reached: Place) -> dict[str, Any]:
             return {"version": reached[0], "day": reached[1], "loads": known, "out": out}
 
-        for reached, ref in sorted(self._days(manifest)):
-            if reached <= at:
-                continue
-            entries = await self._asked(_entries, files, ref)
-            if entries is None:
-                return  # the table has moved on: the next round reads it as it is then
-            at = reached
-            yield Page(self._of_day(reached[1], entries), place(at))
         loads = [
             load
             for number, load in enumerate(manifest.loads)
             if number >= known or (gone != out and load.state != "loaded")
         ]
+        days = sorted(each for each in self._days(manifest) if each[0] > at)
+        for number, (reached, ref) in enumerate(days, 1):
+            entries = await self._asked(_entries, files, ref)
+            if entries is None:
+                return  # the table has moved on: the next round reads it as it is then
+            at = reached
+            last = number == len(days) and not (loads or left)
+            yield Page(self._of_day(reached[1], entries), place(at), last=last)
         if loads or left:
             known, out = len(manifest.loads), gone
-            yield Page([*left, *self._of_loads(loads)], place(at))
+            yield Page([*left, *self._of_loads(loads)], place(at), last=True)
 
     def _files(self) -> Files:
         if self._kit.tables is None:

@@ -62,9 +62,10 @@ class ProRankings:
             pages[-1] = pages[-1][0], at
         for number, (rows, end) in enumerate(pages, 1):
             digest = blake2b(content[:end], digest_size=16).hexdigest()
-            whole = tag if number == len(pages) else ""
+            last = number == len(pages)
             records = self._records(lines[0], rows)
-            yield Page(records, {"bytes": end, "digest": digest, "tag": whole})
+            cursor = {"bytes": end, "digest": digest, "tag": tag if last else ""}
+            yield Page(records, cursor, last=last)
 
     def _is_path(self) -> bool:
         return "://" not in self._place

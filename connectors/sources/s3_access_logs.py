@@ -59,17 +59,22 @@ class S3AccessLogs:
         held = cursor or {}
         last: str = held.get("last", "")
         known: dict[str, int] = dict(held.get("known", {}))
-        async for name in self._names(self._behind(last)):
-            digest = _digest(name)
-            if digest in known:
-                continue
+        names = self._fresh(self._behind(last), frozenset(known))
+        following = await anext(names, None)
+        while following is not None:
+            name, following = following, await anext(names, None)
             records = await self._object(name)
             at = self._at(name)
             last = max(last, name)
-            known[digest] = at
+            known[_digest(name)] = at
             horizon = self._at(last) - self._overlap_ms
             known = {key: at for key, at in known.items() if at >= horizon}
-            yield Page(records, {"last": last, "known": known})
+            yield Page(records, {"last": last, "known": known}, last=following is None)
+
+    async def _fresh(self, behind: str, known: frozenset[str]) -> AsyncIterator[str]:
+        async for name in self._names(behind):
+            if _digest(name) not in known:
+                yield name
 
     def _at(self, name: str) -> int:
         """Epoch seconds of the time in a name, in milliseconds; 0 without one."""

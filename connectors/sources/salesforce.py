@@ -85,7 +85,8 @@ class Salesforce:
                 queries = {**queries, name: {"since": since, "known": sorted(known)}}
                 following = number if more else (number + 1) % len(self._queries)
                 records = [self._record(name, row) for row in fresh]
-                yield Page(records, {"next": following, "queries": queries})
+                last = not more and number + 1 == len(self._queries)
+                yield Page(records, {"next": following, "queries": queries}, last=last)
 
     def _begin(self, state: dict[str, Any] | None) -> tuple[str | None, set[str]]:
         if state is not None:

@@ -40,4 +40,4 @@ class Twitter:
         data, now = body["data"], self._kit.now_ms()
         figures = attributes_of(data["public_metrics"])
         named = {"id": str(data["id"]), "username": str(data["username"])}
-        yield Page([snapshot(now, {**named, **figures})], {"at": now})
+        yield Page([snapshot(now, {**named, **figures})], {"at": now}, last=True)

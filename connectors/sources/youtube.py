@@ -22,6 +22,7 @@ from domain.metrics.moments import DAY, day_ms, days, read_date
 from domain.metrics.records import Attributes, attributes_of
 
 DAYS = 90  # of one report
+HOUR_MS = 3_600_000
 METRICS = (
     "views", "estimatedMinutesWatched", "likes", "comments", "shares", "subscribersGained",
     "subscribersLost",
@@ -30,7 +31,8 @@ SCOPE = "https://www.googleapis.com/auth/yt-analytics.readonly"
 
 
 class YouTube:
-    """The snapshot comes first. Its cursor: `at` of the last one, and `days` of the reports."""
+    """The snapshot comes first. Its cursor: `at` of the last one, and `days` of the reports: their
+    round begins with the snapshot, so that a fetch that goes on takes no other in that hour."""
 
     RANGED = True
     BASE_URL = "https://www.googleapis.com"
@@ -53,14 +55,16 @@ class YouTube:
     async def fetch(self, cursor: Cursor, window: Window | None = None) -> AsyncIterator[Page]:
         """See `Connector`. A window is of the reports alone."""
         held = dict(cursor or {})
-        if window is None:
-            now = self._kit.now_ms()
+        now = self._kit.now_ms()
+        todo = round_of(self._kit, held.get("days"), window)
+        taken = self._reported and todo.begun and held.get("at", 0) // HOUR_MS == now // HOUR_MS
+        if window is None and not taken:
             figures = await self._statistics()
-            held = {**held, "at": now}
-            yield Page([snapshot(now, {"channel": self._channel, **figures})], held)
+            held = {**held, "at": now, **({"days": todo.cursor} if self._reported else {})}
+            records = [snapshot(now, {"channel": self._channel, **figures})]
+            yield Page(records, held, last=not self._reported)
         if not self._reported:
             return
-        todo = round_of(self._kit, held.get("days"), window)
         first = todo.first
         while first < todo.end:
             end = min(todo.end, first + DAYS * DAY)
@@ -70,7 +74,7 @@ class YouTube:
                 if window is None:
                     todo = todo.behind(page)
                     held = {**held, "days": page.cursor}
-                    yield Page(page.records, held)
+                    yield Page(page.records, held, last=page.last)
                 else:
                     yield Page(page.records, cursor)
             first = end

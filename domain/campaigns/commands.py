@@ -21,6 +21,14 @@ from domain.errors import Reject
 
 KEPT_MS = 7 * 86_400_000
 _INTAKE = ("upload", "rows", "rows_end")
+# change -> members of its body besides reason and dry_run
+MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "retrigger": ("day", "statuses", "failed", "slot"),
+    "reschedule": ("slots", "days"),
+    "revoke": (),
+    "pause": (),
+    "resume": (),
+}
 
 Page = Callable[[Work, Campaign, Job], bool]
 # job kind of a command -> its page
@@ -60,18 +68,18 @@ def _intake(
     else:
         campaign = _known(work, request_id)
         if upload.rows_end(work, campaign, body):
-            _tell_uploaded(work, campaign)
+            _tell_uploaded(work, campaign, str(body.get("command_id") or request_id))
 
 
-def _tell_uploaded(work: Work, campaign: Campaign) -> None:
-    """The audit record of an upload: once, when all of its rows are read."""
+def _tell_uploaded(work: Work, campaign: Campaign, ident: str) -> None:
+    """The audit record of an upload: once, when all of its rows are read. `ident`: of the event
+    that asked for it, else the request's.
+    """
     by = {"accepted": campaign.accepted, "rejected": campaign.rejected}
     row = Command(
         "done", "upload", campaign.request_id, work.now_ms, 200, campaign.actor, campaign.reason
     )
-    work.book.send(
-        "campaign-audit", row.request_id.encode(), _audit(work, campaign.request_id, row, 0, by)
-    )
+    work.book.send("campaign-audit", row.request_id.encode(), _audit(work, ident, row, 0, by))
 
 
 def _known(work: Work, request_id: str) -> Campaign:
@@ -89,7 +97,7 @@ def _change(
     body: Mapping[str, Any],
     event: Mapping[str, Any],
 ) -> None:
-    dry_run = bool(event.get("dry_run"))
+    reason, dry_run = why_of(event, body)
     row = Command(
         "running",
         name,
@@ -97,7 +105,7 @@ def _change(
         work.now_ms,
         202,
         str(event.get("actor") or ""),
-        str(event.get("reason") or ""),
+        reason,
         dry_run,
     )
     if name == "do_not_call":
@@ -107,8 +115,9 @@ def _change(
     else:
         campaign = _known(work, request_id)
         always = name in ("revoke", "recount")
-        cancelled = None if always else changes.refused_when_cancelled(campaign)
-        found = cancelled or _on_campaign(work, campaign, name, ident, body, row)
+        refused = None if always else changes.refused_when_cancelled(campaign)
+        refused = refused or _misfit(name, body)
+        found = refused or _on_campaign(work, campaign, name, ident, body, row)
     if isinstance(found, Answer):
         quiet = name in ("negatives", "do_not_call") and bool(body.get("more"))
         answer(work, ident, row, found, audited=not quiet)
@@ -119,6 +128,30 @@ def _change(
         return
     work.book.put(key("k", ident), encode(row))
     work.put_job(key("j", "command", ident), found)
+
+
+def why_of(event: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[str, bool]:
+    """(reason, dry run): beside the body, or in it as over HTTP. Who asks for a trial in either
+    must not get the deed. Raises Reject.
+    """
+    said = [place["dry_run"] for place in (event, body) if place.get("dry_run") is not None]
+    for each in said:
+        if not isinstance(each, bool):
+            raise Reject("bad_event", f"dry_run {each!r}, expected true or false")
+    return str(event.get("reason") or body.get("reason") or ""), any(said)
+
+
+def _misfit(name: str, body: Mapping[str, Any]) -> Answer | None:
+    """The refusal of a change with a member that it can't have: one that is passed over would let
+    it do more than was meant.
+    """
+    known = MEMBERS.get(name)
+    unknown = () if known is None else sorted(body.keys() - {*known, "reason", "dry_run"})
+    if known is None or not unknown:
+        return None
+    expected = f"only {', '.join((*known, 'reason', 'dry_run'))}"
+    wrong = (unknown[0], body[unknown[0]], expected)
+    return Answer(422, errors=(wrong,), because=f"{wrong[0]}: {wrong[1]!r}, expected {expected}")
 
 
 def _on_campaign(

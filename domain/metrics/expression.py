@@ -30,9 +30,11 @@ class Calculated:
 
 
 class Expression:
-    """Reads and evaluates one. Raises BadExpression. `metrics` are the names in it, in order."""
+    """Reads and evaluates one. Raises BadExpression. `metrics` are the names in it, in order;
+    `text` is what was read."""
 
     def __init__(self, text: str) -> None:
+        self.text = text
         self.metrics: list[str] = []
         if len(text) > _LENGTH_MAX:
             raise BadExpression(f"at most {_LENGTH_MAX} characters")

@@ -112,6 +112,8 @@ def environment(faults: bool) -> dict[str, str]:
     environ = dict(os.environ)
     environ.setdefault("PYTHONHASHSEED", str(random.randrange(1, 2**32)))
     environ.pop("NO_COLOR", None)
+    # Many tests start processes: each would compile all of the product again.
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if faults:
         environ["SLUICE_TEST_FAULTS"] = "1"
     return environ

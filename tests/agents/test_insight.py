@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from agents.insight import Insight, InsightShard
 from connectors.streams.murmur2 import partition_for
 from domain.campaigns.book import MemoryBook
 from domain.insight import taking
+from domain.insight.erase import Whom, erase
 from domain.insight.events import WHATS
 from tests.agents.ledger_world import LedgerWorld
 from tests.agents.world import NAMES, START_MS, Disk
@@ -53,6 +55,19 @@ class InsightWorld(LedgerWorld):
             pass
         while await work.tick():
             pass
+
+    async def erase(self, whom: Whom) -> int:
+        """Erases, by a new worker, as far as it gets."""
+        work = Insight(NAMES, self.open)
+        await work.assign({(IN, 0)})
+        async with work.shards.use(0):
+            pass
+        events, left = 0, {0: b""}
+        while left:
+            told = (await work.erase(left, whom, dry_run=False))[0]
+            events += told["events"]
+            left = {} if told["reached"] is None else {0: told["reached"]}
+        return events
 
 
 def some(chance: random.Random, count: int) -> list[dict[str, Any]]:
@@ -104,6 +119,36 @@ def test_kills_at_every_step_change_no_row(seed: int) -> None:
     world.kill_on = None
     world.run(world.forget())
     assert world.run(world.rows()) == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_erasure_that_is_killed_is_completed_by_the_next(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.insight.erase", partial(erase, limit=5))
+    chance = random.Random(seed)
+    world, events = InsightWorld(), some(chance, 40)
+    bodies = [json.dumps(event).encode() for event in events]
+    world.run(world.log.append(EVENTS, 0, [(b"k", body, None, ()) for body in bodies]))
+    world.run(world.route(0, 40))
+    while world.at < len(world.log.rows[IN, 0]):
+        world.run(world.work(3, commit=True))
+    whom = Whom(["p"])
+    for step in (1, 2, 3, 0):
+        world.kill_on = step
+        world.log.survives = lambda _topic, n: chance.randrange(n + 1) if n > 1 else n
+        world.run(world.erase(whom))
+        world.log.survives = lambda _topic, n: n
+        if chance.random() < 0.5:
+            world.disks[0] = Disk()
+    world.kill_on = None
+    world.run(world.erase(whom))
+    assert world.run(world.erase(whom)) == 0
+    book = MemoryBook()
+    for offset, (event, body) in enumerate(zip(events, bodies, strict=True)):
+        taking.take(book, event, body, (0, offset), START_MS, START_MS)
+    assert erase(book, whom, b"", dry_run=False).reached is None
+    assert (world.run(world.rows()) or {}) == book.rows
 
 
 def test_what_is_no_event_is_a_dead_letter_and_the_others_go_on() -> None:

@@ -138,8 +138,8 @@ def test_a_dead_endpoint_holds_up_no_order_of_another() -> None:
     endpoint = Endpoint()
 
     async def story(posting: PostOrders) -> None:
-        await asyncio.wait_for(posting.take(0, [order(1, request=GONE), order(2)], ours), 5)
-        await asyncio.wait_for(posting.take(0, [order(3), order(1, "cancel", GONE)], ours), 5)
+        await asyncio.wait_for(posting.take(0, [order(1, request=GONE), order(2)], ours), 30)
+        await asyncio.wait_for(posting.take(0, [order(3), order(1, "cancel", GONE)], ours), 30)
         assert endpoint.got == [("execute", "posted")] * 2
         assert posting.waiting() == 1
 

@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.app.web.fake import Size
+from tests.browser import looks
 from tests.browser.console import Console
+from tests.waiting import PATIENCE_S
 
 Open = Callable[..., Page]
+
+# as `tests.waiting` has it; Playwright's own 5 s are short for a machine that does other things
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 # Playwright keeps an event loop running while it is there: only as long as a file of tests, so
@@ -44,7 +49,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
 
         def opened(url: str, width: int = 1440, theme: str = "light", script: bool = True) -> Page:
             visit = browser.new_context(
-                viewport={"width": width, "height": 900 if width > 700 else 740},
+                viewport={"width": width, "height": looks.height(width)},
                 color_scheme="dark" if theme == "dark" else "light",
                 timezone_id="Europe/Stockholm",
                 java_script_enabled=script,

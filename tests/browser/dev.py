@@ -21,6 +21,7 @@ class DevSettings:
     web_host: str = "127.0.0.1"
     web_port: int = 6070
     max_record_bytes: int = 1 << 20
+    max_upload_bytes: int = 1 << 32
     app_id: str = "sluice"
     topic_prefix: str = ""
     feed_tokens: tuple[str, ...] = ()

@@ -77,6 +77,7 @@ RULES = {
     "type": "tag",
     "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 }
+CONTRAST = {"type": "rule", "values": ["color-contrast"]}
 
 
 def paths(size: Size) -> tuple[str, ...]:
@@ -95,6 +96,13 @@ def listen(page: Page) -> list[str]:
     return heard
 
 
+def requests(page: Page) -> list[str]:
+    """The addresses that the page asks, as it does."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    return asked
+
+
 def answers(page: Page) -> list[Response]:
     """The answers the page gets, as they come."""
     got: list[Response] = []
@@ -105,6 +113,21 @@ def answers(page: Page) -> list[Response]:
 def is_stream(answer: Response) -> bool:
     """Whether a response is a page's event stream, which has no end."""
     return "event-stream" in answer.headers.get("content-type", "")
+
+
+def resize(page: Page, width: int) -> None:
+    """Makes the window that wide, on the page that it shows."""
+    page.set_viewport_size({"width": width, "height": height(width)})
+
+
+def height(width: int) -> int:
+    """The height of a window of that width: a screen's, or a phone's."""
+    return 900 if width > 700 else 740
+
+
+def turn(page: Page, theme: str) -> None:
+    """Shows the page in that theme: `light` or `dark`."""
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
 
 
 def beyond(page: Page) -> int:

@@ -1,5 +1,6 @@
 """Campaigns in the browser: uploaded, watched, acted on, by keyboard and without script too."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def test_a_file_is_looked_through_uploaded_and_watched(
         page.get_by_role("button", name="See what it makes").click()
         page.get_by_label("Reason").fill("the dues of November")
         page.get_by_role("button", name="Upload and make 1 FDD").click()
-        assert "The file is taken." in page.locator("#done").inner_text()
+        expect(page.locator("#done")).to_contain_text("The file is taken.")
     ((description, filename, _, change),) = console.backend.given
     assert (description["name"], filename, change.reason) == (
         "dues",
@@ -89,7 +90,7 @@ def test_a_retrigger_says_what_it_will_do_and_then_what_it_did(
     page.get_by_label("partial").uncheck()
     page.get_by_label("busy").check()
     page.get_by_role("button", name="See what it would do").click()
-    assert "failed=BUSY" in page.url
+    expect(page).to_have_url(re.compile("failed=BUSY"))
     page.get_by_label("Reason").fill("the lines were down")
     page.get_by_role("button", name="Retrigger 412 FDDs").click()
     expect(page.locator("#done")).to_contain_text("durable and at work")

@@ -1,8 +1,9 @@
 """Every page in both themes, at both widths, with no, little and big data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
+from playwright.sync_api import Response
 
 from tests.app.web.fake import Size
 from tests.browser import looks
@@ -14,51 +15,52 @@ LIMIT_BYTES = 300_000
 Consoles = Callable[[Size], Console]
 
 
-@pytest.mark.parametrize("size", ["none", "little", "big"])
+@pytest.mark.timeout(900)  # axe takes its time on a machine that does other things
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
-def test_a_page_is_clean_within_its_width_and_accessible(
-    consoles: Consoles, open_page: Open, width: int, theme: str, size: Size
+def test_a_page_weighs_little_is_clean_within_its_width_and_accessible_in_both_themes(
+    consoles: Consoles, open_page: Open, width: int, theme: str
 ) -> None:
-    url = consoles(size).url
+    url = consoles("big").url
     page = open_page("about:blank", width, theme)
-    heard = looks.listen(page)
-    for path in looks.paths(size):
+    heard, answers = looks.listen(page), looks.answers(page)
+    weights: dict[str, int] = {}  # address -> bytes; what is kept of an earlier page counts too
+    for path in looks.paths("big"):
+        answers.clear()
         page.goto(url + path)
+        assert 5_000 < weight(answers, weights) < LIMIT_BYTES, path
         assert looks.beyond(page) <= 0, path
-        # Little data has the same elements as big.
-        assert size == "little" or looks.violations(page) == [], path
+        assert looks.violations(page) == [], path
+        looks.turn(page, "light" if theme == "dark" else "dark")
+        assert looks.beyond(page) <= 0, path
+        assert looks.violations(page, looks.CONTRAST) == [], path
+        looks.turn(page, theme)
     assert heard == []
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (360, "light")])
-def test_the_other_theme_has_contrast_too(
-    consoles: Consoles, open_page: Open, width: int, theme: str
+def weight(answers: Sequence[Response], known: dict[str, int]) -> int:
+    """The bytes of a page and all that is its own, none of it fetched before."""
+    own = [a for a in answers if "/vendor/" not in a.url and not looks.is_stream(a)]
+    assert len(own) > 5
+    known |= {each.url: len(each.body()) for each in own if each.url not in known}
+    return sum(known[each.url] for each in own)
+
+
+@pytest.mark.parametrize("size", ["none", "little"])
+def test_a_page_of_few_is_clean_within_its_width_and_all_from_here(
+    consoles: Consoles, open_page: Open, size: Size
 ) -> None:
-    page = open_page("about:blank", width, theme)
-    for path in looks.paths("big"):
-        page.goto(consoles("big").url + path)
-        assert looks.beyond(page) <= 0, path
-        assert looks.violations(page, {"type": "rule", "values": ["color-contrast"]}) == [], path
-
-
-def test_a_page_weighs_little(consoles: Consoles, open_page: Open) -> None:
-    for path in looks.paths("big"):
-        page = open_page("about:blank")
-        answers = looks.answers(page)
-        page.goto(consoles("big").url + path)
-        own = [a for a in answers if "/vendor/" not in a.url and not looks.is_stream(a)]
-        weight = sum(len(answer.body()) for answer in own)
-        assert 5_000 < weight < LIMIT_BYTES, path
-        page.context.close()  # pages that are kept go on hearing what changes
-
-
-def test_nothing_comes_from_elsewhere(consoles: Consoles, open_page: Open) -> None:
+    url = consoles(size).url
     page = open_page("about:blank")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    url = consoles("little").url
-    for path in looks.paths("little"):
+    heard, asked = looks.listen(page), looks.requests(page)
+    for path in looks.paths(size):
         page.goto(url + path)
+        for width, theme in ((1440, "light"), (360, "dark")):
+            looks.resize(page, width)
+            looks.turn(page, theme)
+            assert looks.beyond(page) <= 0, (path, width)
+            # Little data has the same elements as big.
+            assert size == "little" or looks.violations(page) == [], (path, width)
+    assert heard == []
     assert asked
     assert [one for one in asked if not one.startswith((url, "data:"))] == []
 

@@ -104,9 +104,9 @@ def test_everything_is_there_without_script(
     page = open_page(consoles("little").url + "/sessions", width, script=False)
     page.get_by_role("textbox", name="account").fill("acc-0000002")
     page.get_by_role("button", name="Find").click()
-    assert page.locator("#answer").inner_text() == "1 open session matches."
+    expect(page.locator("#answer")).to_have_text("1 open session matches.")
     page.locator("table.rows a").first.click()
-    assert "due in" in page.locator("#answer").inner_text()
+    expect(page.locator("#answer")).to_contain_text("due in")
 
 
 def test_figures_change_in_place_and_focus_stays(open_page: Open) -> None:
@@ -201,7 +201,7 @@ def test_a_preview_is_stopped_without_script(open_page: Open) -> None:
         page = open_page(console.url + address, 360, script=False)
         page.get_by_role("button", name="Try against history").click()
         page.get_by_role("button", name="Stop").click()
-        assert "It was stopped" in page.locator("#answer").inner_text()
+        expect(page.locator("#answer")).to_contain_text("It was stopped")
 
 
 @pytest.mark.parametrize("width", [1440, 360])

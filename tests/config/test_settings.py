@@ -119,7 +119,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     )
     told = {problem.name: problem for problem in error.problems}
     assert set(told) == {"partition", "log_level", "stream", "web_port", "replication"}
-    assert told["partition"].expected == "partitions"
+    assert told["partition"].expected == "the name of a setting, partitions"
     assert told["web_port"].origin == "environment SLUICE_WEB_PORT"
     assert str(error).count("\n") == 4
     assert error.exit_code == 2
@@ -218,6 +218,17 @@ def test_a_settings_file_of_the_wrong_form_is_refused(tmp_path: Path, text: str)
     file = tmp_path / "s.yaml"
     file.write_text(text)
     assert str(file) in str(problems_of(file=file))
+
+
+def test_a_settings_file_may_name_settings_as_the_environment_does(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("SLUICE_PARTITIONS: 7\nweb_port: 7700\n")
+    found = resolved(file=file)
+    assert (found.settings.partitions, found.settings.web_port) == (7, 7700)
+    file.write_text("SLUICE_TOKEN: abc\ntoken: abc\nSLUICE_PARTITION: 3\n")
+    error = str(problems_of(file=file))
+    assert "only one of token and SLUICE_TOKEN" in error and "abc" not in error
+    assert "the name of a setting, SLUICE_PARTITIONS" in error
 
 
 def test_a_mistyped_variable_is_remarked_and_a_foreign_one_is_not() -> None:

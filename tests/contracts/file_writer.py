@@ -6,7 +6,7 @@ Arguments: address, endpoint, access key, secret key, name. Says "begun" once 20
 import sys
 
 from connectors.files.opening import open_files
-from connectors.files.s3_client import S3Access
+from connectors.files.s3_access import S3Access
 
 
 def main(address: str, endpoint: str, access_key: str, secret_key: str, name: str) -> None:

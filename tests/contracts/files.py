@@ -9,7 +9,7 @@ import pytest
 
 from connectors.files.base import Files
 from connectors.files.opening import open_files
-from connectors.files.s3_client import AS_AWS_DOES, S3Access
+from connectors.files.s3_access import AS_AWS_DOES, S3Access
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.files.base import Conflict, Files, FilesRefused, FilesUnavailable, Missing
 from connectors.files.opening import open_file, open_files
-from connectors.files.s3_client import S3Access
+from connectors.files.s3_access import S3Access
 from domain.errors import UsageError
 from scripts.house.s3 import S3
 from tests.contracts.files import Tree, access_of, tree

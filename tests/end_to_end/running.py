@@ -66,9 +66,19 @@ class Sluice:
     def start(self, **environ: str) -> "Sluice":
         """Returns when it says where it is and is ready."""
         self.begin(**environ)
+        return self.begun()
+
+    def begun(self) -> "Sluice":
+        """Returns when what was begun says where it is and is ready."""
         until(self._says_where, START_S, "it said where it is")
-        until(lambda: self.get("/health/ready").status == 200, START_S, "it was ready")
+        until(self._is_ready, START_S, "it was ready")
         return self
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.get("/health/ready").status == 200
+        except urllib.error.URLError:
+            return False  # one that was fenced off by another's start begins afresh where it was
 
     def begin(self, **environ: str) -> None:
         """Starts the process and doesn't wait."""

@@ -1,6 +1,7 @@
 """`sluice up` as a person and a program meet it: a process, its console, kills and restarts."""
 
 import json
+import shutil
 import signal
 import subprocess
 import threading
@@ -114,15 +115,29 @@ def test_what_was_accepted_is_there_after_a_kill(make: Make, clock: Path) -> Non
     until(lambda: len(sluice.get("/api/dead-letters").body["items"]) == 3)
 
 
+@pytest.fixture(scope="module")
+def with_sessions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with 50 records in 5 open sessions, of a process that was stopped."""
+    folder = tmp_path_factory.mktemp("sessions")
+    stand(folder / "clock", noon(), noon())
+    sluice = Sluice(folder, environ={"SLUICE_CLOCK": f"trial:{folder / 'clock'}"})
+    try:
+        sluice.start()
+        sluice.apply(aggregator())
+        sluice.send([{"account": f"a{n % 5}", "bytes": n} for n in range(50)])
+        until(lambda: sluice.totals() == {"in": 50, "open": 50})
+        assert sluice.stop() == 0
+    finally:
+        sluice.close()
+    return folder / "data"
+
+
 @pytest.mark.parametrize("step", range(5))
 def test_a_kill_at_any_step_of_a_commit_repeats_and_loses_nothing(
-    make: Make, clock: Path, step: int
+    make: Make, clock: Path, with_sessions: Path, step: int
 ) -> None:
-    sluice = make(environ={"SLUICE_CLOCK": f"trial:{clock}"}).start()
-    sluice.apply(aggregator())
-    sluice.send([{"account": f"a{n % 5}", "bytes": n} for n in range(50)])
-    until(lambda: sluice.totals() == {"in": 50, "open": 50})
-    sluice.stop()
+    sluice = make(environ={"SLUICE_CLOCK": f"trial:{clock}"})
+    shutil.copytree(with_sessions, sluice.folder / "data")
     # the flushes below are one commit a partition that has sessions: this one dies in the second
     sluice.start(SLUICE_TEST_KILL=f"{step}:2")
     advance(clock, HOUR_MS, noon())

@@ -1,4 +1,6 @@
-"""Any worker tells funnel, usage, processes and rows; one is killed, and the figures stay exact."""
+"""Any worker tells funnel, usage, processes and rows; one is killed, and the figures stay exact.
+With people who watch: `test_viewers_kafka.py`, in every run.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

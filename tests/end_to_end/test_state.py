@@ -150,17 +150,31 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+@pytest.fixture(scope="module")
+def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the `data` of a process that was killed, 40 records, and its backup `b`, 20."""
+    folder = tmp_path_factory.mktemp("backed-up")
+    made = Sluice(folder)
+    try:
+        made.start()
+        made.apply(aggregator())
+        send(made, 20)
+        applied(made, 20)
+        assert state("backup", folder / "b", at=made).code == 0
+        send(made, 20)
+        applied(made, 40)
+    finally:
+        made.close()
+    return folder
+
+
 @pytest.mark.parametrize("n", range(1, 5))
 def test_a_restore_killed_anywhere_leaves_what_is_right_and_is_finished_by_another(
-    one: Sluice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int
+    backed_up: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int
 ) -> None:
-    send(one, 20)
-    applied(one, 20)
-    assert state("backup", tmp_path / "b", at=one).code == 0
-    send(one, 20)
-    applied(one, 40)
-    one.kill()
-    folder, settings = tmp_path / "b", Settings(data_dir=one.folder / "data")
+    one = Sluice(tmp_path / "one")
+    shutil.copytree(backed_up / "data", one.folder / "data")
+    folder, settings = backed_up / "b", Settings(data_dir=one.folder / "data")
     manifest = backup.read(folder)
     passed = [0]
 
@@ -189,8 +203,11 @@ def test_a_restore_killed_anywhere_leaves_what_is_right_and_is_finished_by_anoth
     finally:
         left.close()
     restore.restore(folder, manifest, settings, replace=True)
-    one.start()
-    applied(one, 20)
+    try:
+        one.start()
+        applied(one, 20)
+    finally:
+        one.close()
 
 
 def test_an_account_is_erased_and_its_records_stay_counted(one: Sluice) -> None:

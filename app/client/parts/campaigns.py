@@ -75,7 +75,12 @@ class Campaigns(Caller):
         )
 
     def post_api_campaigns_erase(
-        self, body: object = None, *, wait: float | None = None, idempotency_key: str | None = None
+        self,
+        body: object = None,
+        *,
+        dry_run: bool | None = None,
+        wait: float | None = None,
+        idempotency_key: str | None = None,
     ) -> CampaignChangedOut | CampaignCommandOut:
         """Erases a number, or those of campaigns over long ago, for good; counts stay."""
         answers: dict[int, type[CampaignChangedOut | CampaignCommandOut]] = {
@@ -87,7 +92,7 @@ class Campaigns(Caller):
             "POST",
             "/api/campaigns/erase",
             body=body,
-            query={"wait": wait},
+            query={"dry_run": dry_run, "wait": wait},
             headers={"Idempotency-Key": idempotency_key},
         )
 
@@ -96,6 +101,7 @@ class Campaigns(Caller):
         request_id: str,
         body: object = None,
         *,
+        dry_run: bool | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> CampaignChangedOut | CampaignCommandOut:
@@ -109,7 +115,7 @@ class Campaigns(Caller):
             "POST",
             f"/api/campaigns/{piece(request_id)}/retrigger",
             body=body,
-            query={"wait": wait},
+            query={"dry_run": dry_run, "wait": wait},
             headers={"Idempotency-Key": idempotency_key},
         )
 
@@ -118,6 +124,7 @@ class Campaigns(Caller):
         request_id: str,
         body: object = None,
         *,
+        dry_run: bool | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> CampaignChangedOut | CampaignCommandOut:
@@ -131,7 +138,7 @@ class Campaigns(Caller):
             "POST",
             f"/api/campaigns/{piece(request_id)}/reschedule",
             body=body,
-            query={"wait": wait},
+            query={"dry_run": dry_run, "wait": wait},
             headers={"Idempotency-Key": idempotency_key},
         )
 
@@ -140,6 +147,7 @@ class Campaigns(Caller):
         request_id: str,
         body: object = None,
         *,
+        dry_run: bool | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> CampaignChangedOut | CampaignCommandOut:
@@ -153,7 +161,7 @@ class Campaigns(Caller):
             "POST",
             f"/api/campaigns/{piece(request_id)}/revoke",
             body=body,
-            query={"wait": wait},
+            query={"dry_run": dry_run, "wait": wait},
             headers={"Idempotency-Key": idempotency_key},
         )
 
@@ -162,6 +170,7 @@ class Campaigns(Caller):
         request_id: str,
         body: object = None,
         *,
+        dry_run: bool | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> CampaignChangedOut | CampaignCommandOut:
@@ -175,7 +184,7 @@ class Campaigns(Caller):
             "POST",
             f"/api/campaigns/{piece(request_id)}/pause",
             body=body,
-            query={"wait": wait},
+            query={"dry_run": dry_run, "wait": wait},
             headers={"Idempotency-Key": idempotency_key},
         )
 
@@ -184,6 +193,7 @@ class Campaigns(Caller):
         request_id: str,
         body: object = None,
         *,
+        dry_run: bool | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> CampaignChangedOut | CampaignCommandOut:
@@ -197,7 +207,7 @@ class Campaigns(Caller):
             "POST",
             f"/api/campaigns/{piece(request_id)}/resume",
             body=body,
-            query={"wait": wait},
+            query={"dry_run": dry_run, "wait": wait},
             headers={"Idempotency-Key": idempotency_key},
         )
 

@@ -45,6 +45,7 @@ class DeadLetters(Caller):
         aggregator: str | None = None,
         topic: str | None = None,
         id: str | None = None,
+        dry_run: bool | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> ReplayOut:
@@ -59,6 +60,7 @@ class DeadLetters(Caller):
                 "aggregator": aggregator,
                 "topic": topic,
                 "id": id,
+                "dry_run": dry_run,
                 "wait": wait,
             },
             headers={"Idempotency-Key": idempotency_key},

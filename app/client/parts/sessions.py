@@ -80,7 +80,7 @@ class Sessions(Caller):
         )
 
     def post_api_aggregators_name_events_retract(
-        self, name: str, body: object = None
+        self, name: str, body: object = None, *, dry_run: bool | None = None
     ) -> RetractedOut:
         """Takes one event back by its id: a flush of its own, everything negative."""
         return self._typed(
@@ -88,10 +88,16 @@ class Sessions(Caller):
             "POST",
             f"/api/aggregators/{piece(name)}/events/retract",
             body=body,
+            query={"dry_run": dry_run},
         )
 
     def post_api_aggregators_name_sessions_flush(
-        self, name: str, body: object = None, *, idempotency_key: str | None = None
+        self,
+        name: str,
+        body: object = None,
+        *,
+        dry_run: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> CommandOut:
         """Flushes open sessions now."""
         return self._typed(
@@ -99,11 +105,17 @@ class Sessions(Caller):
             "POST",
             f"/api/aggregators/{piece(name)}/sessions/flush",
             body=body,
+            query={"dry_run": dry_run},
             headers={"Idempotency-Key": idempotency_key},
         )
 
     def post_api_aggregators_name_sessions_delete(
-        self, name: str, body: object = None, *, idempotency_key: str | None = None
+        self,
+        name: str,
+        body: object = None,
+        *,
+        dry_run: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> CommandOut:
         """Deletes open sessions, which go to the audit and not to billing."""
         return self._typed(
@@ -111,11 +123,17 @@ class Sessions(Caller):
             "POST",
             f"/api/aggregators/{piece(name)}/sessions/delete",
             body=body,
+            query={"dry_run": dry_run},
             headers={"Idempotency-Key": idempotency_key},
         )
 
     def post_api_aggregators_name_sessions_set_timeout(
-        self, name: str, body: object = None, *, idempotency_key: str | None = None
+        self,
+        name: str,
+        body: object = None,
+        *,
+        dry_run: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> CommandOut:
         """Sets when open sessions are due."""
         return self._typed(
@@ -123,11 +141,17 @@ class Sessions(Caller):
             "POST",
             f"/api/aggregators/{piece(name)}/sessions/set-timeout",
             body=body,
+            query={"dry_run": dry_run},
             headers={"Idempotency-Key": idempotency_key},
         )
 
     def post_api_aggregators_name_sessions_erase(
-        self, name: str, body: object = None, *, idempotency_key: str | None = None
+        self,
+        name: str,
+        body: object = None,
+        *,
+        dry_run: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> CommandOut:
         """Erases what is kept of an account: sessions, dead letters, evidence; counts stay."""
         return self._typed(
@@ -135,6 +159,7 @@ class Sessions(Caller):
             "POST",
             f"/api/aggregators/{piece(name)}/sessions/erase",
             body=body,
+            query={"dry_run": dry_run},
             headers={"Idempotency-Key": idempotency_key},
         )
 

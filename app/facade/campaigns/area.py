@@ -28,6 +28,7 @@ from app.facade.campaigns.reports import Reports
 from app.facade.campaigns.sources import Sources
 from app.facade.campaigns.uploads import UploadsArea
 from app.facade.exports import Exports
+from app.facade.insight_erasing import InsightErasing
 from app.facade.parts import Parts
 from app.shapes import Change, Page
 
@@ -54,8 +55,9 @@ class Inside:
         self.leftovers = Leftovers(campaigns, self.asking)
         self.recount = Recount(campaigns, self.asking, self.commands)
         self.erasures = Erasures(
-            campaigns, self.asking, self.commands, self.files.uploads, peers, parts.clock
-        )
+            campaigns, self.asking, self.commands, self.files.uploads, peers, parts.clock,
+            InsightErasing(parts, peers),
+        )  # fmt: skip
         self.questions: Mapping[str, Question] = {
             QUESTION: self.asking.answer,
             **self.files.questions,

@@ -1,4 +1,5 @@
-"""Numbers erased for good: from the shards, the stores, and the rejected rows of uploads.
+"""Numbers erased for good: from the shards, the stores, the rejected rows of uploads, and funnel
+and usage events.
 
 The stores come first and once more at the end: what the shards write after they have erased a
 number has none, so whatever is killed, or goes on longer than is waited for, a repeat finds the
@@ -19,10 +20,12 @@ from app.facade.campaigns.asking import Asking
 from app.facade.campaigns.commands import Commands, ids_of, merged
 from app.facade.campaigns.reads import away
 from app.facade.campaigns.sources import Sources
+from app.facade.insight_erasing import InsightErasing
 from app.shapes import Change
 from connectors.stores.base import StoreUnavailable
 from domain.campaigns.numbers import normalised
 from domain.clock import Clock
+from domain.insight.erase import Whom
 
 ERASE_ROWS = "erase_rejected"
 READING = "uploads_read"
@@ -42,10 +45,12 @@ class Erasures:
         uploads: Uploads,
         peers: Peers,
         clock: Clock,
+        events: InsightErasing,
     ) -> None:
         self._parts, self._asking, self._commands = parts, asking, commands
         self._uploads, self._peers, self._clock = uploads, peers, clock
-        self.questions = {ERASE_ROWS: self._own, READING: self._read_here}
+        self._events = events
+        self.questions = {ERASE_ROWS: self._own, READING: self._read_here, **events.questions}
 
     async def erase(self, text: str, change: Change, dry_run: bool, wait_s: float) -> Commanded:
         """One number."""
@@ -97,6 +102,9 @@ class Erasures:
         by["records_and_fdds"] = done["touched"]
         rows = await self._peers.ask(ERASE_ROWS, {**where, "dry_run": dry_run})
         by["rejected_rows"] = sum(rows.values())
+        number = where.get("number", "")
+        whom = Whom([number, number[1:]] if number else (), where.get("requests", ()))
+        by["events"] = await self._events.erase(whom, dry_run)
         if not dry_run:
             await self._stores(where, by)
         by = {name: count for name, count in by.items() if count}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from agents.uploads.folder import Spool
-from agents.uploads.number_lists import numbers_in, parts_of
+from agents.uploads.number_lists import ROWS_MAX, TooManyNumbers, numbers_in, parts_of
 from agents.uploads.uploads import Uploads
 from app.campaign_shapes import Commanded, Mistake, Numbers, RefusedFile, RefusedUpload
 from app.facade.campaigns.asking import Asking
@@ -114,9 +114,12 @@ def texts_of(spool: Spool) -> list[str]:
     """The texts of the column `number`. Raises RefusedFile, RefusedUpload."""
     with spool.open() as file:
         try:
-            return list(numbers_in(file))
+            return numbers_in(file)
         except NotCsv as error:
             raise RefusedFile(error.detail) from error
+        except TooManyNumbers as error:
+            expected = f"a list of at most {ROWS_MAX:,} numbers; send it in several"
+            raise RefusedUpload([Mistake("body", f"over {ROWS_MAX:,} rows", expected)]) from error
         except BadHeader as error:
             raise RefusedUpload([Mistake("body", error.value, error.expected)]) from error
 

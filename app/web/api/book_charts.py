@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.charts.charted import Charted
+from app.charts.colours import SERIES
 from app.charts.drawing import SERIES_MAX
 from app.charts.frame import OVERLAYS
-from app.charts.paper import SERIES
 from app.charts.pies import Share
 from domain.metrics.dashboard import WidgetType
 

@@ -9,21 +9,14 @@ import msgspec
 from aiohttp import web
 
 from app.campaign_shapes import Action
+from app.web import params
 from app.web.problems import ProblemError, bad_parameter
 from app.web.wire import loads
+from domain.campaigns.commands import MEMBERS
 
 REASON_MAX = 500
-# action -> members besides reason and dry_run
-MEMBERS: Mapping[Action, tuple[str, ...]] = {
-    "retrigger": ("day", "statuses", "failed", "slot"),
-    "reschedule": ("slots", "days"),
-    "revoke": (),
-    "pause": (),
-    "resume": (),
-}
 STATUSES = ("IN_PROGRESS", "PARTIAL_COMPLETE")
 _SLOT = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)")
-_TRUE = {"true": True, "1": True, "false": False, "0": False}
 
 
 def wrong(path: str, value: object, expected: str) -> ProblemError:
@@ -57,14 +50,6 @@ def day_asked(request: web.Request) -> str | None:
         raise bad_parameter("day", text, "a day like 2025-11-03") from None
 
 
-def flag(request: web.Request, name: str) -> bool:
-    """`?name=true|false`, false without."""
-    text = request.query.get(name, "false").lower()
-    if text not in _TRUE:
-        raise bad_parameter(name, text, "true or false")
-    return _TRUE[text]
-
-
 def number_text(text: str) -> str:
     """A number of an address, in which a plus may have become a space."""
     return "+" + text[1:] if text[:1] == " " else text
@@ -87,12 +72,10 @@ def why_of(request: web.Request, body: dict[str, Any]) -> tuple[str, bool]:
     reason = body.pop("reason", request.query.get("reason", ""))
     if not isinstance(reason, str) or len(reason) > REASON_MAX:
         raise wrong("reason", reason, f"text of at most {REASON_MAX} characters")
-    dry_run = body.pop("dry_run", None)
-    if dry_run is None:
-        dry_run = flag(request, "dry_run")
-    if not isinstance(dry_run, bool):
-        raise wrong("dry_run", dry_run, "true or false")
-    return reason, dry_run
+    said = body.pop("dry_run", None)
+    if not isinstance(said, bool | None):
+        raise wrong("dry_run", said, "true or false")
+    return reason, params.dry_run(request, bool(said))
 
 
 def checked(action: Action, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Changes of campaigns over HTTP: retrigger, reschedule, revoke, pause, resume, and commands."""
 
 import re
+from typing import get_args
 
 from aiohttp import web
 
@@ -8,12 +9,12 @@ from app.campaign_shapes import Action, Commanded
 from app.shapes import Change
 from app.web import params
 from app.web.api import campaign_outs as outs
-from app.web.api.campaign_bodies import MEMBERS, checked, read, why_of, wrong
+from app.web.api.campaign_bodies import checked, read, why_of, wrong
 from app.web.api.campaigns import ID, NO_CAMPAIGN, no_campaign
 from app.web.context import BACKEND
 from app.web.people import actor_of
 from app.web.problems import not_found
-from app.web.routes import IDEMPOTENCY_KEY, JSON, Answer, Handler, Param, Route, in_path
+from app.web.routes import DRY_RUN, IDEMPOTENCY_KEY, JSON, Answer, Handler, Param, Route, in_path
 from app.web.wire import answer
 
 WAIT_S = 10.0
@@ -142,7 +143,7 @@ def _route(action: Action) -> Route:
         summary,
         "Campaigns",
         {200: Answer("done, or what would be", outs.CampaignChangedOut), 202: ACCEPTED},
-        (ID, _WAIT, IDEMPOTENCY_KEY),
+        (ID, DRY_RUN, _WAIT, IDEMPOTENCY_KEY),
         {JSON: f"{members}`reason`: why, for the audit; `dry_run`: true changes nothing"},
         {**NO_CAMPAIGN, **REFUSED},
     )
@@ -177,12 +178,12 @@ ROUTES = (
         "Erases a number, or those of campaigns over long ago, for good; counts stay",
         "Campaigns",
         {200: Answer("gone, or what would be", outs.CampaignChangedOut), 202: ACCEPTED},
-        (_WAIT, IDEMPOTENCY_KEY),
+        (DRY_RUN, _WAIT, IDEMPOTENCY_KEY),
         {JSON: "`number`, or `older_than`: days since the last day, `90d`; `reason`; `dry_run`"},
         {
             409: "a file is being read that may bring a number back",
             422: "the body is not accepted; errors[] says where",
         },
     ),
-    *map(_route, MEMBERS),
+    *map(_route, get_args(Action)),
 )

@@ -8,13 +8,24 @@ from app.campaign_shapes import Numbers
 from app.shapes import Change
 from app.web import params
 from app.web.api import campaign_outs as outs
-from app.web.api.campaign_bodies import REASON_MAX, flag, number_text, wrong
+from app.web.api.campaign_bodies import REASON_MAX, number_text, wrong
 from app.web.api.campaign_changes import ACCEPTED, REFUSED, commanded, wait_of
 from app.web.api.campaigns import ID, NO_CAMPAIGN, no_campaign
 from app.web.context import BACKEND
+from app.web.limits import counted
 from app.web.people import actor_of
 from app.web.problems import ProblemError, bad_parameter, not_found
-from app.web.routes import CURSOR, IDEMPOTENCY_KEY, LIMIT, REASON, Answer, Param, Route, in_path
+from app.web.routes import (
+    CURSOR,
+    DRY_RUN,
+    IDEMPOTENCY_KEY,
+    LIMIT,
+    REASON,
+    Answer,
+    Param,
+    Route,
+    in_path,
+)
 from app.web.wire import answer
 from domain.aggregation.instants import parse_instant
 from domain.campaigns.days import parse_day
@@ -27,7 +38,7 @@ async def add_negatives(request: web.Request) -> web.StreamResponse:
     """Takes a list of negatives."""
     request_id = request.match_info["request_id"]
     done = await request.app[BACKEND].add_negatives(
-        request_id, numbers_of(request), change_of(request), flag(request, "dry_run"),
+        request_id, numbers_of(request), change_of(request), params.dry_run(request),
         wait_of(request),
     )  # fmt: skip
     if done is None:
@@ -61,7 +72,7 @@ async def withdraw_negative(request: web.Request) -> web.StreamResponse:
 async def add_do_not_call(request: web.Request) -> web.StreamResponse:
     """Takes a list of numbers not to be called."""
     done = await request.app[BACKEND].add_do_not_call(
-        numbers_of(request), change_of(request), flag(request, "dry_run"), wait_of(request)
+        numbers_of(request), change_of(request), params.dry_run(request), wait_of(request)
     )
     return commanded(done)
 
@@ -117,7 +128,7 @@ def numbers_of(request: web.Request) -> Numbers:
     if expires and expires_ms is None:
         expected = "a date, or an instant like 2026-01-31T00:00:00Z"
         raise bad_parameter("expires", expires, expected)
-    return Numbers(filename, _pieces(request), expires_ms)
+    return Numbers(filename, counted(request, _pieces(request)), expires_ms)
 
 
 def expiry_of(text: str) -> int | None:
@@ -133,7 +144,6 @@ async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
 
 _NUMBER = in_path("number", "a phone number in E.164")
 _FILENAME = Param("filename", "what the file is called, for the list of files")
-_DRY_RUN = Param("dry_run", "true: say what would happen, change nothing", type=bool)
 _WAIT = Param("wait", "seconds to wait until it is done (10)", type=float)
 _CSV = {"text/csv": "a CSV, plain or .gz, with the header `number`"}
 _UNREADABLE = {415: "the body is no CSV in UTF-8", **REFUSED}
@@ -147,7 +157,7 @@ ROUTES = (
         "Takes numbers not to be contacted in this request",
         "Campaigns",
         {200: Answer("what they came to", outs.NegativesOut), 202: ACCEPTED},
-        (ID, REASON, _FILENAME, _DRY_RUN, _WAIT, IDEMPOTENCY_KEY),
+        (ID, REASON, _FILENAME, DRY_RUN, _WAIT, IDEMPOTENCY_KEY),
         _CSV,
         {**NO_CAMPAIGN, **_UNREADABLE},
     ),
@@ -182,7 +192,7 @@ ROUTES = (
             REASON,
             _FILENAME,
             Param("expires", "an instant after which they may be called again"),
-            _DRY_RUN,
+            DRY_RUN,
             _WAIT,
             IDEMPOTENCY_KEY,
         ),

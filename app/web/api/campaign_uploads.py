@@ -10,12 +10,13 @@ from app.campaign_shapes import Mistake, RefusedUpload, Upload
 from app.shapes import Change
 from app.web import audited, params
 from app.web.api import campaign_outs as outs
-from app.web.api.campaign_bodies import REASON_MAX, flag, wrong
+from app.web.api.campaign_bodies import REASON_MAX, wrong
 from app.web.bodies import BROKEN
 from app.web.context import BACKEND
+from app.web.limits import counted
 from app.web.people import actor_of
 from app.web.problems import ProblemError
-from app.web.routes import IDEMPOTENCY_KEY, REASON, Answer, Param, Route
+from app.web.routes import DRY_RUN, IDEMPOTENCY_KEY, REASON, Answer, Route
 from app.web.wire import answer, loads
 
 PIECE_BYTES = 256 * 1024
@@ -24,7 +25,7 @@ DESCRIPTION_BYTES = 64 * 1024  # a description has a dozen short members
 
 async def upload(request: web.Request) -> web.StreamResponse:
     """Takes a file with its description; answers when both are durable."""
-    dry_run = flag(request, "dry_run")
+    dry_run = params.dry_run(request)
     reason = request.query.get("reason", "")
     if len(reason) > REASON_MAX:
         raise wrong("reason", reason, f"text of at most {REASON_MAX} characters")
@@ -66,7 +67,8 @@ class Form:
         part = await self._next("file")
         if part is None:
             raise RefusedUpload([Mistake("file", None, "a multipart part with the CSV file")])
-        return Upload(self.description, part.filename or "", _pieces(part))
+        pieces = counted(self._request, _pieces(part))
+        return Upload(self.description, part.filename or "", pieces)
 
     async def description(self) -> Mapping[str, Any]:
         """See `Upload.description`."""
@@ -140,7 +142,7 @@ ROUTES = (
             202: Answer("the file is durable and will be read", outs.UploadedOut),
         },
         (
-            Param("dry_run", "true: say what it would make, keep nothing", type=bool),
+            DRY_RUN,
             REASON,
             IDEMPOTENCY_KEY,
         ),

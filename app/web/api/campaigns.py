@@ -77,11 +77,11 @@ async def list_fdds(request: web.Request) -> web.StreamResponse:
 
 async def find_fdds(request: web.Request) -> web.StreamResponse:
     """FDDs of a number."""
-    number = request.query.get("number", "")
-    if not number.strip():
+    number = number_text(request.query.get("number", ""))
+    if not number.strip().startswith("+"):  # of a national one nobody would be found
         raise bad_parameter("number", number, "a phone number like +919876543210")
     page = await request.app[BACKEND].fdds_by_number(
-        number_text(number), params.limit(request), params.cursor(request)
+        number, params.limit(request), params.cursor(request)
     )
     return answer({"items": page.items, "next": page.next})
 

@@ -16,7 +16,7 @@ from app.web.bodies import read_document
 from app.web.context import BACKEND
 from app.web.people import actor_of
 from app.web.problems import ProblemError, bad_parameter, not_found
-from app.web.routes import IDEMPOTENCY_KEY, JSON, Answer, Param, Route, in_path
+from app.web.routes import DRY_RUN, IDEMPOTENCY_KEY, JSON, Answer, Param, Route, in_path
 from app.web.wire import answer
 from config.commands import ACTIONS
 from config.documents.base import DocumentError, Problem, nearest
@@ -86,7 +86,8 @@ async def _act(request: web.Request, action: Action) -> web.StreamResponse:
     name = request.match_info["name"]
     backend = request.app[BACKEND]
     try:
-        asked, reason, dry = body_of(await read_document(request))
+        asked, reason, said = body_of(await read_document(request))
+        dry = params.dry_run(request, said)
         change = Change(actor_of(request), reason, params.idempotency_key(request))
         if dry:
             done = await backend.count_command(name, action, asked, change)
@@ -209,7 +210,7 @@ ROUTES = (
                 200: Answer("it is carried out, or was counted", CommandOut),
                 202: Answer("it is durable and at work; Location tells how far", CommandOut),
             },
-            (_NAME, IDEMPOTENCY_KEY),
+            (_NAME, DRY_RUN, IDEMPOTENCY_KEY),
             {JSON: _BODY},
             {
                 404: "there is no such aggregator",

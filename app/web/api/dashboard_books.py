@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import xlsxwriter
 from aiohttp import web
 
 from app.charts.charted import Charted, charted
@@ -59,13 +58,19 @@ def _write(sheet: Any, number: int, row: Sequence[Any]) -> None:
             sheet.write_string(number, column, str(shown))
 
 
+def _begun(path: Path) -> Any:
+    import xlsxwriter  # loaded by the first who asks for an Excel file
+
+    return xlsxwriter.Workbook(str(path), {**OPTIONS, "tmpdir": str(path.parent)})
+
+
 async def workbook(request: web.Request, board: Dashboard) -> AsyncIterator[bytes]:
     """The file in pieces. Widgets are asked one after the other, so that one is held at a time."""
     kinds = await request.app[BACKEND].known_metrics()
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="sluice-dashboard-")
     try:
         path = Path(folder.name) / "dashboard.xlsx"
-        book: Any = xlsxwriter.Workbook(str(path), {**OPTIONS, "tmpdir": folder.name})
+        book = await asyncio.to_thread(_begun, path)
         for n, widget in enumerate(board.widgets):
             asked = question(request, widget)
             found = await figured(request, asked, f"Widget {n}")

@@ -1,6 +1,7 @@
 """Dashboards over HTTP: with their figures as JSON, a widget as CSV, the whole as Excel, PDF."""
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 from aiohttp import web
@@ -11,12 +12,11 @@ from app.web.api.metric_figures import SeriesOut
 from app.web.api.metric_sources import MetricSourceOut, shown
 from app.web.context import BACKEND, CLOCK
 from app.web.csv_text import CSV, csv_text
-from app.web.dashboard_pdf import pdf
 from app.web.dashboards_shown import CHANGES, dashboard_of, dashboards, question, range_text
 from app.web.figures_asked import figured, header, rows
 from app.web.problems import not_found
 from app.web.routes import Answer, Route, in_path
-from app.web.widgets_shown import widgets_of
+from app.web.widgets_shown import Shown, widgets_of
 from app.web.wire import answer
 from domain.aggregation.instants import print_instant
 
@@ -127,13 +127,19 @@ async def excel(request: web.Request) -> web.StreamResponse:
     return await send(request, workbook(request, board), f"{board.name}.xlsx", XLSX)
 
 
+def _pdf(title: str, made: str, widgets: Sequence[Shown]) -> bytes:
+    from app.web.dashboard_pdf import pdf  # its library is loaded by the first who asks for one
+
+    return pdf(title, made, widgets)
+
+
 async def as_pdf(request: web.Request) -> web.StreamResponse:
     """The whole dashboard with its charts."""
     board, _ = await dashboard_of(request)
     widgets = await widgets_of(request, board)
     now = print_instant(request.app[CLOCK].now_ms())
     made = f"figures of {now[:10]} {now[11:16]} UTC"
-    content = await asyncio.to_thread(pdf, board.title, made, widgets)
+    content = await asyncio.to_thread(_pdf, board.title, made, widgets)
     named = f'attachment; filename="{board.name}.pdf"'
     return web.Response(body=content, content_type=PDF, headers={"Content-Disposition": named})
 

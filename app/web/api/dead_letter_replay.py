@@ -11,7 +11,7 @@ from app.web import params
 from app.web.context import BACKEND
 from app.web.people import actor_of, person_of
 from app.web.problems import ProblemError, not_found
-from app.web.routes import IDEMPOTENCY_KEY, JSON, Answer, Param, Route
+from app.web.routes import DRY_RUN, IDEMPOTENCY_KEY, JSON, Answer, Param, Route
 from app.web.wire import answer, loads
 from config.topics import CONFIG
 from domain.errors import Reason
@@ -125,7 +125,8 @@ async def replay(request: web.Request) -> web.StreamResponse:
         body = loads(text) if text.strip() else {}
     except msgspec.DecodeError as error:
         raise wrong("body", str(error), "a JSON object") from error
-    where, why, dry_run = read(_with_query(request, body))
+    where, why, said = read(_with_query(request, body))
+    dry_run = params.dry_run(request, said)
     wait_s = params.wait_s(request) if "wait" in request.query else WAIT_S
     backend = request.app[BACKEND]
     if "id" in where and await backend.dead_letter(where["id"]) is None:
@@ -152,6 +153,7 @@ ROUTES = (
             Param("aggregator", "as in `filter`"),
             Param("topic", "as in `filter`"),
             Param("id", "as in `filter`"),
+            DRY_RUN,
             Param(
                 "wait", "seconds to wait for the answers of the letters' sessions (10)", type=float
             ),

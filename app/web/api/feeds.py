@@ -10,8 +10,6 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from aiohttp import web
 
 from app.metrics_backend import Asked, Figured
@@ -26,7 +24,6 @@ from domain.aggregation.instants import parse_instant
 
 PARQUET = "application/vnd.apache.parquet"
 _TIMES = ("start", "overlay_start")
-_TYPES = {"count": pa.int64(), "partial": pa.bool_()}
 
 
 async def check_token(request: web.Request) -> None:
@@ -85,6 +82,9 @@ async def feed_parquet(request: web.Request) -> web.StreamResponse:
 
 def parquet_of(asked: Asked, found: Figured) -> bytes:
     """The rows of the CSV with types that don't depend on them: text, UTC milliseconds, doubles."""
+    import pyarrow as pa  # loaded by the first who asks for Parquet
+    import pyarrow.parquet as pq
+
     names = header(asked)
     columns: list[list[Any]] = [[] for _ in names]
     for row in rows(asked, found):
@@ -101,10 +101,13 @@ def parquet_of(asked: Asked, found: Figured) -> bytes:
 
 
 def _array(name: str, column: Sequence[Any]) -> Any:
+    import pyarrow as pa
+
     if name in _TIMES:
         return pa.array(map(parse_instant, column), pa.timestamp("ms", tz="UTC"))
-    if name in _TYPES:
-        return pa.array(column, _TYPES[name])
+    types = {"count": pa.int64(), "partial": pa.bool_()}
+    if name in types:
+        return pa.array(column, types[name])
     return pa.array([None if v is None else float(v) for v in column], pa.float64())
 
 

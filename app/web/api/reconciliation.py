@@ -16,8 +16,9 @@ from app.web import params
 from app.web.context import BACKEND
 from app.web.people import actor_of
 from app.web.problems import ProblemError, bad_parameter, not_found
-from app.web.routes import IDEMPOTENCY_KEY, JSON, Answer, Param, Route, in_path
+from app.web.routes import DRY_RUN, IDEMPOTENCY_KEY, JSON, Answer, Param, Route, in_path
 from app.web.wire import answer, exact, instant, loads
+from config.documents.base import nearest
 from domain.aggregation.instants import print_instant
 
 REASON_MAX = 500
@@ -146,7 +147,7 @@ def shown(item: DayTotals) -> object:
 async def retract(request: web.Request) -> web.StreamResponse:
     """Takes one event back."""
     name = request.match_info["name"]
-    body = await body_of(request)
+    body = await body_of(request, "event_id", "event_source", "group", "reason", "dry_run")
     event_id, group = body.get("event_id"), body.get("group", {})
     source = body.get("event_source")
     if isinstance(event_id, str) and isinstance(source, str):
@@ -162,7 +163,7 @@ async def retract(request: web.Request) -> web.StreamResponse:
     if not isinstance(dry, bool):
         expected = [{"path": "dry_run", "expected": "true or false"}]
         raise ProblemError(422, "no-event", "Whether it is a dry run is not said.", expected)
-    if dry:
+    if params.dry_run(request, dry):
         return await _would_retract(request, name, event_id, group)
     change = Change(actor_of(request), reason_in(body), params.idempotency_key(request))
     try:
@@ -207,7 +208,7 @@ async def _would_retract(
 async def resend(request: web.Request) -> web.StreamResponse:
     """Sends a flush again, byte for byte."""
     flush_id = request.match_info["id"]
-    reason = reason_in(await body_of(request))
+    reason = reason_in(await body_of(request, "reason"))
     change = Change(actor_of(request), reason, params.idempotency_key(request))
     found = await request.app[BACKEND].resend_flush(flush_id, change)
     if found is None:
@@ -215,13 +216,25 @@ async def resend(request: web.Request) -> web.StreamResponse:
     return answer(ResentOut(found.id, found.topic, found.partition, found.offset, found.repeated))
 
 
-async def body_of(request: web.Request) -> dict[str, Any]:
-    """The body, a JSON object with exact numbers; empty for what is none."""
+async def body_of(request: web.Request, *known: str) -> dict[str, Any]:
+    """The body, a JSON object with exact numbers; empty for what is none. Raises ProblemError
+    (422) for a member it can't have, rather than do something else than was asked for.
+    """
     try:
         body = loads(await request.read() or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    return body if isinstance(body, dict) else {}
+    if not isinstance(body, dict):
+        return {}
+    unknown = [
+        {"path": name, "expected": f"a member that is {nearest(name, known)}"}
+        for name in body.keys() - {*known}
+    ]
+    if unknown:
+        raise ProblemError(
+            422, "bad-body", "There is a member that this can't have; nothing was changed.", unknown
+        )
+    return body
 
 
 def reason_in(body: Mapping[str, Any]) -> str:
@@ -270,7 +283,7 @@ ROUTES = (
             200: Answer("it is taken back; with `dry_run` RetractableOut", RetractedOut),
             202: Answer("it is durable that it will be", RetractedOut),
         },
-        (in_path("name", "the aggregator's name"),),
+        (in_path("name", "the aggregator's name"), DRY_RUN),
         {
             JSON: "`event_id`, `reason`; `event_source` of a CloudEvent, `group` to narrow; "
             "`dry_run` true only tells which session and flushes, and needs no reason"

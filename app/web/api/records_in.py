@@ -10,9 +10,9 @@ from app.web import ingest, params
 from app.web.context import BACKEND, SETTINGS
 from app.web.people import person_of
 from app.web.problems import ProblemError
-from app.web.roles import ADMINS_TOPICS
 from app.web.routes import IDEMPOTENCY_KEY, Answer, Param, Route, in_path
 from app.web.wire import answer
+from app.web.written import is_written
 from config.names import Names
 from connectors.streams.base import Row
 
@@ -65,7 +65,7 @@ def _check_role(request: web.Request, topic: str) -> None:
     forged letter an operator would be one. Raises ProblemError (403).
     """
     person = person_of(request)
-    if person is not None and person.role != "admin" and topic in ADMINS_TOPICS:
+    if person is not None and person.role != "admin" and is_written(request.app[BACKEND], topic):
         raise ProblemError(
             403, "forbidden", f"Topic {topic} is written by the product and by admins only."
         )

@@ -1,6 +1,7 @@
 """The descriptions of the HTTP interface and of the topics, made from the code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 from aiohttp import web
@@ -11,22 +12,22 @@ from app.web.routes import JSON, Answer, Route
 from app.web.wire import dumps
 from config.names import Names
 
-# path -> the description's JSON
-DESCRIPTIONS: Final = web.AppKey[Mapping[str, bytes]]("descriptions")
+# path -> makes the description's JSON
+DESCRIPTIONS: Final = web.AppKey[Mapping[str, Callable[[], bytes]]]("descriptions")
 
 
-def describe(routes: Sequence[Route], settings: WebSettings) -> Mapping[str, bytes]:
-    """Makes both descriptions, once."""
+def describe(routes: Sequence[Route], settings: WebSettings) -> Mapping[str, Callable[[], bytes]]:
+    """Both descriptions; each is made once, for the first who asks for it."""
     names = Names(settings.app_id, settings.topic_prefix)
     return {
-        "/api/openapi.json": dumps(openapi.build(routes)),
-        "/api/asyncapi.json": dumps(asyncapi.build(names)),
+        "/api/openapi.json": cache(lambda: dumps(openapi.build(routes))),
+        "/api/asyncapi.json": cache(lambda: dumps(asyncapi.build(names))),
     }
 
 
 async def get_description(request: web.Request) -> web.StreamResponse:
     """The description that lives at this address."""
-    return web.Response(body=request.app[DESCRIPTIONS][request.path], content_type=JSON)
+    return web.Response(body=request.app[DESCRIPTIONS][request.path](), content_type=JSON)
 
 
 ROUTES = (

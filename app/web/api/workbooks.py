@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import xlsxwriter
-
 from app.campaign_shapes import Json
 from app.web.api.campaign_files import cell
 
@@ -21,6 +19,8 @@ class Book:
     """An Excel file being written in `folder`. Calls block: they belong into a thread."""
 
     def __init__(self, folder: Path, name: str, columns: Sequence[str]) -> None:
+        import xlsxwriter  # loaded by the first who asks for an Excel file
+
         self.path = folder / "report.xlsx"
         self._name, self._columns = name, columns
         self._book: Any = xlsxwriter.Workbook(str(self.path), {**OPTIONS, "tmpdir": str(folder)})

@@ -22,6 +22,7 @@ KINDS = {
     "documents": "Documents",
     "negatives": "Negatives",
     "rejected_rows": "Rejected rows",
+    "events": "Funnel and usage events",
 }
 
 

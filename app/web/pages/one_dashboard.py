@@ -1,10 +1,13 @@
 """One dashboard: its widgets as charts and tables, with grain, range and overlay to choose."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 
+from app.charts.charted import Charted
+from app.charts.draw import draw
 from app.charts.svg import svg
 from app.web.dashboards_shown import NO_OVERLAY, dashboard_of
 from app.web.pages.shell import Context
@@ -13,6 +16,7 @@ from app.web.words import some
 from domain.metrics.grains import GRAINS, OVERLAYS
 
 CHANGES = ("grain", "range", "overlay")
+KEPT = 64  # drawn charts: some 50 KB each
 RANGES = {
     "24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "365d": "a year",
     "1826d": "5 years",
@@ -45,9 +49,15 @@ async def build(request: web.Request) -> Context:
 
 
 def _drawn(one: Shown, csv: str) -> dict[str, Any]:
-    desk, hand = one.drawn(*DESK), one.drawn(*HAND)
-    charts = svg(desk, "desk") + svg(hand, "hand") if desk and hand else ""
+    charts = "" if one.chart is None else _charts(one.chart)
     return {"it": one, "charts": charts, "csv": csv}
+
+
+@lru_cache(maxsize=KEPT)
+def _charts(chart: Charted) -> str:
+    """The chart for a desk and for a hand. A page is looked at again before much has changed."""
+    desk, hand = draw(chart, *DESK), draw(chart, *HAND)
+    return svg(desk, "desk") + svg(hand, "hand") if desk and hand else ""
 
 
 def _sentence(widgets: list[Shown]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,17 +19,18 @@ from app.shapes import ClockInfo
 from app.web import marks, masked, security
 from app.web.bodies import form_of
 from app.web.context import BACKEND, CLOCK
-from app.web.live import EventStream, stream, write_event
-from app.web.people import person_of
+from app.web.live import EventStream, stream
+from app.web.people import PEOPLE, person_of
 from app.web.problems import AWAY, ProblemError
 from app.web.routes import Handler
+from app.web.watches import OWN_TOKEN, WATCHES, Piece, Round, event, event_of, news
 from app.web.wire import dumps
 
 SHAPE_AFTER_S = 1.0  # from here on a person wonders: the page's shape is shown, figures follow
 Context = dict[str, Any]
 Build = Callable[[web.Request], Awaitable[Context]]
 
-TEMPLATES: Final = web.AppKey[jinja2.Environment]("templates")
+TEMPLATES: Final = web.AppKey[Callable[[], jinja2.Environment]]("templates")
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,12 @@ class Page:
         return found
 
 
+@cache
 def environment(static: Path, pages: tuple[Page, ...]) -> jinja2.Environment:
-    """The templates with everything they use; addresses of static files carry a digest."""
+    """The templates with everything they use; addresses of static files carry a digest.
+
+    Made once, for the first page that is asked for.
+    """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates"),
         autoescape=True,
@@ -143,7 +149,7 @@ async def render(
     request: web.Request, page: Page | None, template: str, context: Context, status: int = 200
 ) -> web.Response:
     """The whole page."""
-    found = request.app[TEMPLATES].get_template(template)
+    found = request.app[TEMPLATES]().get_template(template)
     common = await _common(request, page)
     marks.MASKING.set(masked.masker_of(request))
     text = found.render({"loading": False, "live": False, **common, **context})
@@ -190,34 +196,60 @@ async def problem_page(request: web.Request, problem: ProblemError) -> web.Respo
 
 
 async def _stream(request: web.Request, page: Page, view: View) -> web.StreamResponse:
-    """Sends pieces as they change: {"id","html"}; and `now`, which relative times count from."""
-    template = request.app[TEMPLATES].get_template(view.template)
-    sent: dict[str, str] = {}
+    """Sends pieces as they change: {"id","html"}; and `now`, which relative times count from.
+
+    They are made once for all who look at this address and may see the same (`watches.py`).
+    """
+    own_token = security.csrf_token(request)
+    person = person_of(request)
+    sees = None if person is None else (person.role, person.rights)
+    key = (request.path_qs, sees, request.app[PEOPLE].any_users)
+
+    async def make(before: Round | None) -> Round:
+        return await _round(request, page, view, before)
 
     async def send(response: EventStream) -> None:
-        while True:
-            try:
-                context = {**await _common(request, page), **await view.build(request)}
-            except AWAY as error:
-                await write_event(response, dumps({"detail": str(error)}), event="failed")
-                await asyncio.sleep(view.every_s)
-                continue
-            clock: ClockInfo = context["clock"]
-            now = {"now_ms": clock.now_ms, "speed": clock.speed if clock.trial else 1}
-            await write_event(response, dumps(now), event="now")
-            for name in view.pieces:
-                masker = masked.masker_of(request)
-                marks.MASKING.set(masker)
-                html = piece(template, name, context)
-                if masker is not None:
-                    html = masker.html(html)
-                digest = marks.without_relative(html)
-                if sent.get(name) != digest:
-                    sent[name] = digest
-                    await write_event(response, dumps({"id": name, "html": html}), event="piece")
-            await asyncio.sleep(view.every_s)
+        had: dict[str, str] = {}
+        seen = 0
+        async with request.app[WATCHES].of(key, make, view.every_s) as watch:
+            while True:
+                found = await watch.next(seen)
+                seen = found.number
+                numbers = sum(one.numbers for one in found.pieces.values())
+                if numbers:
+                    await masked.tell_seen(request, numbers)
+                await response.write(news(found, had, own_token))
 
     return await stream(request, send)
+
+
+async def _round(request: web.Request, page: Page, view: View, before: Round | None) -> Round:
+    """What there is to be sent now. `request` is that of whoever looked first."""
+    number = 1 if before is None else before.number + 1
+    pieces = {} if before is None else dict(before.pieces)
+    try:
+        context = {**await _common(request, page), **await view.build(request)}
+    except AWAY as error:
+        return Round(number, event("failed", {"detail": str(error)}))
+    context["csrf"] = OWN_TOKEN
+    clock: ClockInfo = context["clock"]
+    now = {"now_ms": clock.now_ms, "speed": clock.speed if clock.trial else 1}
+    template = request.app[TEMPLATES]().get_template(view.template)
+    masker = masked.fresh_masker_of(request)
+    marks.MASKING.set(masker)
+    for name in view.pieces:
+        counted = 0 if masker is None else masker.found
+        html = piece(template, name, context)
+        digest = marks.without_relative(html)
+        known = pieces.get(name)
+        if known is None or known.digest != digest:
+            data = {"id": name, "html": html if masker is None else masker.html(html)}
+            text = dumps(data)
+            if masker is not None:
+                text = masker.json(text.decode()).encode()
+            numbers = 0 if masker is None or not masker.only_counts else masker.found - counted
+            pieces[name] = Piece(digest, event_of("piece", text), numbers)
+    return Round(number, event("now", now), pieces)
 
 
 def piece(template: jinja2.Template, name: str, context: Mapping[str, Any]) -> str:

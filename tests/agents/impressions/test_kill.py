@@ -117,5 +117,6 @@ def test_killed_at_a_few_moments_a_rerun_completes(place: Place) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(3600)  # of ninety kills; a step has the limits of `Place`
 def test_killed_at_thirty_moments_of_each_step_a_rerun_completes(place: Place) -> None:
     rounds(place, 90, seed=12)

@@ -11,6 +11,7 @@ import pytest
 from agents.letters import Letter
 from agents.uploads.events import UploadEvents, upload_in
 from agents.uploads.named_files import NamedFiles, OpenFile
+from agents.uploads.uploads import request_id_of
 from connectors.files.base import FilesUnavailable, Found
 from connectors.files.local import LocalFiles, LocalReading
 from connectors.files.opening import open_file, open_files
@@ -33,7 +34,10 @@ def _no_s3(address: str) -> Any:
 
 
 def passed(
-    home: Home, *events: dict[str, Any], open_file: OpenFile | None = None
+    home: Home,
+    *events: dict[str, Any],
+    open_file: OpenFile | None = None,
+    request_id: str = ONE,
 ) -> tuple[list[Item], list[Letter]]:
     items: list[Item] = [
         (n, NOW_MS, None, json.dumps(one).encode(), ()) for n, one in enumerate(events)
@@ -43,7 +47,7 @@ def passed(
         taker = UploadEvents(NamedFiles(home.folder.path.parent, open_file or _no_s3))
         taker.go(uploads)
         found = await taker.passed(0, items, NOW_MS)
-        await uploads.read_to_end(ONE)
+        await uploads.read_to_end(request_id)
         return found
 
     found: tuple[list[Item], list[Letter]] = home.run(steps)
@@ -92,6 +96,10 @@ def test_a_file_under_the_data_directory_becomes_a_campaign(tmp_path: Path) -> N
         ({"rows": [{"number": "+1"}]}, "nobody-0011223344556677"),
         ({"rows": [{"number": "+1"}]}, "../reminder-0011223344556677"),
         ({"rows": [{"number": "+1"}]}, None),
+        ({"rows": [{"number": "+1"}], "flow": "../reminder"}, None),
+        ({"rows": [{"number": number(1)}], "dry_run": True}, ONE),
+        ({"rows": [{"number": number(1)}], "dry_run": "no"}, ONE),
+        ({"rows": [{"number": number(1)}], "slot": ["10:00-12:00"]}, ONE),
         ("rows", ONE),
     ],
 )
@@ -102,6 +110,20 @@ def test_an_upload_that_can_not_be_is_a_dead_letter(
     left, (letter,) = passed(home, event(body, request_id))
     assert (left, letter.reason) == ([], "bad_event")
     assert home.stream.events == []
+
+
+def test_an_upload_without_a_request_id_gets_one_of_its_own_id(tmp_path: Path) -> None:
+    home = Home(tmp_path / "uploads")
+    made = request_id_of("reminder", "event u1")
+    description = {"flow": "reminder", "slots": ["10:00-12:00"]}
+    body = {"description": description, "rows": [{"number": number(1)}], "reason": "as agreed"}
+    for _ in range(2):
+        assert passed(home, event(body, None), request_id=made) == ([], [])
+    assert {each["request_id"] for each in home.stream.events} == {made}
+    assert home.shard.begun["description"]["slots"] == ["10:00-12:00"]
+    first, last = home.stream.events[0], home.stream.events[-1]
+    assert (first["reason"], last["command"]) == ("as agreed", "rows_end")
+    assert last["body"]["command_id"] == "u1"
 
 
 @pytest.mark.parametrize(
@@ -119,8 +141,9 @@ def negatives(body: Any, **more: Any) -> dict[str, Any]:
 def test_a_file_of_negatives_comes_in_parts_that_are_the_same_each_time(tmp_path: Path) -> None:
     home = Home(tmp_path / "uploads")
     (tmp_path / "stop.csv").write_text("name,number\n" + "".join(f"x,{n}\n" for n in range(4_001)))
+    body = {"file": "stop.csv", "reason": "r", "dry_run": True}
     for _ in range(2):
-        assert passed(home, negatives({"file": "stop.csv"}, reason="r")) == ([], [])
+        assert passed(home, negatives(body)) == ([], [])
     first, second = home.stream.events[:3], home.stream.events[3:]
     assert first == second
     assert [each["id"] for each in first] == ["n1-0", "n1-1", "n1"]
@@ -131,7 +154,8 @@ def test_a_file_of_negatives_comes_in_parts_that_are_the_same_each_time(tmp_path
         str(n) for n in range(4_001)
     ]
     assert [each["body"]["first"] for each in first] == [1, 2_001, 4_001]
-    assert all(each["actor"] == "ann" and each["reason"] == "r" for each in first)
+    assert all(each["actor"] == "ann" and each["body"]["reason"] == "r" for each in first)
+    assert all(each["body"]["dry_run"] is True for each in first)
 
 
 def test_many_rows_of_negatives_are_taken_apart_and_few_go_on_as_they_are(tmp_path: Path) -> None:

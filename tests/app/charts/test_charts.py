@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 import app.web
 from app.charts import figures
 from app.charts.charted import Charted, Series
+from app.charts.colours import SERIES
 from app.charts.draw import draw
 from app.charts.drawing import DASHES, SERIES_MAX, Area, Drawing, Mark, Path, Text, outline
 from app.charts.frame import hatched
-from app.charts.paper import SERIES
 from app.charts.pies import shares
 from app.charts.scales import axis, thinned
 from app.charts.svg import svg

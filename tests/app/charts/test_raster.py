@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.charts.charted import Charted, Series
+from app.charts.colours import SERIES
 from app.charts.draw import draw
-from app.charts.paper import SERIES
 from app.charts.raster import SHARP, dashed, png
 
 

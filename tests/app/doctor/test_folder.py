@@ -3,7 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
+
+from app.facade.erasing import PREFIX, Erasing
 from config.clock import SystemClock
+from connectors.streams.base import TopicSpec
 from connectors.streams.embedded.log import EmbeddedLog
 from tables.layout import FORMAT, encode
 from tables.store import RocksStore
@@ -95,3 +99,26 @@ def test_the_limit_of_dead_letters(tmp_path: Path) -> None:
         assert "SLUICE_DEAD_LETTER_STREAK=0" in check["todo"]
     finally:
         up.close()
+
+
+@fault("erasure begun that nobody finishes")
+def test_an_unfinished_erasure(tmp_path: Path) -> None:
+    """Noted before anything is erased, by a process that was killed; no value is told."""
+    message = b'{"group": {"account": "acc-secret"}, "actor": "ada", "reason": "asked"}'
+    note = Erasing("c-1", "acc", "w-1", 1_762_128_000_000, "", "", message)
+    over = msgspec.structs.replace(note, id="c-2")
+
+    async def make() -> None:
+        log = EmbeddedLog(tmp_path / "log", SystemClock())
+        await log.start()
+        await log.ensure_topic(TopicSpec("sluice-requests", 4))
+        rows = [(PREFIX + each.id.encode(), msgspec.json.encode(each), None, ())
+                for each in (note, over)]  # fmt: skip
+        await log.append("sluice-requests", 2, [*rows, (PREFIX + b"c-2", None, None, ())])
+        await log.stop()
+
+    asyncio.run(make())
+    ran = doctor(tmp_path)
+    check = found(ran, "erasure-unfinished", "command c-1 (by account) was begun at 2025-11-03")
+    assert "console" in check["todo"] and "acc-secret" not in ran.out
+    assert "c-2" not in ran.out

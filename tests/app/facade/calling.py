@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from agents.campaign_parcels import Entry
 from agents.campaign_route import route
 from app.campaign_shapes import Numbers, Upload
 from app.facade.campaigns.sources import OpenShard, Sources
@@ -24,10 +25,34 @@ from domain.campaigns import machine
 from domain.campaigns.book import MemoryBook
 from domain.campaigns.document import FlowsOf
 from domain.errors import Reject
+from domain.insight import taking
+from domain.insight.erase import Whom, erase
 from tests.agents.uploads.kit import DESCRIPTION, FLOW, NOW_MS, body, number, table
 from tests.app.facade.house import Clock, House, Living
 
 EVENTS = "campaign-events"
+
+
+class EventBooks:
+    """Shards of funnel and usage events on books in memory, as a worker has them."""
+
+    def __init__(self, shards: int) -> None:
+        self._books = {number: MemoryBook() for number in range(shards)}
+        self.work = self.shards = self
+
+    def open_ones(self) -> dict[int, Any]:
+        return {}  # none has a store on disk
+
+    def books(self) -> dict[int, tuple[int, MemoryBook]]:
+        return {number: (1, book) for number, book in self._books.items()}
+
+    def take(self, shard: int, entry: Entry, now_ms: int) -> None:
+        raw, where = msgspec.json.decode(entry.body), (entry.partition, entry.offset)
+        taking.take(self._books[shard], raw, entry.body, where, entry.timestamp, now_ms)
+
+    async def erase(self, left: dict[int, bytes], whom: Whom, dry_run: bool) -> dict[int, Any]:
+        found = {n: erase(self._books[n], whom, after, dry_run, 2) for n, after in left.items()}
+        return {n: {"epoch": 1, **one._asdict()} for n, one in found.items()}
 
 
 class Calling:
@@ -42,6 +67,7 @@ class Calling:
         self.refused: list[Reject] = []
         self.documents: Documents = SqliteDocuments(folder / "documents.sqlite")
         self.negatives: Negatives = SqliteNegatives(folder / "negatives.sqlite")
+        self.events = EventBooks(shards)
         self._read: dict[int, int] = {}
         self.sequence = 0
 
@@ -50,7 +76,8 @@ class Calling:
         """A worker of that name, at work until the end of the block."""
         living = Living(self.house, worker)
         parts = Sources(self._count, self._open, self.flows, self.documents, self.negatives)
-        living.parts = dataclasses.replace(living.parts, sources=parts)
+        insight: Any = self.events
+        living.parts = dataclasses.replace(living.parts, sources=parts, insight=insight)
         living.facade = Facade(living.parts, living._crash, "")
         await living.start()
         work = asyncio.create_task(self._forever())
@@ -89,6 +116,9 @@ class Calling:
                         machine.apply(self.books[shard], event, now_ms, self.flows)
                     except Reject as error:
                         self.refused.append(error)
+            for shard, watched in sent.watched.items():
+                for entry in watched:
+                    self.events.take(shard, entry, now_ms)
             self._read[partition] = len(rows)
         for book in self.books.values():
             while (due_ms := book.due_ms()) is not None and due_ms <= now_ms:

@@ -21,6 +21,7 @@ from app.cluster.beat import Beat
 from app.facade.facade import Facade
 from app.facade.parts import Parts
 from app.shapes import Change, Changed
+from app.trail.by_topic import teller
 from config.names import Names
 from config.settings import Settings
 from config.topics import Topics
@@ -198,6 +199,7 @@ class Living:
         self._control = DocumentsAgent(
             changelog, self.clock.now_ms, self.engine.send_letters, _nothing,
             self.engine.command_desk(), self.engine.growth.desk(_no_wider),
+            teller(self.log, NAMES.audit),
         )  # fmt: skip
         await self._control.open()
         await self.facade.start()

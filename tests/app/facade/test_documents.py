@@ -12,9 +12,14 @@ from agents.documents import Refused
 from app.backend import IdempotencyConflict, Unavailable
 from app.facade import documents
 from app.shapes import Change, Changed
+from app.trail.by_topic import teller
+from app.trail.entry import Wanted
+from app.trail.trail import TopicTrail
 from config.documents.base import DocumentError
-from tests.app.facade.house import ME, House, Living, aggregator
+from domain.aggregation.flush import to_json
+from tests.app.facade.house import ME, NAMES, House, Living, aggregator
 from tests.app.facade.test_appends import beat
+from tests.waiting import auntil
 
 Story = Callable[[Living], Awaitable[None]]
 
@@ -201,5 +206,38 @@ def test_records_are_tried_and_nothing_of_it_is_kept(tmp_path: Path) -> None:
         assert living.log.rows.keys() == {(t, p) for t, p in living.log.rows if "changelog" in t}
         with pytest.raises(DocumentError):
             await living.facade.try_record(aggregator(ttl_days=0), records)
+
+    tell(tmp_path, story)
+
+
+def test_a_change_by_way_of_the_topic_is_in_the_trail_once(tmp_path: Path) -> None:
+    """Over HTTP the trail has it already; what is refused, or changes nothing, is no change."""
+
+    async def story(living: Living) -> None:
+        await living.put(aggregator())
+        at = len(living.log.rows["config", 0])
+        for document, actor in (
+            (aggregator(ttl_days=8), "deploys"),
+            (aggregator(ttl_days=8), "deploys"),
+            (aggregator(ttl_days=0), "deploys"),
+            (None, None),
+        ):
+            message = {"kind": "aggregator", "name": "acc", "document": document, "reason": "new"}
+            value = to_json({**message, **({"actor": actor} if actor else {})})
+            await living.log.append("config", 0, [(b"aggregator/acc", value, None, ())])
+        await auntil(lambda: living.documents.read.get(0) == at + 3, 10, "they are read")
+        trail = TopicTrail(living.log, NAMES.audit, tmp_path / "trail")
+        removed, applied = (await trail.find(Wanted(), 10, None)).items
+        assert (applied.action, applied.object, applied.actor, applied.reason, applied.address) == (
+            "documents.apply", "aggregator/acc", "deploys", "new", "topic config",
+        )  # fmt: skip
+        assert (applied.before["version"], applied.after["version"]) == (1, 2)
+        assert applied.after["document"]["ttl_days"] == 8
+        assert (removed.action, removed.actor) == ("documents.remove", "topic config")
+        assert removed.before == applied.after and removed.after is None
+        version = living.documents.history["aggregator", "acc"][1]
+        await teller(living.log, NAMES.audit)(version, None)  # after a kill
+        assert len((await trail.find(Wanted(), 10, None)).items) == 2
+        await trail.stop()
 
     tell(tmp_path, story)

@@ -1,6 +1,7 @@
 """What an erasure leaves of a person: nothing, in shards, stores and files."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 from app.campaign_shapes import Commanded, RefusedAction, RefusedChange
 from app.facade.facade import Facade
+from app.insight_backend import FunnelAsked
 from connectors.stores.opening import open_documents, open_negatives
 from tests.agents.uploads.kit import number, table
-from tests.app.facade.calling import ME, Calling, numbers, run, seen, upload
+from tests.app.facade.calling import EVENTS, ME, Calling, numbers, run, seen, upload
 from tests.contracts.stores import document_store, new_database
 
 PARAMS = ["sqlite", pytest.param("servers", marks=[pytest.mark.mongo, pytest.mark.mysql])]
@@ -50,12 +52,14 @@ def closing(calling: Calling, steps: Steps) -> Steps:
 
 
 async def everything(calling: Calling, facade: Facade, requests: list[str]) -> str:
-    """All rows of the shards but the do-not-call list, all that the stores have, and the files of
-    uploads."""
+    """All rows of the shards but the do-not-call list, those of events, all that the stores have,
+    and the files of uploads."""
     found: list[Any] = []
     for book in calling.books.values():
         rows = ((k, v) for k, v in book.rows.items() if not k.startswith(b"d/"))
         found += [(k.decode(), msgspec.msgpack.decode(v) if v else None) for k, v in rows]
+    for _, events in calling.events.books().values():
+        found += [value.decode("latin-1") for value in events.rows.values()]
     for request_id in requests:
         page = await calling.negatives.numbers(request_id)
         found += [page.items, (await calling.negatives.uploads(request_id)).items]
@@ -92,6 +96,13 @@ async def erased(ask: Callable[[], Awaitable[Commanded]]) -> dict[str, Any]:
 
 async def made(facade: Facade, calling: Calling, **description: Any) -> str:
     request_id = await upload(facade, TWO, **description)
+    for n in (1, 2):
+        for raw in (
+            {"kind": "funnel", "operation": "Enter", "step": "pay", "detail": {"to": number(n)}},
+            {"kind": "usage", "what": "message", "channel": "sms"},
+        ):
+            event = json.dumps({**raw, "campaign": request_id, "customer": number(n)}).encode()
+            await calling.house.log.append(EVENTS, 0, [(number(n).encode(), event, None, ())])
     await facade.add_negatives(request_id, numbers(number(1), number(2), "abc"), ME, False)
 
     async def there() -> bool:
@@ -109,10 +120,17 @@ def test_nothing_is_left_of_a_number_and_of_others_all_is(calling: Calling) -> N
         before = await everything(calling, facade, both)
         assert has(1, before) and has(2, before)
         dry = await erased(lambda: facade.erase_number(number(1), ME, True))
-        assert dry["by"]["records_and_fdds"] == 4
+        assert dry["by"]["records_and_fdds"] == 4 and dry["by"]["events"] == 4
+        month = "2025-11-01", "2025-12-01"
+        usage = await facade.usage(*month)
         assert len((await facade.fdds_by_number(number(1), 10, None)).items) == 2
         done = await erased(lambda: facade.erase_number(number(1), ME, False))
         assert done["by"]["negatives"] == 2 and done["by"]["rejected_rows"] == 2
+        shown = await facade.funnel(FunnelAsked(customer=number(1)), 10, None)
+        assert list(shown.items) == [] and done["by"]["events"] == 4
+        assert len((await facade.funnel(FunnelAsked(), 10, None)).items) == 4
+        after = await facade.usage(*month)
+        assert (after.reached, after.charts, after.active) == (2, usage.charts, usage.active)
 
         async def gone() -> bool:
             left = await everything(calling, facade, both)
@@ -135,7 +153,7 @@ def test_campaigns_over_long_ago_lose_all_numbers_and_live_ones_none(calling: Ca
         assert dry["by"]["records_and_fdds"] == 2
         assert has(1, await everything(calling, facade, [old]))
         done = await erased(lambda: facade.erase_older(30, ME, False))
-        assert done["by"]["negatives"] == 3
+        assert done["by"]["negatives"] == 3 and done["by"]["events"] == 4
 
         async def gone() -> bool:
             text = await everything(calling, facade, [old])

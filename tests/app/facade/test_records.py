@@ -93,7 +93,7 @@ def test_a_reader_at_the_end_is_woken_by_a_record_of_any_partition(tmp_path: Pat
             reading = asyncio.create_task(Records(parts).read("usage", "end", 10, 20.0))
             await auntil(lambda: len(log._wakes._waiting) == 3)
             await log.append("usage", 2, [(None, b"news", None, ())])
-            page = await asyncio.wait_for(reading, 5.0)
+            page = await asyncio.wait_for(reading, 30.0)
             assert shown(page) == [(2, b"news")]
             # none of the three reads is left behind
             assert log._wakes._waiting == {}

@@ -1,6 +1,6 @@
 """The part of the backend in memory that holds topics and their records."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from app import shapes
 from app.backend import BadCursor, IdempotencyConflict
@@ -26,6 +26,9 @@ class FakeRecords:
 
     async def topics(self) -> Sequence[shapes.TopicInfo]:
         return [shapes.TopicInfo(name, 4, "records") for name in self.records]
+
+    def output_topics(self) -> Set[str]:
+        return {"aggregates", "invoices"}
 
     async def append_records(
         self, topic: str, rows: Sequence[Row], idempotency: shapes.Idempotency | None

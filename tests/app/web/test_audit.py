@@ -2,8 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from app.people.people import People
 from app.web import audited, roles
+from app.web.api import ROUTES
+from app.web.routes import DRY_RUN
+from tests.app.web import made_campaigns
 from tests.app.web.attacks import mounted
 from tests.app.web.made import DATA
 from tests.app.web.signing import among_people, bearer, csrf, sign_in
@@ -109,5 +114,94 @@ def test_a_dry_run_and_a_read_leave_no_trace() -> None:
         (entry,) = await listed(client, headers)
         assert (entry["action"], entry["reason"]) == ("sessions.flush", "asked for")
         assert entry["object"] == "data-per-account"
+
+    among_people(steps)
+
+
+def test_routes_that_know_a_dry_run_say_so() -> None:
+    told = {f"{r.method} {r.path}" for r in ROUTES if DRY_RUN in r.params}
+    assert told == audited.DRY_RUNS.keys() < audited.ACTIONS.keys()
+
+
+@pytest.mark.parametrize(
+    "route", sorted(name for name, in_body in audited.DRY_RUNS.items() if in_body)
+)
+def test_a_dry_run_asked_for_in_the_address_is_one(route: str) -> None:
+    name = route.replace("{name}", "data-per-account").replace(
+        "{request_id}", made_campaigns.request_id(0)
+    )
+    bodies: dict[str, dict[str, Any]] = {
+        "retract": {"event_id": 1}, "erase": {"older_than": "90d"}, "replay": {},
+    }  # fmt: skip
+    body = bodies.get(name.rsplit("/", 1)[1], {})
+    if "/sessions/" in name:
+        body = {"group": {"account": "acc-0000001"}, "due": "2025-11-04T00:00:00Z"}
+        body = body if name.endswith("set-timeout") else {"group": body["group"]}
+    elif name.endswith("reschedule"):
+        body = {"slots": ["10:00-11:00"]}
+
+    async def steps(client: Client, people: People) -> None:
+        headers = await bearer(people, "admin")
+        body.update(reason="a trial")
+        for said in ({}, {"dry_run": False}):
+            asked = name.split()[1] + "?dry_run=true"
+            done = await client.post(asked, json=body | said, headers=headers)
+            assert (done.status, (await done.json())["dry_run"]) == (200, True), await done.text()
+        assert await listed(client, headers) == []
+
+    among_people(steps)
+
+
+def test_what_knows_no_dry_run_refuses_to_be_tried() -> None:
+    async def steps(client: Client, people: People) -> None:
+        headers = await bearer(people, "admin")
+        path, usage = "/api/documents/aggregator/data-per-account", "/api/topics/usage/records"
+        for asked, where in ((client.delete, path), (client.put, path), (client.post, usage)):
+            refused = await asked(f"{where}?dry_run=true", json=DATA, headers=headers)
+            assert (
+                refused.status == 400 and (await refused.json())["errors"][0]["path"] == "dry_run"
+            )
+        assert (await client.get(path, headers=headers)).status == 200
+
+    among_people(steps)
+
+
+def test_no_field_of_a_change_keeps_it_out_of_the_trail() -> None:
+    async def steps(client: Client, people: People) -> None:
+        headers = await bearer(people, "admin")
+        message = {"kind": "aggregator", "name": "x", "document": None, "dry_run": True}
+        path = "/api/topics/config/records"
+        assert (await client.post(path, json=message, headers=headers)).status == 202
+        (entry,) = await listed(client, headers)
+        assert (entry["action"], entry["outcome"]) == ("topics.append", "done")
+
+    among_people(steps)
+
+
+def test_what_a_body_says_is_kept_under_any_content_type() -> None:
+    async def steps(client: Client, people: People) -> None:
+        headers = await bearer(people, "admin")
+        for kind in ("application/x-www-form-urlencoded", "text/plain", "application/json"):
+            form = {**headers, "Content-Type": kind}
+            path = "/api/aggregators/data-per-account/sessions/flush"
+            body = b'{"group": {"account": "acc-0000001"}, "reason": "asked for"}'
+            assert (await client.post(path, data=body, headers=form)).status in (200, 202)
+            user = f'{{"name": "u{len(kind)}", "role": "viewer", "password": "of hers"}}'
+            assert (await client.post("/api/users", data=user, headers=form)).status == 201
+            added, flushed = (await listed(client, headers))[:2]
+            assert (added["object"], flushed["reason"]) == (f"u{len(kind)}", "asked for")
+
+    among_people(steps)
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/csv"])
+def test_a_list_of_numbers_is_the_handlers_to_read(kind: str) -> None:
+    async def steps(client: Client, people: People) -> None:
+        headers = {**await bearer(people, "admin"), "Content-Type": kind}
+        campaign = made_campaigns.request_id(0)
+        for path in (f"/api/campaigns/{campaign}/negatives", "/api/do-not-call"):
+            body = b"number\n+919876500003\n"
+            done = await client.post(f"{path}?reason=r", data=body, headers=headers)
+            assert (done.status, (await done.json())["rows"]) == (200, 1), await done.text()
 
     among_people(steps)

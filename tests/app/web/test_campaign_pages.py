@@ -1,12 +1,14 @@
 """Campaigns in the console as plain HTML: the day, a campaign, its FDDs, with any data."""
 
 import re
+from collections.abc import Iterator
 from html import unescape
 
 import pytest
 
 from app.backend import Unavailable
 from app.web import marks, pages
+from app.web.pages import shell
 from connectors.stores.base import StoreUnavailable
 from tests.app.web import made_campaigns as made
 from tests.app.web.campaigns_shown import CampaignsShown
@@ -156,6 +158,15 @@ def test_a_person_is_found_by_number_and_by_an_fdd() -> None:
     assert "begin with +" in page("/fdds?number=0441234", CampaignsShown())
 
 
+@pytest.fixture
+def fresh_templates() -> Iterator[None]:
+    """Templates made for this test alone: usually one process makes them once."""
+    shell.environment.cache_clear()
+    yield
+    shell.environment.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_templates")
 @pytest.mark.parametrize("path", [*ALL, f"/fdds?like={made.fdd_id(0, 2)}"])
 def test_numbers_go_onto_pages_through_one_place(
     path: str, monkeypatch: pytest.MonkeyPatch

@@ -93,6 +93,7 @@ def test_a_person_is_found_over_all_campaigns() -> None:
     for number in ("%2B919876500003", "+919876500003"):
         items = told(f"/api/fdds?number={number}")["items"]
         assert {one["request_id"] for one in items} == set(map(made.request_id, range(3)))
+    assert get("/api/fdds?number=9876500003")[0] == 400
 
 
 def test_an_fdd_tells_why() -> None:

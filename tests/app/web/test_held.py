@@ -8,6 +8,9 @@ from aiohttp import BodyPartReader
 
 from app.web import held
 from app.web.held import HeldFile, HeldFiles
+from app.web.problems import ProblemError
+
+MOST = 4 << 20
 
 
 class Part(BodyPartReader):
@@ -33,7 +36,7 @@ def files() -> Iterator[HeldFiles]:
 
 
 def take(files: HeldFiles, visitor: str = "v", pieces: list[bytes] | None = None) -> HeldFile:
-    found = asyncio.run(files.take(Part("a.csv", pieces or [b"number\n"]), visitor))
+    found = asyncio.run(files.take(Part("a.csv", pieces or [b"number\n"]), visitor, MOST))
     assert found is not None
     return found
 
@@ -72,7 +75,7 @@ def test_a_file_is_read_to_its_end_though_it_is_let_go_of(files: HeldFiles) -> N
 
 
 def test_no_file_chosen_is_none(files: HeldFiles) -> None:
-    assert asyncio.run(files.take(Part("", []), "v")) is None
+    assert asyncio.run(files.take(Part("", []), "v", MOST)) is None
 
 
 def test_a_file_goes_after_a_while(files: HeldFiles, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,5 +97,12 @@ def test_a_form_that_breaks_off_leaves_nothing(files: HeldFiles) -> None:
             raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        asyncio.run(files.take(Broken("a.csv", []), "v"))
+        asyncio.run(files.take(Broken("a.csv", []), "v", MOST))
+    assert not files._files
+
+
+def test_a_file_larger_than_the_limit_leaves_nothing(files: HeldFiles) -> None:
+    pieces = [b"x" * held.PIECE_BYTES] * 5
+    with pytest.raises(ProblemError, match="larger than 4,194,304 bytes"):
+        take(files, pieces=pieces)
     assert not files._files

@@ -12,7 +12,7 @@ from agents.impressions.load import Options, Source, load_file
 from app.web.api.impressions import ImpressionsTableOut
 from connectors.files.local import LocalFiles
 from connectors.files.opening import open_files
-from connectors.files.s3_client import S3Access
+from connectors.files.s3_access import S3Access
 from domain.clock import FixedClock
 from domain.errors import SluiceError
 from tests.app.web.fake import FakeBackend

@@ -95,6 +95,7 @@ def test_a_key_is_the_text_of_what_its_path_names(
     [
         ('{"kind":"aggregator","name":"a","document":null}', b"aggregator/a"),
         ('{"kind":"aggregator"}', b"aggregator/?"),
+        ('{"kind":"command","id":"c1","command":"flush"}', b"command/c1"),
     ],
 )
 def test_a_control_message_is_keyed_by_kind_and_name(record: str, key: bytes) -> None:

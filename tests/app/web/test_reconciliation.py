@@ -105,6 +105,15 @@ def test_a_dry_run_of_a_retraction_tells_what_it_touches_and_needs_no_reason() -
         assert found["source"] == {"topic": "usage", "partition": 1, "offset": 4711}
         wrong = await client.post(path, json={"event_id": 1, "dry_run": "yes"})
         assert wrong.status == 422
+        for slip in ({"dryrun": True}, {"dry-run": True}):
+            answered = await client.post(path, json={"event_id": 1, "reason": "r", **slip})
+            assert answered.status == 422
+            (problem,) = (await answered.json())["errors"]
+            assert problem["path"] in slip and "`dry_run`" in problem["expected"]
+        answered = await client.post(
+            "/api/flushes/f1/resend", json={"reason": "r", "dry_run": True}
+        )
+        assert answered.status == 422
 
     visit(steps, backend)
-    assert backend.retracted == []
+    assert backend.retracted == [] == backend.resent

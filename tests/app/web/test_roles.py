@@ -94,7 +94,8 @@ def test_an_operator_writes_usage_and_no_documents() -> None:
         usage = await client.post("/api/topics/usage/records", json={"a": 1}, headers=headers)
         assert usage.status == 202
         message = {"kind": "aggregator", "name": "x", "document": None}
-        for topic in ("config", "aggregates", "aggregates.audit", "dead-letters", "rollups"):
+        written = "config", "aggregates", "aggregates.audit", "dead-letters", "rollups", "invoices"
+        for topic in written:
             answered = await client.post(
                 f"/api/topics/{topic}/records", json=message, headers=headers
             )

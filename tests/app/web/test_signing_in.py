@@ -1,7 +1,6 @@
 """Signing in, out, sessions, and what is tried on them."""
 
 import re
-import statistics
 import time
 
 import pytest
@@ -198,16 +197,17 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password() -> None:
         people = some_people()
         people._passwords = Passwords()  # what is measured is the real thing
         await people.add_user("ada", "admin", (), PASSWORD, "test")
+        # what the processor does, and the least of it: other tests run beside this one
         spent: dict[str, list[float]] = {"ada": [], "nobody": []}
         for round_ in range(6):
             for name, times in spent.items():
-                began = time.perf_counter()
+                began = time.process_time()
                 assert not await people._passwords.matches(
                     None if name == "nobody" else people.book.passwords["ada"].hash, "wrong"
                 )
                 if round_:
-                    times.append(time.perf_counter() - began)
-        known, unknown = (statistics.median(times) for times in spent.values())
+                    times.append(time.process_time() - began)
+        known, unknown = map(min, spent.values())
         assert 0.4 < unknown / known < 2.5, spent
 
     visit(steps)

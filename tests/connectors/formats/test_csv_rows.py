@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from connectors.formats import csv_rows
 from connectors.formats.csv_rows import (
     HEAD_BYTES,
     ROW_BYTES,
@@ -123,6 +124,25 @@ def test_a_gzip_that_breaks_off_ends_with_a_fault() -> None:
     found = list(rows(unpacked(io.BytesIO(packed)), 0, 2))
     assert [row.fault and row.fault.code for row in found][-1] == "bad_gzip"
     assert all(row.fault is None for row in found[:-2])
+
+
+def test_a_gzip_that_grows_beyond_measure_ends_with_a_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What came before is there; a long row is passed over no further than that either."""
+    monkeypatch.setattr(csv_rows, "GROWS_FREELY", 3 * ROW_BYTES)
+    for bomb in (b"1,x\n" * 20 * ROW_BYTES, b"1,x\n" * 10 + b"0" * (60 * ROW_BYTES)):
+        packed = gzip.compress(bomb)
+        assert len(bomb) > csv_rows.GROWS_MOST * len(packed)
+        content = unpacked(io.BytesIO(packed))
+        found = list(rows(content, 0, 2))
+        assert found[-1].fault and found[-1].fault.code == "bad_gzip"
+        assert "unpacks to more than" in found[-1].fault.value
+        assert all(row.fault is None for row in found[:-1])
+        most = max(3 * ROW_BYTES, csv_rows.GROWS_MOST * len(packed))
+        assert content.tell() <= most + ROW_BYTES + 1
+    fair = gzip.compress(b"".join(b"%d,x\n" % n for n in range(100_000)))
+    assert all(row.fault is None for row in rows(unpacked(io.BytesIO(fair)), 0, 2))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ Fault = int | str | None
 class Service:
     """A server. `answer` is the service's; `asked` are its requests that were not failed.
 
-    `seen(keys)` is called with the keys of the records of every answer that moves on.
+    `seen(keys)` is called with the keys of the records of every answer that moves on;
+    `arrived` with every request and its body, before it is answered or failed.
     """
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
@@ -24,6 +25,7 @@ class Service:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.requests = 0
         self.seen: Callable[[list[str]], None] = lambda _keys: None
+        self.arrived: Callable[[web.Request, bytes], None] = lambda _request, _body: None
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -32,6 +34,7 @@ class Service:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
+        self.arrived(request, await request.read())
         fault = next(self.faults, None)
         if fault == "drop":
             assert request.transport is not None

@@ -25,7 +25,7 @@ def test_batch_reaches_the_channel_of_its_topic(tmp_path: Path) -> None:
         await app.topics.on_partitions_assigned({USAGE})
         app.flow_control.resume()
         await app.topics.on_message(message(USAGE))
-        event = await asyncio.wait_for(channel.queue.get(), 5)
+        event = await asyncio.wait_for(channel.queue.get(), 30)
         assert (event.key, event.value) == (None, piece(0, 2).items)
 
     asyncio.run(story())

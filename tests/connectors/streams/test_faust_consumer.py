@@ -57,7 +57,7 @@ def test_acknowledgement_wakes_a_consumer_without_room(tell: Tell) -> None:
         first, *_ = await consumer.batches()
         waiting = asyncio.ensure_future(anext(aiter(consumer.getmany(30.0))))
         asyncio.get_running_loop().call_soon(first.ack, consumer)
-        _, message = await asyncio.wait_for(waiting, 5)
+        _, message = await asyncio.wait_for(waiting, 30)
         assert message.offset == 4
 
     tell(story, *(piece(offset, 1) for offset in range(5)))
@@ -292,7 +292,7 @@ def test_batch_in_work_is_waited_for(tell: Tell) -> None:
         done, _ = await asyncio.wait({empty}, timeout=0.02)
         assert not done
         message.ack(consumer)
-        await asyncio.wait_for(empty, 5)
+        await asyncio.wait_for(empty, 30)
         assert consumer.commits == [{USAGE: 1}]
 
     tell(story, piece(0, 1))
@@ -304,7 +304,7 @@ def test_abandoned_batch_is_neither_waited_for_nor_committed_past(tell: Tell) ->
         consumer._unacked_messages.add(first)
         consumer.abandon(first)
         second.ack(consumer)
-        await asyncio.wait_for(consumer.wait_empty(), 5)
+        await asyncio.wait_for(consumer.wait_empty(), 30)
         assert consumer.commits == []
 
     tell(story, piece(0, 1), piece(1, 1))
@@ -315,7 +315,7 @@ def test_batch_that_never_ends_is_waited_for_as_long_as_the_group_waits(tell: Te
         (message,) = await consumer.batches()
         consumer._unacked_messages.add(message)
         consumer.app.conf.broker_rebalance_timeout = -1.0
-        await asyncio.wait_for(consumer.wait_empty(), 5)
+        await asyncio.wait_for(consumer.wait_empty(), 30)
         assert consumer.commits == []
 
     tell(story, piece(0, 1))
@@ -326,7 +326,7 @@ def test_crashed_app_is_not_waited_for(tell: Tell) -> None:
         (message,) = await consumer.batches()
         consumer._unacked_messages.add(message)
         await consumer.app.crash(RuntimeError("an agent raised"))
-        await asyncio.wait_for(consumer.wait_empty(), 5)
+        await asyncio.wait_for(consumer.wait_empty(), 30)
         assert consumer.commits == []
 
     tell(story, piece(0, 1))

@@ -1,8 +1,11 @@
 """Retrigger, reschedule, revoke, pause: what each touches, and what it is refused for."""
 
+from typing import Any
+
 import pytest
 
 from domain.campaigns.document import Reattempts
+from domain.errors import Reject
 from tests.domain.campaigns.kit import REQUEST, Shard, flow, number
 
 
@@ -108,11 +111,44 @@ def test_a_retrigger_is_open_after_the_last_slot_and_when_all_rows_are_read() ->
 def test_a_dry_run_says_what_would_be_touched_and_touches_nothing(ended: Shard) -> None:
     before = dict(ended.fdds())
     for name in ("retrigger", "reschedule", "revoke", "pause"):
-        answer = ended.command(name, {"slots": ["13:00-14:00"]}, dry_run=True)
+        body = {"slots": ["13:00-14:00"]} if name == "reschedule" else {}
+        answer = ended.command(name, body, dry_run=True)
         assert answer["result"]["dry_run"]
     assert ended.fdds() == before
     assert ended.show()["status"] == "Scheduled"
     assert not ended.show()["flags"]["paused"]
+
+
+def test_a_trial_and_its_reason_may_stand_in_the_body_as_over_http(ended: Shard) -> None:
+    before = ended.show()
+    tries: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"dry_run": True}, {}),
+        ({"dry_run": True}, {"dry_run": False}),
+        ({"dry_run": False}, {"dry_run": True}),
+    ]
+    for name in ("retrigger", "reschedule", "revoke", "pause"):
+        for body, more in tries:
+            answer = ended.command(name, {**body, "reason": "what if"}, **more)
+            assert (answer["state"], answer["result"]["dry_run"]) == ("done", True)
+        told = ended.sent("campaign-audit")[-1]
+        assert (told["reason"], told["dry_run"]) == ("what if", True)
+    assert ended.show() == before
+    with pytest.raises(Reject, match="dry_run"):
+        ended.command("revoke", {"dry_run": "true"})
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("retrigger", {"status": []}), ("reschedule", {"day": 2}), ("revoke", {"dryrun": True})],
+)
+def test_a_member_that_a_change_can_not_have_is_refused(
+    ended: Shard, name: str, body: dict[str, Any]
+) -> None:
+    before = ended.show()
+    answer = ended.command(name, body)
+    assert (answer["state"], answer["status"]) == ("refused", 422)
+    assert answer["because"].startswith(next(iter(body)))
+    assert ended.show() == before
 
 
 def test_revoke_is_for_good_and_cancels_what_is_leased() -> None:
@@ -239,6 +275,14 @@ def test_a_command_counts_once_by_its_id() -> None:
         shard.apply({**event, "body": {}})
     told = [each["action"] for each in shard.sent("campaign-audit")]
     assert told == ["upload", "revoke"]
+
+
+def test_an_upload_that_an_event_asked_for_is_answered_under_its_id() -> None:
+    shard = Shard()
+    shard.upload(1, end=False)
+    shard.command("rows_end", {"command_id": "u1"})
+    (told,) = shard.sent("campaign-audit")
+    assert (told["command_id"], told["action"], told["state"]) == ("u1", "upload", "done")
 
 
 def test_a_retriggered_fdd_whose_number_is_negative_now_is_not_ordered(ended: Shard) -> None:

@@ -154,7 +154,7 @@ def test_waiting_ends_when_records_come() -> None:
     async def story() -> None:
         fetcher = FakeFetcher()
         asyncio.get_running_loop().call_later(0.01, fetcher.has, MINE, PAIRS)
-        assert len(await asyncio.wait_for(fetcher.taken(ROOM, timeout=60), 5)) == 3
+        assert len(await asyncio.wait_for(fetcher.taken(ROOM, timeout=60), 30)) == 3
 
     asyncio.run(story())
 
@@ -163,7 +163,7 @@ def test_waiting_ends_when_it_is_stopped() -> None:
     async def story() -> None:
         fetcher, stop = FakeFetcher(), asyncio.Event()
         asyncio.get_running_loop().call_later(0.01, stop.set)
-        assert await asyncio.wait_for(fetcher.taken(ROOM, 60, stop), 5) == []
+        assert await asyncio.wait_for(fetcher.taken(ROOM, 60, stop), 30) == []
 
     asyncio.run(story())
 

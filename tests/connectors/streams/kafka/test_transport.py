@@ -110,7 +110,7 @@ def test_topic_added_at_run_time_is_consumed_and_nothing_repeated(
                 await auntil(lambda: worker.count() == 200)
                 await filled(log, late, partitions=2, records=50)
                 await worker.take(late).start()
-                await auntil(lambda: worker.count() >= 300, timeout_s=5)
+                await auntil(lambda: worker.count() >= 300)
                 await more(log, early, 0, 1)
                 await auntil(lambda: len(worker.seen[early, 0]) > 100)
                 assert worker.seen[early, 0] == list(range(101))
