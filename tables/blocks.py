@@ -6,6 +6,7 @@ who reads the changelog has the blocks first.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from struct import pack, unpack_from
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,9 @@ from tables.store import KeyedStore
 if TYPE_CHECKING:
     from tables.shard import Changes
 
-Firsts = dict[tuple[str, int, int, int, int], tuple[list[bytes], list[int], list[int]]]
-"""(topic, partition, kept ms, mark, length of a key) -> keys behind SEEN, offsets, timestamps."""
+Firsts = dict[tuple[str, int, int, int, int], list[tuple[bytes, list[Any]]]]
+"""(topic, partition, kept ms, mark, length of a key) -> (what keys begin with behind SEEN, [the
+rest of a key, offset, timestamp, …])."""
 Put = tuple[bytes, bytes]
 
 BLOCK_IDS = 512  # 16 KB: what is read to look at one sight, and written again to take one out
@@ -89,21 +91,13 @@ def gather(firsts: Firsts, row_key: bytes, runs: Iterable[list[Any]], since: int
     """Adds runs of a row, which then tell the number that their blocks have at least."""
     prefix = seen_prefix(row_key)[1:]
     for run in runs:
-        topic, partition, kept_ms, flat, mark, _ = run
         run[5] = since
+        topic, partition, kept_ms, flat, mark, _ = run
         at = (topic, partition, kept_ms, mark, len(prefix) + len(flat[0]))
         into = firsts.get(at)
         if into is None:
-            into = firsts[at] = ([], [], [])
-        keys, offsets, times = into
-        if len(flat) == 3:
-            keys.append(prefix + flat[0])
-            offsets.append(flat[1])
-            times.append(flat[2])
-        else:
-            keys += [prefix + event_id for event_id in flat[::3]]
-            offsets += flat[1::3]
-            times += flat[2::3]
+            into = firsts[at] = []
+        into.append((prefix, flat))
 
 
 def gather_sights(firsts: Firsts, by_key: Mapping[bytes, list[Any]]) -> None:
@@ -111,15 +105,16 @@ def gather_sights(firsts: Firsts, by_key: Mapping[bytes, list[Any]]) -> None:
     for key, sight in by_key.items():
         topic, partition, offset, timestamp, forget_at = sight[:SIGHT]
         at = (topic, partition, forget_at - timestamp, int(len(sight) > SIGHT), len(key) - 1)
-        keys, offsets, times = firsts.setdefault(at, ([], [], []))
-        keys.append(key[1:])
-        offsets.append(offset)
-        times.append(timestamp)
+        firsts.setdefault(at, []).append((b"", [key[1:], offset, timestamp]))
 
 
 def lay_down(firsts: Firsts, numbered: int) -> Iterator[tuple[int, Block, list[bytes]]]:
     """What was gathered, in blocks numbered on from `numbered`, and the keys in each."""
-    for (topic, partition, kept_ms, mark, width), (keys, offsets, times) in firsts.items():
+    for (topic, partition, kept_ms, mark, width), gathered in firsts.items():
+        keys = [prefix + event_id for prefix, flat in gathered for event_id in flat[::3]]
+        flats: list[Any] = list(chain.from_iterable([flat for _, flat in gathered]))
+        offsets: list[int] = flats[1::3]
+        times: list[int] = flats[2::3]
         at, end = 0, len(keys)
         while at < end:
             upto = min(at + BLOCK_IDS, end)

@@ -27,6 +27,15 @@ def encode_row(row: Row) -> bytes:
         return _encode(row)
 
 
+def encode_twice(row: Row) -> tuple[bytes, bytes]:
+    """The row as it stands, and as it rests: without `seen` and `outputs`, which are let go of."""
+    seen, outputs = row.seen, row.outputs
+    row.seen, row.outputs = [], []
+    rest = encode_row(row)
+    # the two are the last fields, an empty array is one byte
+    return rest[:-2] + _encode(seen) + _encode(outputs), rest
+
+
 def decode_row(data: bytes) -> Row:
     """A row, its sums as numbers."""
     row = _decode(data)

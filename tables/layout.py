@@ -15,6 +15,7 @@ c <position>           what came of an operator's command, JSON  also in the cha
 v                      the format of all of this (see formats.py)
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -126,6 +127,7 @@ def gone_key(row_key: bytes) -> bytes:
     return GONE + blake2b(row_key, digest_size=16).digest()
 
 
+@lru_cache(1024)  # asked for when a piece of rows is read, and again when it is written
 def seen_prefix(row_key: bytes) -> bytes:
     """What the keys of all event ids under a session key begin with."""
     return SEEN + blake2b(row_key, digest_size=8).digest()

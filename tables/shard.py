@@ -23,7 +23,7 @@ from domain.aggregation.session import Row, Session
 from domain.aggregation.totals import Totals, contribution
 from tables.blocks import Firsts, gather, put_blocks
 from tables.changelog import Change, Changelog
-from tables.codec import decode_rows, encode_row
+from tables.codec import decode_rows, encode_row, encode_twice
 from tables.forgetting import over
 from tables.handed_over import hand_over
 from tables.layout import (
@@ -259,10 +259,10 @@ class Shard:
                     puts.append((outbox_key(self.numbered), encode(output[1:])))
                 if row.seen:
                     gather(changes.firsts, key, row.seen, since)
+                as_logged, at_rest = encode_twice(row)
                 if logged:
-                    log.append((ROW + key, encode_row(row)))
-                row.outputs, row.seen = [], []
-                puts.append((ROW + key, encode_row(row)))
+                    log.append((ROW + key, as_logged))
+                puts.append((ROW + key, at_rest))
             else:
                 change = (ROW + key, encode_row(row))
                 log.append(change)
