@@ -7,6 +7,7 @@ who reads the changelog has the blocks first.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from struct import pack, unpack_from
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ rest of a key, offset, timestamp, …])."""
 Put = tuple[bytes, bytes]
 
 BLOCK_IDS = 512  # 16 KB: what is read to look at one sight, and written again to take one out
+PREFIX = itemgetter(0)
 SPAN = 1 << 32  # of offsets, and of timestamps, in one block
 
 
@@ -111,6 +113,7 @@ def gather_sights(firsts: Firsts, by_key: Mapping[bytes, list[Any]]) -> None:
 def lay_down(firsts: Firsts, numbered: int) -> Iterator[tuple[int, Block, list[bytes]]]:
     """What was gathered, in blocks numbered on from `numbered`, and the keys in each."""
     for (topic, partition, kept_ms, mark, width), gathered in firsts.items():
+        gathered.sort(key=PREFIX)  # in their order, RocksDB takes them in two thirds of the time
         keys = [prefix + event_id for prefix, flat in gathered for event_id in flat[::3]]
         flats: list[Any] = list(chain.from_iterable([flat for _, flat in gathered]))
         offsets: list[int] = flats[1::3]
@@ -149,7 +152,6 @@ def put_blocks(changes: "Changes", numbered: int) -> tuple[int, list[Change]]:
         leading += [(SEEN + key, ref) for key in keys]
         changes.lowest_forget = min(changes.lowest_forget, index)
         numbered = number
-    leading.sort()  # in their order, RocksDB takes them in two thirds of the time
     puts += leading
     return numbered, log
 

@@ -26,10 +26,12 @@ def known(store: KeyedStore, groups: Mapping[bytes, Sequence[Any]], at: int) -> 
     """Of the entries (offset, timestamp, values) by row key: the first sights of the ids that are
     `values[at]`, by row key, where there are any. One multi-get, and one of their blocks.
     """
-    keys: list[bytes] = []
-    for row_key, entries in groups.items():
-        prefix = seen_prefix(row_key)
-        keys += [prefix + entry[2][at] for entry in entries]
+    prefixes = map(seen_prefix, groups)
+    keys = [
+        prefix + entry[2][at]
+        for prefix, entries in zip(prefixes, groups.values(), strict=True)
+        for entry in entries
+    ]
     found = store.get_many(keys)
     if not any(found):
         return {}
