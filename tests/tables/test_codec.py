@@ -1,6 +1,7 @@
 """Rows as bytes."""
 
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,9 +40,9 @@ def test_many_rows_are_decoded_as_each_of_them_is(rows: list[Row | None]) -> Non
 
 @given(ROWS, st.lists(st.just(["usage", 1, 5, [b"p", 2, 3], 0, 1]), max_size=2), st.booleans())
 def test_a_row_is_encoded_with_what_travels_in_it_and_without(
-    row: Row, seen: list[object], flushed: bool
+    row: Row, seen: list[list[Any]], flushed: bool
 ) -> None:
-    row.seen, row.outputs = list(seen), [[7, "aggregates", b"k", b"v"]] * flushed  # type: ignore[assignment]
+    row.seen, row.outputs = list(seen), [[7, "aggregates", b"k", b"v"]] * flushed
     whole = encode_row(row)
     as_logged, at_rest = encode_twice(row)
     assert (row.seen, row.outputs) == ([], [])
