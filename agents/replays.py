@@ -27,6 +27,7 @@ from agents.replay_messages import (
 from domain.aggregation.fold import Fold
 from domain.aggregation.replay import fold_replayed
 from domain.aggregation.session import History, Row
+from domain.aggregation.sights import run_of, sights_of
 from domain.aggregation.sources import apart
 from domain.aggregation.totals import Totals
 from tables.letters import KEPT_MS, LetterState, letter_key, set_state, state_of
@@ -184,7 +185,7 @@ class Replays:
             at = [item.kind for item in rule.inputs].index("event_id")
             wanted.append(entry[2][at])
         seen = shard.seen(key, wanted)
-        seen.update({sight[0]: sight[1:] for sight in row.seen})
+        seen.update(sights_of(row.seen))
         if mark in seen:
             return
         source_name = work.processor.source_name
@@ -195,7 +196,7 @@ class Replays:
         fold_replayed(row, entry, fold, ctx, chunk.partition, counted=take.counted)
         now = max(shard.marks.effective_now, take.at)
         sight = [chunk.topic, chunk.partition, entry[0], entry[1], now + KEPT_MS]
-        row.seen = (*row.seen, [mark, *sight])
+        row.seen = (*row.seen, run_of(mark, sight))
         reason, detail = "", ""
         for refused in ctx.rejections:
             reason, detail = refused.reason, refused.detail

@@ -15,6 +15,7 @@ from domain.aggregation.session import Row
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Row).decode
 _decode_all = msgspec.msgpack.Decoder(list[Row]).decode
+_NONE = b"\x90"  # MessagePack: an empty array
 _ARRAY_32 = b"\xdd"  # MessagePack: an array, its length in 32 bits
 
 
@@ -25,6 +26,15 @@ def encode_row(row: Row) -> bytes:
     except OverflowError:
         _narrow(row)
         return _encode(row)
+
+
+def encode_twice(row: Row) -> tuple[bytes, bytes]:
+    """The row as it stands, and as it rests: without `seen` and `outputs`, which are let go of."""
+    seen, outputs = row.seen, row.outputs
+    row.seen, row.outputs = (), ()
+    rest = encode_row(row)
+    # the two are the last fields, an empty array is one byte
+    return rest[:-2] + _encode(seen) + (_encode(outputs) if outputs else _NONE), rest
 
 
 def decode_row(data: bytes) -> Row:

@@ -41,6 +41,7 @@ def fold(row, entries, ctx):
     live = changed = False
     rises = ctx.rises
     due = 0
+{firsts}
     for offset, timestamp, ({values}) in entries:
         if offset <= last:
             continue
@@ -72,6 +73,7 @@ def fold(row, entries, ctx):
 {condition}
     if live:
 {store}
+{remember}
     return changed
 """
 
@@ -100,6 +102,17 @@ if len(entries) == 1 and session is not None and row.history is None and not row
 {rises}
         return True
 """
+
+# first sights of event ids; what is no first sight is rare
+FIRSTS = "seen, firsts = ctx.seen, []"
+DUPLICATE = """\
+if {v} in seen:
+    if ctx.duplicate(row, {v}, offset, timestamp, firsts): continue
+else:
+    seen[{v}] = (topic, partition, offset, timestamp)
+    firsts += ({v}, offset, timestamp)
+"""
+REMEMBER = "if firsts: row.seen = (*row.seen, [topic, partition, {dedup_ms}, firsts, 0, 0])"
 
 LOAD = """\
 source = ctx.source
@@ -177,11 +190,10 @@ def compile_fold(rule: Rule) -> FoldFunction:
         closing = f'{store}ctx.close(row, "CONDITION")\nlive = False\nif ctx.full: break\n'
         condition = f"if {test}:\n{indent(closing, '    ')}"
     event_id = inputs.get(("event_id", rule.document.event_id or ""))
-    duplicate = (
-        ""
-        if event_id is None
-        else f"if ctx.duplicate(row, {event_id}, offset, timestamp): continue"
-    )
+    firsts = duplicate = remember = ""
+    if event_id is not None:
+        firsts, duplicate = FIRSTS, DUPLICATE.format(v=event_id)
+        remember = REMEMBER.format(dedup_ms=rule.dedup_ms)
     due_value, move_due = "None", ""
     timeout = rule.document.flush.timeout
     if timeout is not None and timeout.kind == "timestamp_field":
@@ -200,7 +212,9 @@ def compile_fold(rule: Rule) -> FoldFunction:
     source = TEMPLATE.format(
         values=values,
         lone=indent(lone, " " * 4),
+        firsts=indent(firsts, " " * 4),
         duplicate=indent(duplicate, " " * 8),
+        remember=indent(remember, " " * 4),
         due_value=due_value,
         version=rule.version,
         load=indent(load, " " * 12),

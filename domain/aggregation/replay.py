@@ -25,9 +25,9 @@ def fold_replayed(
     if counted:
         ctx.take_back(row)
     fold(row, (entry,), ctx)
-    for sight in row.seen:
-        if sight[2] == apart(partition):
-            sight[2] = partition
+    for run in row.seen:
+        if run[1] == apart(partition):
+            run[1] = partition
     _settle(row, ctx.topic, partition)
 
 

@@ -63,9 +63,9 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     `sequence` counts the flushes billing has received. `applied` holds [topic, partition, offset]
     of input partitions whose last applied offset the open session doesn't tell. `touched` is the
     broker timestamp of the last record. `wake` is the instant under which the row stands in the due
-    index (0: not in it). `seen` carries the event ids first seen in the commit that wrote the row,
-    `outputs` the flushes decided in it, with their whole content: the two exist in the changelog
-    record only. Tuples, as an empty one costs nothing to read.
+    index (0: not in it). `seen` carries the event ids first seen in the commit that wrote the row
+    (runs, see `sights.py`), `outputs` the flushes decided in it, with their whole content: the two
+    exist in the changelog record only. Tuples, as an empty one costs nothing to read.
     """
 
     sequence: int = 0

@@ -89,7 +89,7 @@ def twitter(asked: Asked, cursor: Cursor) -> bool:
 
 def items(asked: Asked, cursor: Cursor) -> bool:
     """What is asked for begins behind a record: that of the cursor, or a later one."""
-    return int(asked.query.get("after", 0)) < cursor["last"]
+    return bool(int(asked.query.get("after", 0)) < cursor["last"])
 
 
 def leads(asked: Asked, cursor: Cursor) -> bool:
