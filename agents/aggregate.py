@@ -5,7 +5,7 @@ shard is its *effective now*: the smallest of what all inputs that feed it have 
 goes back.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -19,10 +19,11 @@ from domain.aggregation.fold import Fold, Rejection
 from domain.aggregation.limit import NONE, Limit
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import NEVER, Row
+from domain.aggregation.sights import sights_of
 from tables.layout import wake_key
 from tables.letters import KEPT_MS, is_letter
 from tables.shard import Changes, Shard
-from tables.sights import Sights, sights
+from tables.sights import Sights, known
 
 DIRECT, ROUTED, HANDED_ON = 0, 1, 2
 HandOn = Callable[[Shard, int, Sequence[Chunk]], Awaitable[Sequence[Chunk]]]
@@ -160,18 +161,18 @@ class ShardProcessor:
         rule = ctx.rule
         prefix, ttl_ms, changed = len(rule.prefix), rule.ttl_ms, changes.rows
         at = None
-        seen: dict[bytes, Sights] = {}
+        seen: Mapping[bytes, Sights] = {}
         if rule.document.event_id is not None:  # of all keys in one multi-get
             at = [item.kind for item in rule.inputs].index("event_id")
-            ids = [(key, entry[2][at]) for key, of in groups.items() for entry in of]
-            seen = sights(self.shard.store, ids)
+            seen = known(self.shard.store, groups, at)
         full = False
         for key, entries in groups.items():
             row = rows[key]
             ctx.key = key[prefix:]
             if at is not None:
                 ctx.seen = seen.get(key, {})
-                ctx.seen.update({sight[0]: sight[1:] for sight in row.seen})
+                if row.seen:
+                    ctx.seen.update(sights_of(row.seen))
             if fold(row, entries, ctx):
                 changed[key] = (row, ttl_ms)
                 if ctx.rejections:
@@ -189,7 +190,7 @@ class ShardProcessor:
                 refused.reason, refused.detail, chunk.originals.get(refused.offset), rule.version,
                 refused.timestamp,
             )  # fmt: skip
-            row.outputs = [*row.outputs, [LETTERS, chunk.topic.encode(), letter.encode()]]
+            row.outputs = (*row.outputs, [LETTERS, chunk.topic.encode(), letter.encode()])
         self.refused[rule.name] = self.refused.get(rule.name, 0) + len(ctx.rejections)
         ctx.rejections.clear()
 
@@ -220,8 +221,8 @@ class ShardProcessor:
             for at, key, row in found:
                 self._wake(changes, folds, at, key, row, now)
             changes.totals = {name: fold.totals for name, fold in folds.items()}
-            index, changes.forget = self.shard.forgettable(now, FORGET_IDS)
-            changes.dropped += index
+            index, changes.forget, dropped = self.shard.forgettable(now, FORGET_IDS)
+            changes.dropped += [*index, *dropped]
             if found:
                 changes.wake_up_to = wake_key(*found[-1][:2])
             if index:
@@ -269,8 +270,9 @@ class ShardProcessor:
 
     def _stage(self, changes: Changes, *, cached: bool = True) -> None:
         """No row of `changes` is touched again before the commit."""
-        self.flushes += sum(len(row.outputs) for row, _ in changes.rows.values())
+        before = len(changes.sent)
         self.shard.stage(changes, cached=cached)
+        self.flushes += len(changes.sent) - before
 
     async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
         """`whole`: with it all chunks that were given to `apply` are applied."""

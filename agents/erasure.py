@@ -6,6 +6,7 @@ again are known by the positions, kept for some days under a hash of the key.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from agents.aggregate import Folds
@@ -13,15 +14,8 @@ from agents.replay_messages import REPLAY
 from domain.aggregation.fold import Fold
 from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import Row, set_applied
-from tables.layout import (
-    FORGET,
-    decode_any,
-    encode,
-    gone_key,
-    instant_bytes,
-    seen_key,
-    wake_key,
-)
+from tables.forgetting import take_out
+from tables.layout import decode_any, encode, gone_key, wake_key
 from tables.shard import Changes, Shard
 
 # Longer than records are kept on inputs that the product makes: none comes again later.
@@ -40,7 +34,7 @@ async def erase(shard: Shard, folds: Folds, rows: Sequence[tuple[bytes, Row]]) -
         fold = Fold(rule, "", 0, folds.rule_of)
         fold.key = split_row_key(key)[2]
         fold.close(row, "COMMAND", deleted=True)
-        row.outputs = []  # the audit gets counts only
+        row.outputs = ()  # the audit gets counts only
         changes.totals.setdefault(name, fold.totals)
         if changes.totals[name] is not fold.totals:
             changes.totals[name].merge(fold.totals)
@@ -48,7 +42,6 @@ async def erase(shard: Shard, folds: Folds, rows: Sequence[tuple[bytes, Row]]) -
         row.wake = 0
         changes.rows[key] = (row, rule.ttl_ms)
         changes.kept[gone_key(key)] = encode([until, _positions(shard, key, row)])
-        _forget_ids(shard, key, changes)
     over = [key for key, (at, _) in shard.gone.items() if at <= now and key not in changes.kept]
     changes.forget += over
     # Step 1: what they were is known, and no session of them is open.
@@ -56,9 +49,14 @@ async def erase(shard: Shard, folds: Folds, rows: Sequence[tuple[bytes, Row]]) -
     for key in over:
         del shard.gone[key]
     shard.gone |= {key: decode_any(body) for key, body in changes.kept.items()}
-    # Step 2: the rows.
+    # Step 2: event ids. Marks of replays tell nothing of the account, and stay: a message that asks
+    # for one may come again.
+    new = partial(Changes, effective_now=now)
+    for taken in take_out(shard.store, [key for key, _ in rows], REPLAY, new):
+        await shard.commit(taken)
+    # Step 3: the rows.
     await shard.commit(Changes(effective_now=now, retire=[key for key, _ in rows]))
-    # Step 3: their tombstones, and the last record that names them.
+    # Step 4: their tombstones, and the last record that names them.
     await shard.commit(Changes(effective_now=now))
 
 
@@ -67,15 +65,4 @@ def _positions(shard: Shard, key: bytes, row: Row) -> list[list[Any]]:
     known = shard.gone.get(gone_key(key))
     for topic, partition, offset in known[1] if known is not None else ():
         set_applied(row, topic, partition, offset)
-    return row.applied
-
-
-def _forget_ids(shard: Shard, row_key: bytes, changes: Changes) -> None:
-    """All but the marks of replays, which tell nothing of the account: a message that asks for one
-    may come again."""
-    first = seen_key(row_key, b"")
-    for key, sight in shard.store.scan(first, first + b"\xff" * 64):
-        if key.startswith(REPLAY, len(first)):
-            continue
-        changes.forget.append(key)
-        changes.dropped.append(FORGET + instant_bytes(decode_any(sight)[4]) + key)
+    return list(row.applied)

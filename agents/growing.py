@@ -6,7 +6,8 @@ and one that is opened in the middle of it does the rest first:
     1. that it is giving, acknowledged by the changelog
     2. by the piece, in the order of keys: the rows on the streams of the others, acknowledged;
        then, in one commit, gone here
-    3. that it has given, acknowledged
+    3. the event ids of what was given, out of their blocks
+    4. that it has given, acknowledged
 
 After a kill in 2 what was not gone is sent again, unchanged. The shard that takes knows a row by
 having it, or (a row may have been forgotten since) by the last key that had arrived from there.
@@ -19,6 +20,7 @@ thing that comes by way of another shard until the stream says that nothing more
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -27,11 +29,14 @@ from agents.chunks import PARCEL_BYTES, Move, Parcel, encode_parcel
 from agents.places import Places
 from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import Row
+from domain.aggregation.sights import run_of
 from domain.aggregation.totals import Totals, contribution
 from tables.codec import decode_row, encode_row
-from tables.layout import FORGET, ROW, decode_any, instant_bytes, seen_key
+from tables.forgetting import sweep
+from tables.layout import FORGET, ROW, instant_bytes, seen_key
 from tables.letters import KEPT_MS, is_letter, set_state, state_of
 from tables.shard import Changes, Shard
+from tables.sights import of_row, resolved
 
 PIECE_ROWS = 2_000  # looked at, and gone in one commit
 SIGHTS = 2_000  # event ids that travel in one changelog record, 100 KB
@@ -73,6 +78,9 @@ class Growing:
             await self._piece(shard, shards, [(key[1:], value) for key, value in found])
             at = found[-1][0] + b"\0"
         # Step 3.
+        for changes in sweep(shard.store, partial(Changes, effective_now=marks.effective_now)):
+            await shard.commit(changes)
+        # Step 4.
         marks.placed, marks.placed_at, marks.leaving = shards, offset, []
         await shard.commit(_nothing(shard))
 
@@ -103,18 +111,20 @@ class Growing:
 
     def _moves(self, shard: Shard, key: bytes, row: Row, changes: Changes) -> list[Move]:
         """The row with the event ids first seen under its key, which are to be forgotten here."""
-        first = seen_key(key, b"")
-        seen: list[list[object]] = []
+        store, prefix = shard.store, len(seen_key(key, b""))
         moves: list[Move] = []
-        for at, body in shard.store.scan(first, first + b"\xff" * 64):
-            sight = decode_any(body)
-            changes.forget.append(at)
-            changes.dropped.append(FORGET + instant_bytes(sight[4]) + at)
-            seen.append([at[len(first) :], *sight])
-            if len(seen) == SIGHTS:
-                moves.append(Move(shard.number, key, b"", seen))
-                seen = []
-        return [*moves, Move(shard.number, key, encode_row(row), seen)]
+        for found in of_row(store, key, SIGHTS):
+            keys = [at for at, _, _ in found]
+            told = resolved(store, keys, store.get_many(keys))
+            moves.append(Move(shard.number, key, b"", [[at[prefix:], *told[at]] for at in keys]))
+            for at, sight, _ in found:
+                if sight is None:
+                    changes.dropped.append(at)
+                else:
+                    changes.forget.append(at)
+                    changes.dropped.append(FORGET + instant_bytes(sight[4]) + at)
+        last = moves.pop().seen if moves else []
+        return [*moves, Move(shard.number, key, encode_row(row), last)]
 
     async def hold(self, shard: Shard, shards: int) -> None:
         """Timers rest: things come by way of other shards. Durable before any of them is used."""
@@ -147,7 +157,8 @@ class Growing:
 
     def _take(self, shard: Shard, changes: Changes, move: Move) -> None:
         row = decode_row(move.row)
-        row.wake, row.seen = 0, move.seen
+        row.wake = 0
+        row.seen = tuple(run_of(event_id, sight) for event_id, *sight in move.seen)
         if is_letter(move.key):
             set_state(row, replace(state_of(row), offset=-1))  # it was that of another stream
             changes.rows[move.key] = (row, KEPT_MS)

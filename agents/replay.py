@@ -190,7 +190,7 @@ class _Shard(Shard):
     def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes, Row]]:
         return super().due(now_ms, min(limit, PIECE_ROWS))
 
-    def forgettable(self, now_ms: int, limit: int) -> tuple[list[bytes], list[bytes]]:
+    def forgettable(self, now_ms: int, limit: int) -> tuple[list[bytes], list[bytes], list[bytes]]:
         return super().forgettable(now_ms, min(limit, PIECE_ROWS))
 
 

@@ -27,6 +27,7 @@ from agents.replay_messages import (
 from domain.aggregation.fold import Fold
 from domain.aggregation.replay import fold_replayed
 from domain.aggregation.session import History, Row
+from domain.aggregation.sights import run_of, sights_of
 from domain.aggregation.sources import apart
 from domain.aggregation.totals import Totals
 from tables.letters import KEPT_MS, LetterState, letter_key, set_state, state_of
@@ -105,11 +106,11 @@ class Replays:
         counted = letter.aggregator is not None
         for shard, chunk in decision.takes:
             take = Take(letter, ask.command, ask.at, attempt, counted, chunk)
-            row.outputs = [*row.outputs, to_shard(shard, revision, take)]
+            row.outputs = (*row.outputs, to_shard(shard, revision, take))
         for refused in decision.letters:
             self._new_letter(work, refused)
         if decision.again is not None:
-            row.outputs = [*row.outputs, list(decision.again)]
+            row.outputs = (*row.outputs, list(decision.again))
         pending = counted and bool(decision.takes)
         done = decision.stays is None and not pending
         set_state(row, LetterState(attempt, pending, done, offset, ask.command))
@@ -149,14 +150,14 @@ class Replays:
         if offset <= state.offset:
             return
         set_state(row, LetterState(state.attempt, False, True, offset, ""))
-        row.outputs = [*row.outputs, list(erased(asked.id, asked.topic, asked.at))]
+        row.outputs = (*row.outputs, list(erased(asked.id, asked.topic, asked.at)))
         work.change(key, row, max(self._now_ms(), asked.at))
 
     def _told(self, row: Row, letter: Letter, command: str) -> None:
-        row.outputs = [
+        row.outputs = (
             *row.outputs,
             [TOPIC, letter.topic.encode(), replace(letter, command=command).encode()],
-        ]
+        )
 
     def _new_letter(self, work: "_Work", letter: Letter) -> None:
         """An aggregator that had not seen the record refuses it: in, and rejected."""
@@ -165,7 +166,7 @@ class Replays:
         row.history = row.history or History()
         row.history.accepted += 1
         row.history.rejected += 1
-        row.outputs = [*row.outputs, list(letter.output())]
+        row.outputs = (*row.outputs, list(letter.output()))
         totals = work.totals(letter.aggregator or "")
         totals.add("in", 1)
         totals.add("rejected", 1)
@@ -184,7 +185,7 @@ class Replays:
             at = [item.kind for item in rule.inputs].index("event_id")
             wanted.append(entry[2][at])
         seen = shard.seen(key, wanted)
-        seen.update({sight[0]: sight[1:] for sight in row.seen})
+        seen.update(sights_of(row.seen))
         if mark in seen:
             return
         source_name = work.processor.source_name
@@ -195,7 +196,7 @@ class Replays:
         fold_replayed(row, entry, fold, ctx, chunk.partition, counted=take.counted)
         now = max(shard.marks.effective_now, take.at)
         sight = [chunk.topic, chunk.partition, entry[0], entry[1], now + KEPT_MS]
-        row.seen = [*row.seen, [mark, *sight]]
+        row.seen = (*row.seen, run_of(mark, sight))
         reason, detail = "", ""
         for refused in ctx.rejections:
             reason, detail = refused.reason, refused.detail
@@ -205,12 +206,12 @@ class Replays:
                 rule.version if reason else None,
             )  # fmt: skip
             home = home_of(letter.id, self._shards())
-            row.outputs = [*row.outputs, to_shard(home, 0, done)]
+            row.outputs = (*row.outputs, to_shard(home, 0, done))
         elif reason:
             own = replace(
                 letter, aggregator=rule.name, reason=reason, detail=detail, version=rule.version
             )
-            row.outputs = [*row.outputs, list(own.output())]
+            row.outputs = (*row.outputs, list(own.output()))
         work.changes.rows[key] = (row, rule.ttl_ms)
         work.totals(rule.name).merge(ctx.totals)
         work.processor.records += 1

@@ -14,9 +14,10 @@ import msgspec
 from agents.aggregate import Folds
 from domain.aggregation.flush import SourceName
 from domain.aggregation.instants import print_instant
-from domain.aggregation.retract import SIGHT, retract
+from domain.aggregation.retract import retract
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import is_withdrawn
+from domain.aggregation.sights import SIGHT
 from tables.layout import wake_key
 from tables.shard import Changes, Shard
 

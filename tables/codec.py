@@ -15,6 +15,7 @@ from domain.aggregation.session import Row
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Row).decode
 _decode_all = msgspec.msgpack.Decoder(list[Row]).decode
+_NONE = b"\x90"  # MessagePack: an empty array
 _ARRAY_32 = b"\xdd"  # MessagePack: an array, its length in 32 bits
 
 
@@ -25,6 +26,15 @@ def encode_row(row: Row) -> bytes:
     except OverflowError:
         _narrow(row)
         return _encode(row)
+
+
+def encode_twice(row: Row) -> tuple[bytes, bytes]:
+    """The row as it stands, and as it rests: without `seen` and `outputs`, which are let go of."""
+    seen, outputs = row.seen, row.outputs
+    row.seen, row.outputs = (), ()
+    rest = encode_row(row)
+    # the two are the last fields, an empty array is one byte
+    return rest[:-2] + _encode(seen) + (_encode(outputs) if outputs else _NONE), rest
 
 
 def decode_row(data: bytes) -> Row:
@@ -40,7 +50,14 @@ def decode_rows(found: Sequence[bytes | None]) -> list[Row]:
     known = [data for data in found if data is not None]
     decoded = _decode_all(_ARRAY_32 + len(known).to_bytes(4, "big") + b"".join(known))
     for row in decoded:
-        _numbers(row)
+        session = row.open
+        if session is None or session.dropped is not None or row.history is not None:
+            _numbers(row)
+            continue
+        held = session.accumulators  # nearly every row: without a call of its own
+        for i, value in enumerate(held):
+            if value.__class__ is str:
+                held[i] = Decimal(value)
     if len(known) == len(found):
         return decoded
     following = iter(decoded)

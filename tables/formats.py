@@ -11,14 +11,30 @@ changelog once more in the older format (`Formats.writing`), or is a backup of b
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
+from domain.aggregation.session import Row
+from domain.aggregation.sights import run_of
 from domain.errors import Fatal
-from tables.layout import COMMAND, FORMAT, GONE, LOCAL, MARKS, OUTBOX, ROW, SEEN, decode_any, encode
+from tables.layout import (
+    BLOCK,
+    COMMAND,
+    FORMAT,
+    GONE,
+    LOCAL,
+    MARKS,
+    OUTBOX,
+    ROW,
+    SEEN,
+    decode_any,
+    encode,
+)
 from tables.store import KeyedStore
 
 Step = Callable[[bytes, bytes], bytes]
 """(key in the store, bytes of one format) -> bytes of the next."""
 KINDS = sorted(
-    (COMMAND, GONE, SEEN, LOCAL, MARKS, OUTBOX, ROW)
+    (BLOCK, COMMAND, GONE, SEEN, LOCAL, MARKS, OUTBOX, ROW)
 )  # keys with something in them, in key order
 PIECE = 5_000  # records of one write batch while a store is brought up
 
@@ -64,8 +80,25 @@ class Formats:
         return body
 
 
-SHARD = Formats(1)
-"""The format of shards, theirs in the changelog included."""
+def _runs(key: bytes, body: bytes) -> bytes:
+    """Of rows: event ids first seen were [[id, topic, partition, offset, …]], and are runs."""
+    if key[:1] != ROW:
+        return body
+    parts = _parts(body)
+    if len(parts) <= SEEN_AT or parts[SEEN_AT] == NONE:
+        return body
+    runs = [run_of(event_id, sight) for event_id, *sight in decode_any(parts[SEEN_AT])]
+    return encode([*parts[:SEEN_AT], runs, *parts[SEEN_AT + 1 :]])
+
+
+_parts = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+SEEN_AT = Row.__struct_fields__.index("seen")
+NONE = b"\x90"  # MessagePack: an empty array
+
+SHARD = Formats(2, {1: _runs})
+"""The format of shards, theirs in the changelog included. 2: event ids in blocks (`blocks.py`), and
+in rows as runs. What 1 had of each id of its own is read as it is, until it is forgotten.
+"""
 PLAIN = Formats(1)
 """Changelogs whose rows are JSON or MessagePack that only ever gains fields."""
 

@@ -1,12 +1,13 @@
 """Keys and small records of a shard's store.
 
 s <row key>            session row (codec)                        also in the changelog
-e <hash of row key><event id>   [topic, partition, offset, timestamp, forget at], also in the
-changelog
+b <number>             Block of first sights of event ids (see sights.py)  also in the changelog
+e <hash of row key><event id>   the number of its block; of format 1 [topic, partition, offset,
+timestamp, forget at], also in the changelog
 m                      Marks: what the shard as a whole knows     also in the changelog
 l                      Local: what only this disk knows
 w <due ms><row key>    due index: look at this row then
-x <due ms><e key>      when an event id may be forgotten
+x <due ms><b or e key> when a block or an event id may be forgotten
 o <number>             [topic, key, value] decided, not yet known to be sent
 g <hash of row key>    [until, [[topic, partition, offset]]] of a row that was erased  also in the
 changelog
@@ -14,6 +15,7 @@ c <position>           what came of an operator's command, JSON  also in the cha
 v                      the format of all of this (see formats.py)
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -22,6 +24,7 @@ import msgspec
 from domain.aggregation.totals import PLACES, SUM_PLACES, Totals, exact_sum
 
 ROW, SEEN, MARKS, LOCAL, WAKE, FORGET, OUTBOX = b"s", b"e", b"m", b"l", b"w", b"x", b"o"
+BLOCK, BLOCK_END = b"b", b"c"
 FORMAT = b"v"
 OUTBOX_END = b"p"
 COMMAND, COMMAND_END = b"c", b"d"
@@ -55,6 +58,7 @@ class Marks(msgspec.Struct, array_like=True):
     away), since that offset of the shard's stream; `leaving`: [shards, offset] while they are being
     given away. Timers rest from `held` shards on until `released` has caught up; `arrived`: by the
     shard that gave them away, the last row key that had arrived before the commit that wrote this.
+    `blocks`: the number of the last block of event ids.
     """
 
     floors: list[list[Any]] = []
@@ -71,6 +75,7 @@ class Marks(msgspec.Struct, array_like=True):
     held: int = 0
     released: int = 0
     arrived: dict[int, bytes] = {}
+    blocks: int = 0
 
 
 class Local(msgspec.Struct, array_like=True):
@@ -122,9 +127,20 @@ def gone_key(row_key: bytes) -> bytes:
     return GONE + blake2b(row_key, digest_size=16).digest()
 
 
+@lru_cache(1024)  # asked for when a piece of rows is read, and again when it is written
+def seen_prefix(row_key: bytes) -> bytes:
+    """What the keys of all event ids under a session key begin with."""
+    return SEEN + blake2b(row_key, digest_size=8).digest()
+
+
 def seen_key(row_key: bytes, event_id: bytes) -> bytes:
-    """Where the first sight of an event id under a session key is kept."""
-    return SEEN + blake2b(row_key, digest_size=8).digest() + event_id
+    """Where an event id that was seen under a session key is found."""
+    return seen_prefix(row_key) + event_id
+
+
+def block_key(number: int) -> bytes:
+    """Where a block of first sights is kept."""
+    return BLOCK + number.to_bytes(8, "big")
 
 
 def pack_totals(totals: dict[str, Totals]) -> dict[str, Any]:

@@ -49,4 +49,4 @@ def state_of(row: Row) -> LetterState:
 
 def set_state(row: Row, state: LetterState) -> None:
     """Puts it into the row."""
-    row.applied = [[_encode(state)]]
+    row.applied = ([_encode(state)],)

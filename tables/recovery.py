@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Any
 from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import Row
 from domain.aggregation.totals import Totals, contribution
+from tables.blocks import decode_block, index_key, keys_of, leads_to, number_of
+from tables.carried import Carried
 from tables.changelog import Change
 from tables.codec import decode_row, encode_row
 from tables.formats import SHARD, bring_up
 from tables.layout import (
+    BLOCK,
+    BLOCK_END,
     FORGET,
     FORMAT,
     LOCAL,
@@ -34,7 +38,6 @@ from tables.layout import (
     encode,
     instant_bytes,
     outbox_key,
-    seen_key,
     unpack_totals,
     wake_key,
 )  # fmt: skip
@@ -80,15 +83,17 @@ async def _recovered(shard: "Shard") -> bool:
     # until all of it is applied, the store is as old as it was
     apply = _put if cold else partial(_apply, written=local.written)
     changelog.epoch = local.epoch  # the claim it came from may be the last thing in the log
+    carried = Carried(shard.store)
     async for changes in changelog.follow(local.changelog_next):
         if stale and changelog.gaps:
             break
-        apply(shard, changes)
+        apply(shard, changes, carried)
     if stale and changelog.gaps:
         return False
-    apply(shard, await changelog.claim())
+    apply(shard, await changelog.claim(), carried)
     if cold:
-        _derive(shard)
+        _derive(shard, carried)
+    await carried.settle(shard)
     deletes = _finish_retiring(shard)
     shard.store.write([(LOCAL, shard.local())], deletes)
     return True
@@ -106,7 +111,7 @@ def _empty(shard: "Shard") -> None:
         shard.changelog.restart()
 
 
-def _put(shard: "Shard", changes: list[Change]) -> None:
+def _put(shard: "Shard", changes: list[Change], _carried: Carried) -> None:
     latest = dict(changes)
     _note_marks(shard, latest)
     shard.store.write(
@@ -125,6 +130,7 @@ def _note_marks(shard: "Shard", latest: dict[bytes, bytes | None]) -> None:
     before = shard.marks
     shard.marks = decode_marks(body)
     shard.marks.sent = max(before.sent, shard.marks.sent)
+    shard.marks.blocks = max(before.blocks, shard.marks.blocks)
     # others numbered on since this disk's state; a number used again would count as sent
     shard.numbered = max(shard.numbered, shard.marks.sent)
     for retired, sign in ((shard.marks.retired, 1), (before.retired, -1)):
@@ -135,33 +141,43 @@ def _note_marks(shard: "Shard", latest: dict[bytes, bytes | None]) -> None:
         shard.applied[source] = max(offset, shard.applied.get(source, -1))
 
 
-def _derive(shard: "Shard") -> None:
-    """Due index, forget index, outbox and totals of a store that holds only what the changelog
-    does.
+def _derive(shard: "Shard", carried: Carried) -> None:
+    """Due index, forget index, event ids' keys, outbox and totals of a store that holds only what
+    the changelog does.
     """
     shard.numbered = shard.marks.sent
     shard.totals = unpack_totals(shard.marks.retired)
     puts: list[tuple[bytes, bytes]] = []
+
+    def write(least: int) -> None:
+        if len(puts) >= least:
+            shard.store.write(puts)
+            puts.clear()
+            carried.look(least)
+
+    for key, body in shard.store.scan(BLOCK, BLOCK_END):  # in their order: the last of an id counts
+        number, block = number_of(key), decode_block(body)
+        puts += [*keys_of(number, block), (index_key(number, block), b"")]
+        shard.marks.blocks = max(shard.marks.blocks, number)
+        write(SCAN_ROWS)
     for key, body in shard.store.scan(ROW, b"t"):
         row_key, row = key[1:], decode_row(body)
         _count(shard, row_key, row, 1)
         if row.wake:
             puts.append((wake_key(row.wake, row_key), b""))
         if row.outputs or row.seen:
-            puts += _carried(shard, row_key, row)
+            puts += _taken_off(shard, row_key, row, carried)
             puts.append((key, encode_row(row)))
-        if len(puts) >= SCAN_ROWS:
-            shard.store.write(puts)
-            puts = []
+        write(SCAN_ROWS)
     for key, body in shard.store.scan(SEEN, b"f"):
-        puts.append((FORGET + instant_bytes(decode_any(body)[4]) + key, b""))
-        if len(puts) >= SCAN_ROWS:
-            shard.store.write(puts)
-            puts = []
-    shard.store.write(puts)
+        sight = decode_any(body)
+        if not isinstance(sight, int):
+            puts.append((FORGET + instant_bytes(sight[4]) + key, b""))
+            write(SCAN_ROWS)
+    write(0)
 
 
-def _apply(shard: "Shard", changes: list[Change], written: int) -> None:
+def _apply(shard: "Shard", changes: list[Change], carried: Carried, written: int) -> None:
     """Changes newer than a warm store: what is derived follows each row.
 
     The store stays one of the instant `written`. Totals go with the rows in one write: whoever
@@ -182,21 +198,53 @@ def _apply(shard: "Shard", changes: list[Change], written: int) -> None:
             row = decode_row(body)
             _count(shard, row_key, row, 1)
             puts.append((wake_key(row.wake, row_key), b""))
-            puts += _carried(shard, row_key, row)
+            puts += _taken_off(shard, row_key, row, carried)
             puts.append((key, encode_row(row)))
     for key, body in latest.items():
-        if key[:1] != ROW:
+        if key[:1] not in (ROW, BLOCK):
             if body is None:
                 deletes.append(key)
                 continue
             puts.append((key, body))
             if key[:1] == SEEN:
                 puts.append((FORGET + instant_bytes(decode_any(body)[4]) + key, b""))
+    _apply_blocks(shard, latest, puts, deletes)
     puts.append((LOCAL, shard.local(written)))
     shard.store.write(puts, deletes)
+    carried.look()
 
 
-def _carried(shard: "Shard", row_key: bytes, row: Row) -> list[tuple[bytes, bytes]]:
+def _apply_blocks(
+    shard: "Shard",
+    latest: dict[bytes, bytes | None],
+    puts: list[tuple[bytes, bytes]],
+    deletes: list[bytes],
+) -> None:
+    """Blocks newer than a warm store, and the keys that lead to them."""
+    store = shard.store
+    keys = sorted(key for key in latest if key[:1] == BLOCK)
+    for key, old in zip(keys, store.get_many(keys), strict=True):
+        number, body = number_of(key), latest[key]
+        shard.marks.blocks = max(shard.marks.blocks, number)
+        if old is not None:
+            before = decode_block(old)
+            ids = zip(before.ids(), leads_to(store, number, before), strict=True)
+            deletes += [index_key(number, before), *(SEEN + each for each, leads in ids if leads)]
+        if body is None:
+            deletes.append(key)
+            continue
+        block = decode_block(body)
+        mine = keys_of(number, block)
+        puts += [(key, body), (index_key(number, block), b"")]
+        for put, held in zip(mine, store.get_many([at for at, _ in mine]), strict=True):
+            value = None if held is None else decode_any(held)
+            if not (isinstance(value, int) and value > number):  # one written again may be older
+                puts.append(put)
+
+
+def _taken_off(
+    shard: "Shard", row_key: bytes, row: Row, carried: Carried
+) -> list[tuple[bytes, bytes]]:
     """What travels in a row's changelog record only: outputs that may not be out, event ids first
     seen.
     """
@@ -205,10 +253,8 @@ def _carried(shard: "Shard", row_key: bytes, row: Row) -> list[tuple[bytes, byte
         shard.numbered = max(shard.numbered, number)
         if number > shard.marks.sent:
             puts.append((outbox_key(number), encode([topic, key, value])))
-    for event_id, *sight in row.seen:
-        at = seen_key(row_key, event_id)
-        puts += [(at, encode(sight)), (FORGET + instant_bytes(sight[4]) + at, b"")]
-    row.outputs, row.seen = [], []
+    carried.add(row_key, row.seen)
+    row.outputs, row.seen = (), ()
     return puts
 
 

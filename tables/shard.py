@@ -21,8 +21,10 @@ from typing import Any
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import Row, Session
 from domain.aggregation.totals import Totals, contribution
+from tables.blocks import Firsts, gather, put_blocks
 from tables.changelog import Change, Changelog
-from tables.codec import decode_rows, encode_row
+from tables.codec import decode_rows, encode_row, encode_twice
+from tables.forgetting import over
 from tables.handed_over import hand_over
 from tables.layout import (
     FORGET,
@@ -43,7 +45,6 @@ from tables.layout import (
     instant_of,
     outbox_key,
     pack_totals,
-    seen_key,
     unpack_totals,
     wake_key,
 )  # fmt: skip
@@ -88,7 +89,9 @@ class Changes:
     """Further records of the same write batch, in the changelog too."""
     gone: dict[bytes, Row] = field(default_factory=dict)
     sights: dict[bytes, list[Any]] = field(default_factory=dict)
-    """`gone`: rows that live on another shard now; `sights`: of a row that comes, by their keys."""
+    firsts: Firsts = field(default_factory=dict)
+    """`gone`: rows that live on another shard now; `sights`: of a row that comes, by their keys;
+    `firsts`: of rows that were staged."""
     rewoken: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
     """Rows whose only change is when to look at them again: (row, instant)."""
     staged: dict[bytes, Row | None] = field(default_factory=dict)
@@ -146,12 +149,13 @@ class Shard:
             await self._send_outbox(self._send)
 
     def load(self, row_keys: Iterable[bytes]) -> dict[bytes, Row]:
-        """The rows of these keys, new ones where there is none. They are the caller's until the
-        commit.
-        """
+        """The rows of these keys, new ones where there is none; the caller's until the commit."""
         keys = list(row_keys)
-        rows: dict[bytes, Any] = dict(zip(keys, map(self._cache.get, keys), strict=True))
-        missing = [key for key, row in rows.items() if row is None]
+        if self._cache:
+            rows: dict[bytes, Any] = dict(zip(keys, map(self._cache.get, keys), strict=True))
+            missing = [key for key, row in rows.items() if row is None]
+        else:
+            rows, missing = {}, keys
         if missing:
             found = self.store.get_many([ROW + key for key in missing])
             rows.update(zip(missing, decode_rows(found), strict=True))
@@ -166,11 +170,11 @@ class Shard:
         for key, data in zip(keys, found, strict=True):
             gone = self.gone.get(gone_key(key)) if data is None else None
             if gone is not None:
-                rows[key].applied = [list(position) for position in gone[1]]
+                rows[key].applied = tuple(list(position) for position in gone[1])
 
     def seen(self, row_key: bytes, event_ids: Iterable[bytes]) -> Sights:
         """The first sights of those event ids that are known under the key."""
-        return sights(self.store, [(row_key, event_id) for event_id in event_ids]).get(row_key, {})
+        return sights(self.store, row_key, event_ids)
 
     def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes, Row]]:
         """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in order."""
@@ -179,13 +183,10 @@ class Shard:
         rows = self.load(key[9:] for key in keys)
         return [(instant_of(key), key[9:], rows[key[9:]]) for key in keys]
 
-    def forgettable(self, now_ms: int, limit: int) -> tuple[list[bytes], list[bytes]]:
-        """(index keys, event ids' keys) of at most `limit` event ids whose time is over."""
-        end = FORGET + instant_bytes(now_ms + 1)
-        index = [key for key, _ in self.store.scan(self._forget_from, end, limit)]
-        sights = self.store.get_many([key[9:] for key in index])
-        over = [data is not None and decode_any(data)[4] <= now_ms for data in sights]
-        return index, [key[9:] for key, is_over in zip(index, over, strict=True) if is_over]
+    def forgettable(self, now_ms: int, limit: int) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        """Of some `limit` event ids whose time is over: (index keys, keys to forget, keys that only
+        the store has)."""
+        return over(self.store, self._forget_from, now_ms, limit)
 
     def next_due(self) -> int | None:
         """The earliest instant at which some row is to be looked at."""
@@ -199,7 +200,7 @@ class Shard:
         # Step 1: the changelog, acknowledged.
         self._on_step(0)
         if self.changelog is not None:
-            log += self._repairs(changes)
+            log += self._repairs(log)
             await self.changelog.append(log)
         self._on_step(1)
         # Step 2: one write batch.
@@ -237,6 +238,7 @@ class Shard:
         log, puts, deletes, outputs = changes.log, changes.puts, changes.dropped, changes.sent
         lowest_wake = changes.lowest_wake
         logged, staged = self.changelog is not None, changes.staged
+        since = self.marks.blocks + 1
         for key, (row, ttl_ms) in changes.rows.items():
             session = row.open
             wake = row.touched + ttl_ms
@@ -256,21 +258,18 @@ class Shard:
                     output.insert(0, self.numbered)
                     outputs.append((output[1], output[2], output[3]))
                     puts.append((outbox_key(self.numbered), encode(output[1:])))
+                if row.seen:
+                    gather(changes.firsts, key, row.seen, since)
+                as_logged, at_rest = encode_twice(row)
                 if logged:
-                    log.append((ROW + key, encode_row(row)))
-                for event_id, *sight in row.seen:
-                    at, body = seen_key(key, event_id), encode(sight)
-                    log.append((at, body))
-                    index = FORGET + instant_bytes(sight[4]) + at
-                    changes.lowest_forget = min(changes.lowest_forget, index)
-                    puts += [(at, body), (index, b"")]
-                row.outputs, row.seen = [], []
-                puts.append((ROW + key, encode_row(row)))
+                    log.append((ROW + key, as_logged))
+                puts.append((ROW + key, at_rest))
             else:
                 change = (ROW + key, encode_row(row))
                 log.append(change)
                 puts.append(change)
-            staged[key] = row if cached else None
+        rows = changes.rows
+        staged.update({key: rows[key][0] for key in rows} if cached else dict.fromkeys(rows))
         changes.lowest_wake, changes.rows = lowest_wake, {}
 
     def _encode(
@@ -296,8 +295,11 @@ class Shard:
         log += [(key, None) for key in changes.forget]
         deletes += changes.forget
         if changes.gone or changes.sights:
-            changes.lowest_forget = hand_over(changes, log, puts, deletes)
+            hand_over(changes, log, deletes)
             self._cache.clear()
+        if changes.firsts:
+            marks.blocks, laid = put_blocks(changes, marks.blocks)
+            log = [*laid, *log]
         self._retire(changes, log, deletes)
         body = encode(marks)
         log.append((MARKS, body))
@@ -322,15 +324,14 @@ class Shard:
             self._cache.pop(key, None)
         marks.retired = pack_totals(retired)
 
-    def _repairs(self, changes: Changes) -> list[Change]:
+    def _repairs(self, log: list[Change]) -> list[Change]:
         """Rows that a fenced writer appended again after us: ours once more, so that ours is what
         compaction keeps.
         """
         if self.changelog is None or not self.changelog.intruded:
             return []
-        keys = [
-            key for key in self.changelog.intruded if key != MARKS and key[1:] not in changes.staged
-        ]
+        written = {key for key, _ in log}
+        keys = [key for key in self.changelog.intruded if key not in written]
         self.changelog.intruded.clear()
         return list(zip(keys, self.store.get_many(keys), strict=True))
 

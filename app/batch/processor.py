@@ -116,7 +116,7 @@ class BatchProcessor(ShardProcessor):
         topic, ending = self.topic, self._ending
         for key, (row, _) in changes.rows.items():
             if row.applied:  # of files that are finished nothing comes again
-                row.applied = [entry for entry in row.applied if entry[0] == topic]
+                row.applied = tuple(entry for entry in row.applied if entry[0] == topic)
             if key[: key.index(0)] in ending:
                 if row.open is not None:
                     changes.kept[ending_key(key)] = b""

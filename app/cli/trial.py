@@ -81,7 +81,7 @@ class Trial:
         fold.seen = self._seen.setdefault(key, {})
         self._fold_one(row, [(number, self._now_ms, values)], fold)
         self._outcome.flushed += (content for _, _, content in row.outputs)
-        row.outputs = []
+        row.outputs = ()
         fold.full = False
         for rejection in fold.rejections:
             refused = Refused(number, rejection.reason, rejection.detail)

@@ -17,9 +17,11 @@ from domain.aggregation.keys import matches, within
 from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import is_withdrawn
 from tables.codec import decode_row
-from tables.layout import ROW, SEEN, WAKE, decode_any, instant_bytes, pack_totals
+from tables.layout import ROW, SEEN, WAKE, instant_bytes, pack_totals
 from tables.letters import is_letter
 from tables.shard import Shard
+from tables.sights import resolved
+from tables.store import MemoryStore
 
 PIECE = 500  # rows of one scan: some milliseconds in which nothing else runs
 EXAMINED = 5_000  # rows of one question and shard
@@ -94,10 +96,17 @@ class Local:
         event_id, exact = asked["event_id"], asked["exact"]
 
         def take(key: bytes, value: bytes, _: Any) -> list[Any] | None:
-            return [key[1:], decode_any(value)] if key.endswith(event_id) else None
+            return [key[1:]] if key.endswith(event_id) else None
 
         first, end = (SEEN, _SIGHTS_END) if exact is None else (exact, exact + b"\0")
-        return await self._scan([(first, end, None)], SEEN, asked, take)
+        answers = await self._scan([(first, end, None)], SEEN, asked, take)
+        shards = self._open()
+        for number, answer in answers.items():
+            keys = [SEEN + row[0] for row in answer["rows"]]
+            store = shards[number].shard.store if number in shards else MemoryStore()
+            told = resolved(store, keys, store.get_many(keys))  # some may be gone by now
+            answer["rows"] = [[key[1:], told[key]] for key in keys if key in told]
+        return answers
 
     async def withdrawn(self, asked: dict[str, Any]) -> Answers:
         """Whether the session of `row_key` that counted the record at `position` was deleted or

@@ -24,8 +24,9 @@ from domain.aggregation.extract import placer
 from domain.aggregation.flush import group_of
 from domain.aggregation.numbers import canonical
 from domain.aggregation.operations import exact_json
-from domain.aggregation.retract import SIGHT, event_key, flush_id_of, negative_of, obstacles
+from domain.aggregation.retract import event_key, flush_id_of, negative_of, obstacles
 from domain.aggregation.rule import Rule
+from domain.aggregation.sights import SIGHT
 from domain.errors import Reject
 from tables.layout import SEEN, seen_key
 
@@ -169,15 +170,17 @@ class Retractions:
         return found[0]
 
     async def _sights(self, hashed: bytes) -> list[tuple[bytes, list[Any]]]:
-        """(key behind SEEN, first sight) of that id, under whatever sessions."""
-        found: list[tuple[bytes, list[Any]]] = []
+        """(key behind SEEN, first sight) of that id, under whatever sessions. A shard that gave a
+        session away and lost its disk meanwhile may still have its sights, as of then."""
+        found: dict[bytes, list[Any]] = {}
         after: bytes | None = None
         while True:
             asked = {"event_id": hashed, "exact": None, "after": after, "limit": PAGE}
             rows, after = page(await self._owners.all("sights", asked), PAGE)
-            found += ((row[0], row[1]) for _, _, row in rows)
+            for _, _, (key, sight) in rows:
+                found[key] = max(found.get(key, []), sight, key=len)
             if after is None:
-                return found
+                return list(found.items())
 
     async def _source(self, topic: str, partition: int, offset: int) -> bytes | None:
         physical = self._parts.names.topic(topic)

@@ -9,10 +9,23 @@ from app.state import backup
 from app.state.backup import Manifest
 from domain.aggregation.totals import Totals
 from domain.errors import Invariant
+from tables.blocks import decode_block, index_key, number_of
 from tables.codec import decode_row
 from tables.documents import Documents
 from tables.formats import SHARD, NewerState, format_of
-from tables.layout import FORGET, OUTBOX, OUTBOX_END, ROW, SEEN, decode_any, instant_bytes, wake_key
+from tables.layout import (
+    BLOCK,
+    BLOCK_END,
+    FORGET,
+    OUTBOX,
+    OUTBOX_END,
+    ROW,
+    SEEN,
+    block_key,
+    decode_any,
+    instant_bytes,
+    wake_key,
+)
 from tables.overlay import OverlayStore
 from tables.recovery import recover
 from tables.shard import Shard
@@ -85,6 +98,8 @@ def _of_indexes(store: KeyedStore) -> Iterator[str]:
     for kind, end, entry_of, what in (
         (ROW, b"t", _wake_of, "is not in the due index"),
         (SEEN, b"f", _forget_of, "is not in the index of event ids to forget"),
+        (BLOCK, BLOCK_END, _block_over, "is not in the index of event ids to forget"),
+        (SEEN, b"f", _block_of, "is an event id whose block is not there"),
     ):
         at, shown = kind, 0
         while piece := list(store.scan(at, end, PIECE)):
@@ -103,4 +118,14 @@ def _wake_of(key: bytes, body: bytes) -> bytes:
 
 
 def _forget_of(key: bytes, body: bytes) -> bytes:
-    return FORGET + instant_bytes(decode_any(body)[4]) + key
+    sight = decode_any(body)
+    return b"" if isinstance(sight, int) else FORGET + instant_bytes(sight[4]) + key
+
+
+def _block_over(key: bytes, body: bytes) -> bytes:
+    return index_key(number_of(key), decode_block(body))
+
+
+def _block_of(_key: bytes, body: bytes) -> bytes:
+    number = decode_any(body)
+    return block_key(number) if isinstance(number, int) else b""

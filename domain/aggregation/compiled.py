@@ -5,7 +5,7 @@ rarely is `Fold`'s. The text comes from a checked document: field names never en
 do.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from textwrap import indent
 from typing import Any
@@ -20,7 +20,7 @@ from domain.aggregation.session import Row, last_applied
 
 Entry = tuple[int, int, Any]
 """(offset, broker timestamp ms, values as `extract.inputs_of` orders them)."""
-FoldFunction = Callable[[Row, Iterable[Entry], Fold], bool]
+FoldFunction = Callable[[Row, Sequence[Entry], Fold], bool]
 """Folds records of one key, in order, into its row; whether anything changed. Records at or below
 the position already applied are skipped. It stops early when `Fold.full`: commit, then call again
 with the same records.
@@ -30,6 +30,7 @@ TEMPLATE = """\
 def fold(row, entries, ctx):
     topic, partition = ctx.topic, ctx.partition
     session = row.open
+{lone}
     if row.applied or session is not None and len(session.sources) > 1:
         last = last_applied(row, topic, partition)
     elif session is None:
@@ -40,6 +41,7 @@ def fold(row, entries, ctx):
     live = changed = False
     rises = ctx.rises
     due = 0
+{firsts}
     for offset, timestamp, ({values}) in entries:
         if offset <= last:
             continue
@@ -71,8 +73,46 @@ def fold(row, entries, ctx):
 {condition}
     if live:
 {store}
+{remember}
     return changed
 """
+
+# One record for an open session that is not due: the most usual of all where there are many keys.
+LONE = """\
+if len(entries) == 1 and session is not None and row.history is None and not row.applied:
+    (offset, timestamp, ({values})), = entries
+    source = session.sources[0]
+    if (
+        offset > source[3] and timestamp < session.due and session.version == {version}
+        and source[1] == partition and source[0] == topic and len(session.sources) == 1
+    ):
+        {accumulators} = session.accumulators
+{before}
+{steps}
+        session.accumulators = [{rested}]
+        session.count += 1
+        latest = session.last
+        if timestamp > latest: session.last = latest = timestamp
+        elif timestamp < session.first: session.first = timestamp
+        if latest > row.touched: row.touched = latest
+        source[3] = offset
+        source[4] += 1
+        ctx.number += 1
+        rises = ctx.rises
+{rises}
+        return True
+"""
+
+# first sights of event ids; what is no first sight is rare
+FIRSTS = "seen, firsts = ctx.seen, []"
+DUPLICATE = """\
+if {v} in seen:
+    if ctx.duplicate(row, {v}, offset, timestamp, firsts): continue
+else:
+    seen[{v}] = (topic, partition, offset, timestamp)
+    firsts += ({v}, offset, timestamp)
+"""
+REMEMBER = "if firsts: row.seen = (*row.seen, [topic, partition, {dedup_ms}, firsts, 0, 0])"
 
 LOAD = """\
 source = ctx.source
@@ -134,12 +174,12 @@ def compile_fold(rule: Rule) -> FoldFunction:
         if item.kind != "test"
     }
     accumulators = "".join(f"a{i}, " for i in range(rule.width))
-    load = LOAD.format(accumulators=f"[{accumulators}]")
-    for at, _ in rule.sums:
-        load += f"b{at} = a{at}\n"
+    before = "".join(f"b{at} = a{at}\n" for at, _ in rule.sums)
+    load = LOAD.format(accumulators=f"[{accumulators}]") + before
+    rises = "".join(RISE.format(at=at, j=j) for j, (at, _) in enumerate(rule.sums))
     store = STORE.format(
         rested=_rested(rule),
-        rises="".join(RISE.format(at=at, j=j) for j, (at, _) in enumerate(rule.sums)),
+        rises=rises,
         rise_names="".join(f"d{at}, " for at, _ in rule.sums),
     )
     condition = ""
@@ -150,11 +190,10 @@ def compile_fold(rule: Rule) -> FoldFunction:
         closing = f'{store}ctx.close(row, "CONDITION")\nlive = False\nif ctx.full: break\n'
         condition = f"if {test}:\n{indent(closing, '    ')}"
     event_id = inputs.get(("event_id", rule.document.event_id or ""))
-    duplicate = (
-        ""
-        if event_id is None
-        else f"if ctx.duplicate(row, {event_id}, offset, timestamp): continue"
-    )
+    firsts = duplicate = remember = ""
+    if event_id is not None:
+        firsts, duplicate = FIRSTS, DUPLICATE.format(v=event_id)
+        remember = REMEMBER.format(dedup_ms=rule.dedup_ms)
     due_value, move_due = "None", ""
     timeout = rule.document.flush.timeout
     if timeout is not None and timeout.kind == "timestamp_field":
@@ -162,13 +201,24 @@ def compile_fold(rule: Rule) -> FoldFunction:
         later = "" if timeout.policy == "last" else f" and {due_value} > due"
         move_due = f"if {due_value} is not None{later}:\n    due = session.due = {due_value}\n"
         move_due += f"    session.due_version = {rule.version}\n"
+    values = "".join(f"v{i}, " for i in range(len(rule.inputs)))
+    steps, lone = _steps(rule, inputs), ""
+    if not (duplicate or condition or move_due):
+        lone = LONE.format(
+            values=values, version=rule.version, accumulators=f"[{accumulators}]",
+            before=indent(before, " " * 8), steps=indent(steps, " " * 8), rested=_rested(rule),
+            rises=indent(rises, " " * 8),
+        )  # fmt: skip
     source = TEMPLATE.format(
-        values="".join(f"v{i}, " for i in range(len(rule.inputs))),
+        values=values,
+        lone=indent(lone, " " * 4),
+        firsts=indent(firsts, " " * 4),
         duplicate=indent(duplicate, " " * 8),
+        remember=indent(remember, " " * 4),
         due_value=due_value,
         version=rule.version,
         load=indent(load, " " * 12),
-        steps=indent(_steps(rule, inputs), " " * 8),
+        steps=indent(steps, " " * 8),
         move_due=indent(move_due, " " * 8),
         condition=indent(condition, " " * 8),
         store=indent(store, " " * 8),

@@ -342,6 +342,8 @@ def _take_event_id(field: str) -> Callable[[Any, Any], bytes]:
     def take(found: Any, cloud: Any) -> bytes:
         if cloud is not None:
             found = cloud
+        elif found.__class__ is str:
+            return blake2b(canonical(found), digest_size=16).digest()
         elif found is ABSENT or found is None or not isinstance(found, bool | int | str | Decimal):
             raise Reject("missing_event_id", f"{field} is absent, null or not a single value")
         return blake2b(canonical(found), digest_size=16).digest()

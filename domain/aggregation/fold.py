@@ -40,8 +40,8 @@ class Fold:
     """The folding of one chunk: records of one input partition under one version of one aggregator.
 
     The compiled fold adds to `number` and `rises` (by how much each sum rose); outputs of a key go
-    into its row, `rejections` become dead letters. `seen` knows the first sight [topic, partition,
-    offset, timestamp, forget at] of event ids under the key.
+    into its row, `rejections` become dead letters. `seen` knows the first sights of event ids under
+    the key (see `sights.py`), (topic, partition, offset, timestamp) of them is used.
     """
 
     rule: Rule
@@ -49,7 +49,7 @@ class Fold:
     partition: int
     rule_of: RuleOf
     rejections: list[Rejection] = field(default_factory=list)
-    seen: dict[bytes, list[Any]] = field(default_factory=dict)
+    seen: dict[bytes, Any] = field(default_factory=dict)
     key: bytes = b""
     full: bool = False
     source: list[Any] = field(default_factory=list)
@@ -142,13 +142,15 @@ class Fold:
         detail = f"{name} is absent or no instant, and there is no default_timeout"
         self.rejections.append(Rejection(offset, timestamp, "no_timeout", detail))
 
-    def duplicate(self, row: Row, event_id: bytes, offset: int, timestamp: int) -> bool:
-        """Whether the event id was seen before, at another position; a first sight is remembered in
-        the row.
+    def duplicate(
+        self, row: Row, event_id: bytes, offset: int, timestamp: int, firsts: list[Any]
+    ) -> bool:
+        """Whether an event id among `seen` makes the record a duplicate. Not when that was itself,
+        nor so long ago that it counts as a first sight again, which is added to `firsts`.
         """
-        known = self.seen.get(event_id)
-        if known is not None and timestamp - known[3] < self.rule.dedup_ms:
-            if known[:3] == [self.topic, self.partition, offset]:
+        known = self.seen[event_id]
+        if timestamp - known[3] < self.rule.dedup_ms:
+            if known[2] == offset and known[1] == self.partition and known[0] == self.topic:
                 return False
             self._looked_at(row, offset, timestamp)
             history = self.history_of(row)
@@ -157,9 +159,8 @@ class Fold:
             self.totals.add("in", 1)
             self.totals.add("duplicates", 1)
             return True
-        sight = [self.topic, self.partition, offset, timestamp, timestamp + self.rule.dedup_ms]
-        self.seen[event_id] = sight
-        row.seen = [*row.seen, [event_id, *sight]]
+        self.seen[event_id] = (self.topic, self.partition, offset, timestamp)
+        firsts += (event_id, offset, timestamp)
         return False
 
     def _looked_at(self, row: Row, offset: int, timestamp: int) -> None:
@@ -210,10 +211,10 @@ class Fold:
             if deleted:
                 record.update(command)
         content = enveloped(rule, record, self.key)
-        row.outputs = [
+        row.outputs = (
             *row.outputs,
             [rule.document.output.topic if flushed else AUDIT, self.key, content],
-        ]
+        )
         if sum(len(output[2]) for output in row.outputs) > OUTPUT_LIMIT_BYTES:
             self.full = True
         sums = session_sums(session, rule.sums)

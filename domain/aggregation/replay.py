@@ -25,9 +25,9 @@ def fold_replayed(
     if counted:
         ctx.take_back(row)
     fold(row, (entry,), ctx)
-    for sight in row.seen:
-        if sight[2] == apart(partition):
-            sight[2] = partition
+    for run in row.seen:
+        if run[1] == apart(partition):
+            run[1] = partition
     _settle(row, ctx.topic, partition)
 
 
@@ -38,7 +38,7 @@ def _settle(row: Row, topic: str, partition: int) -> None:
     """
     alone, together = apart(partition), replayed(partition)
     if any(entry[1] == alone for entry in row.applied):
-        row.applied = [entry for entry in row.applied if entry[1] != alone]
+        row.applied = tuple(entry for entry in row.applied if entry[1] != alone)
     if row.open is None:
         return
     sources = row.open.sources

@@ -22,10 +22,9 @@ from domain.aggregation.numbers import Number, canonical
 from domain.aggregation.operations import OPERATIONS, minus, plus
 from domain.aggregation.rule import Rule, compile_rule
 from domain.aggregation.session import NEVER, Row, Session
+from domain.aggregation.sights import run_of
 from domain.aggregation.sources import input_partition
 from domain.aggregation.totals import Totals, session_sums
-
-SIGHT = 5  # parts of the first sight of an event that counts; one more says that it was taken back
 
 
 def obstacles(rule: Rule) -> list[str]:
@@ -129,14 +128,14 @@ def retract(
         **told, "event": "event_retracted", "subject": record["id"], "aggregator": rule.name,
         "flush_id": record["id"], "group": record["group"], "counted_at": print_instant(timestamp),
     }  # fmt: skip
-    row.outputs = [
+    row.outputs = (
         *row.outputs,
         [rule.document.output.topic, key, enveloped(rule, record, key)],
         [AUDIT, key, to_json(audit)],
-    ]
+    )
     row.sequence += 1
     row.touched = max(row.touched, timestamp)
-    row.seen = [*row.seen, [event_id, *sight[:SIGHT], 1]]
+    row.seen = (*row.seen, run_of(event_id, list(sight), taken_back=True))
     totals = ctx.totals
     totals.flushes["COMMAND"] = totals.flushes.get("COMMAND", 0) + 1
     history.accepted -= 1

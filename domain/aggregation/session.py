@@ -63,19 +63,19 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     `sequence` counts the flushes billing has received. `applied` holds [topic, partition, offset]
     of input partitions whose last applied offset the open session doesn't tell. `touched` is the
     broker timestamp of the last record. `wake` is the instant under which the row stands in the due
-    index (0: not in it). `seen` carries the event ids first seen in the commit that wrote the row,
-    `outputs` the flushes decided in it, with their whole content: the two exist in the changelog
-    record only.
+    index (0: not in it). `seen` carries the event ids first seen in the commit that wrote the row
+    (runs, see `sights.py`), `outputs` the flushes decided in it, with their whole content: the two
+    exist in the changelog record only. Tuples, as an empty one costs nothing to read.
     """
 
     sequence: int = 0
     open: Session | None = None
-    applied: list[list[Any]] = []
+    applied: tuple[list[Any], ...] = ()
     touched: int = 0
     history: History | None = None
     wake: int = 0
-    seen: list[list[Any]] = []
-    outputs: list[list[Any]] = []
+    seen: tuple[list[Any], ...] = ()
+    outputs: tuple[list[Any], ...] = ()
 
 
 def last_applied(row: Row, topic: str, partition: int) -> int:
@@ -104,7 +104,7 @@ def set_applied(row: Row, topic: str, partition: int, offset: int) -> None:
             if offset > entry[2]:
                 entry[2] = offset
             return
-    row.applied = [*row.applied, [topic, partition, offset]]
+    row.applied = (*row.applied, [topic, partition, offset])
 
 
 def is_withdrawn(row: Row, topic: str, partition: int, offset: int) -> bool:

@@ -249,6 +249,7 @@ def test_a_kill_while_it_recovers_counts_nothing_twice() -> None:
     check(world, produced, "keyed")
 
 
+@pytest.mark.timeout(900)  # 70 s where nothing else runs
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=st.lists(step, max_size=25))
 def test_any_history_counts_every_record_once(history: list[Any]) -> None:

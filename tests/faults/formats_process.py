@@ -1,7 +1,7 @@
 """A worker of a version that writes its changelog in a later format, for going there and back.
 
-`SLUICE_TEST_FORMATS`: unset, the version that there is. `next`: one whose format is 2, each body
-with a byte before it. `back`: that one again, told to write format 1; when it has opened a shard it
+`SLUICE_TEST_FORMATS`: unset, the version that there is. `next`: one whose format is 3, each body
+with a byte before it. `back`: that one again, told to write format 2; when it has opened a shard it
 writes all of it once more, as docs/operations.md tells under Upgrades.
 """
 
@@ -12,8 +12,8 @@ import sys
 import app.session_parts
 import tables.recovery
 from domain.errors import Invariant
-from tables.formats import Formats
-from tables.layout import COMMAND, GONE, MARKS, ROW, SEEN
+from tables.formats import SHARD, Formats
+from tables.layout import BLOCK, COMMAND, GONE, MARKS, ROW
 from tables.shard import Shard
 from tests.faults.worker_process import main
 
@@ -27,14 +27,14 @@ def _add(_key: bytes, body: bytes) -> bytes:
 
 def _strip(_key: bytes, body: bytes) -> bytes:
     if body[:1] != AHEAD:
-        raise Invariant("a body of format 2 has its byte", repr(body[:20]))
+        raise Invariant("a body of format 3 has its byte", repr(body[:20]))
     return body[1:]
 
 
-# What is in memory and on disk is what this code reads: it stands as format 3, never written.
-LATER = Formats(3, {1: _add, 2: _strip})
-NEXT = LATER.writing(2, {2: _add})
-BACK = LATER.writing(1, {2: _add, 1: _strip})
+# What is in memory and on disk is what this code reads: it stands as format 4, never written.
+LATER = Formats(4, {1: SHARD.steps[1], 2: _add, 3: _strip})
+NEXT = LATER.writing(3, {3: _add})
+BACK = LATER.writing(2, {3: _add, 2: _strip})
 FORMATS = {"next": NEXT, "back": BACK}
 
 
@@ -44,7 +44,7 @@ async def write_again(shard: Shard) -> None:
     changelog = shard.changelog
     if changelog is None or next(iter(shard.outbox()), None) is not None:
         raise Invariant("a shard that is written again has sent everything", f"{shard.number}")
-    for kind in (COMMAND, GONE, SEEN, ROW):
+    for kind in (BLOCK, COMMAND, GONE, ROW):
         at, end = kind, bytes([kind[0] + 1])
         while piece := list(shard.store.scan(at, end, PIECE)):
             at = piece[-1][0] + b"\0"

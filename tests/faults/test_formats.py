@@ -42,7 +42,7 @@ def test_up_to_the_next_format_and_back_loses_and_repeats_nothing(cluster: Clust
         go(cluster, disk=False)
         before = cluster.workers[0]
         until(lambda: before.dead, START_S, "the version before refuses what a later one wrote")
-        assert b"is of format 2, and this version reads up to format 1" in before.log.read_bytes()
+        assert b"is of format 3, and this version reads up to format 2" in before.log.read_bytes()
         go(cluster, "back", disk=False)
         cluster.ready()
         cluster.feed(2)

@@ -1,12 +1,13 @@
 """Rows as bytes."""
 
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.aggregation.session import History, Row, Session
-from tables.codec import decode_row, decode_rows, encode_row
+from tables.codec import decode_row, decode_rows, encode_row, encode_twice
 
 NUMBERS = st.none() | st.integers(-(2**80), 2**80) | st.decimals(allow_nan=False, places=3)
 SESSIONS = st.builds(
@@ -35,3 +36,15 @@ def test_many_rows_are_decoded_as_each_of_them_is(rows: list[Row | None]) -> Non
         exact(Row() if data is None else decode_row(data)) for data in found
     ]
     assert [encode_row(row) for row in many] == [data or encode_row(Row()) for data in found]
+
+
+@given(ROWS, st.lists(st.just(["usage", 1, 5, [b"p", 2, 3], 0, 1]), max_size=2), st.booleans())
+def test_a_row_is_encoded_with_what_travels_in_it_and_without(
+    row: Row, seen: list[list[Any]], flushed: bool
+) -> None:
+    row.seen = tuple(seen)
+    row.outputs = ([7, "aggregates", b"k", b"v"],) * flushed
+    whole = encode_row(row)
+    as_logged, at_rest = encode_twice(row)
+    assert (row.seen, row.outputs) == ((), ())
+    assert (as_logged, at_rest) == (whole, encode_row(row))

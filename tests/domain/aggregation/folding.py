@@ -71,7 +71,7 @@ class Folding:
 
     def _take(self) -> None:
         self.flushed += [exactly(content) for _, _, content in self.row.outputs]
-        self.row.outputs = []
+        self.row.outputs = ()
         self.row = decode_row(encode_row(self.row))
 
 

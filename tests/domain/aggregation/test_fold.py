@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from config.documents.aggregator import load_aggregator
+from domain.aggregation.compiled import compile_fold
 from domain.aggregation.fold import Fold, Rejection, adopt
 from domain.aggregation.rule import Rule, compile_rule, split_row_key
 from domain.aggregation.session import Row, Session
+from domain.aggregation.sights import sights_of
 from domain.aggregation.sources import apart, input_partition, replayed
 from domain.aggregation.totals import Totals, contribution
 from tests.domain.aggregation.folding import START_MS, a_document
@@ -61,7 +63,7 @@ def test_a_session_that_ends_is_in_one_place_of_totals_and_history(
         3,
         flush_type,
     )
-    assert row.open is None and row.applied == [["usage", 1, 9]]
+    assert row.open is None and row.applied == (["usage", 1, 9],)
     assert row.sequence == (3 if place == "flushed" else 2)
     history = row.history
     assert history is not None
@@ -125,18 +127,40 @@ def test_what_was_withdrawn_is_forgotten_in_time() -> None:
 
 def test_an_event_id_is_a_duplicate_elsewhere_until_its_days_are_over() -> None:
     row, folding = Row(), a_fold(a_rule(event_id="id", dedup_days=1))
-    assert not folding.duplicate(row, b"p", 5, START_MS)
-    assert row.seen == [[b"p", "usage", 1, 5, START_MS, START_MS + DAY_MS]]
-    assert not folding.duplicate(row, b"p", 5, START_MS)
-    assert folding.duplicate(row, b"p", 6, START_MS + DAY_MS - 1)
+    firsts: list[Any] = []
+    folding.seen[b"p"] = ("usage", 1, 5, START_MS)
+    assert not folding.duplicate(row, b"p", 5, START_MS, firsts)
+    assert folding.duplicate(row, b"p", 6, START_MS + DAY_MS - 1, firsts)
     assert row.history is not None and (row.history.accepted, row.history.duplicates) == (1, 1)
-    assert (row.applied, row.touched) == ([["usage", 1, 6]], START_MS + DAY_MS - 1)
+    assert (row.applied, row.touched) == ((["usage", 1, 6],), START_MS + DAY_MS - 1)
     assert (folding.totals.count["in"], folding.totals.count["duplicates"]) == (1, 1)
-    assert folding.duplicate(row, b"p", 7, START_MS + 1)
+    assert folding.duplicate(row, b"p", 7, START_MS + 1, firsts)
     assert (row.history.accepted, row.history.duplicates) == (2, 2)
     assert row.touched == START_MS + DAY_MS - 1  # the first look at a row that has nothing else
-    assert not folding.duplicate(row, b"p", 8, START_MS + DAY_MS)
-    assert not folding.duplicate(row, b"q", 9, START_MS) and len(row.seen) == 3
+    assert firsts == []
+    assert not folding.duplicate(row, b"p", 8, START_MS + DAY_MS, firsts)
+    assert folding.seen[b"p"] == ("usage", 1, 8, START_MS + DAY_MS)
+    assert firsts == [b"p", 8, START_MS + DAY_MS]
+    for other in (("usage", 2, 5, START_MS), ("calls", 1, 5, START_MS)):
+        folding.seen[b"q"] = other
+        assert folding.duplicate(row, b"q", 5, START_MS, firsts)
+
+
+def test_event_ids_first_seen_travel_in_the_row() -> None:
+    rule = a_rule(event_id="id", dedup_days=1)
+    row, folding = Row(), a_fold(rule)
+    at = [item.kind for item in rule.inputs].index("event_id")
+
+    def entry(offset: int, event_id: bytes) -> Any:
+        values = tuple(event_id if i == at else None for i in range(len(rule.inputs)))
+        return (offset, START_MS + offset, values)
+
+    entries = [entry(1, b"p"), entry(2, b"q"), entry(3, b"p")]
+    compile_fold(rule)(row, entries, folding)
+    flat = [b"p", 1, START_MS + 1, b"q", 2, START_MS + 2]
+    assert row.seen == (["usage", 1, DAY_MS, flat, 0, 0],)
+    assert sights_of(row.seen)[b"q"] == ["usage", 1, 2, START_MS + 2, START_MS + 2 + DAY_MS]
+    assert row.history is not None and row.history.duplicates == 1
 
 
 def test_a_record_that_can_open_no_session_is_rejected_and_may_be_taken_back() -> None:
@@ -144,7 +168,7 @@ def test_a_record_that_can_open_no_session_is_rejected_and_may_be_taken_back() -
     assert folding.session_for(row, 5, START_MS, None) is None
     detail = "ends is absent or no instant, and there is no default_timeout"
     assert folding.rejections == [Rejection(5, START_MS, "no_timeout", detail)]
-    assert (row.applied, row.touched, row.open) == ([["usage", 1, 5]], START_MS, None)
+    assert (row.applied, row.touched, row.open) == ((["usage", 1, 5],), START_MS, None)
     assert row.history is not None and (row.history.accepted, row.history.rejected) == (1, 1)
     assert (folding.totals.count["in"], folding.totals.count["rejected"]) == (1, 1)
     assert folding.session_for(row, 5, START_MS, None) is None

@@ -7,7 +7,7 @@ failing one can be lived again.
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,6 +20,7 @@ from domain.aggregation.compiled import FoldFunction, compile_fold
 from domain.aggregation.fold import Fold
 from domain.aggregation.rule import Rule, compile_rule
 from domain.aggregation.session import Row
+from domain.aggregation.sights import sights_of
 from domain.aggregation.totals import Totals, contribution
 from tables.codec import decode_row, encode_row
 
@@ -121,7 +122,7 @@ class Key:
         self.versions = versions
         self.row = Row()
         self.outputs: list[list[Any]] = []
-        self.seen: dict[bytes, list[Any]] = {}
+        self.seen: dict[bytes, Sequence[Any]] = {}
         self.totals = Totals()
         self.rejected: list[int] = []
 
@@ -136,8 +137,8 @@ class Key:
             self.rejected += [rejection.offset for rejection in ctx.rejections]
             ctx.rejections.clear()
             self.outputs += self.row.outputs
-            self.seen |= {seen[0]: seen[1:] for seen in self.row.seen}
-            self.row.outputs, self.row.seen = [], []
+            self.seen |= sights_of(self.row.seen)
+            self.row.outputs, self.row.seen = (), ()
             if not ctx.full:
                 break
             ctx.full = False

@@ -27,21 +27,21 @@ def a_session(**changes: Any) -> Session:
 
 
 def test_the_last_applied_is_the_furthest_of_session_and_row() -> None:
-    row = Row(open=a_session(), applied=[["usage", 0, 9], ["usage", 1, 4], ["other", 1, 8]])
+    row = Row(open=a_session(), applied=(["usage", 0, 9], ["usage", 1, 4], ["other", 1, 8]))
     asked = [("usage", 0), ("usage", 1), ("calls", 0), ("other", 1), ("calls", 1), ("other", 0)]
     assert [last_applied(row, *tp) for tp in asked] == [9, 5, 2, 8, -1, -1]
     assert last_applied(Row(), "usage", 0) == -1
-    assert last_applied(Row(applied=[["usage", 0, 0]]), "usage", 0) == 0
+    assert last_applied(Row(applied=(["usage", 0, 0],)), "usage", 0) == 0
 
 
 def test_an_applied_position_never_goes_back() -> None:
     row = Row()
     for topic, partition, offset in [("a", 0, 5), ("a", 0, 3), ("a", 1, 2), ("b", 0, 1)]:
         set_applied(row, topic, partition, offset)
-    assert row.applied == [["a", 0, 5], ["a", 1, 2], ["b", 0, 1]]
+    assert row.applied == (["a", 0, 5], ["a", 1, 2], ["b", 0, 1])
     set_applied(row, "a", 0, 6)
     assert row.applied[0] == ["a", 0, 6]
-    assert Row().applied == []
+    assert Row().applied == ()
 
 
 @pytest.mark.parametrize(
