@@ -7,6 +7,7 @@ The file is opened when it is first asked for.
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from connectors.stores.base import StoreRefused, StoreUnavailable
 
 T = TypeVar("T")
 BUSY_S = 10.0  # another process, a trial say, has the file for as long at most
+AGAIN_S = 0.005
 READERS = 2  # a long read leaves room for a short one
 _REFUSED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError)
 
@@ -85,7 +87,7 @@ class SqliteFile:
                 self.path, BUSY_S, isolation_level=None, check_same_thread=False
             )
             try:
-                found.execute("PRAGMA journal_mode=WAL")
+                _write_ahead(found)
                 found.execute("PRAGMA synchronous=FULL")
                 found.execute("PRAGMA cache_size=-16384")
                 with self._lock:  # the threads make the tables one after the other
@@ -106,3 +108,18 @@ class SqliteFile:
             raise StoreRefused(str(self.path), str(error)) from error
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailable(str(self.path), str(error)) from error
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turns the file to WAL. SQLite doesn't wait by itself where it would have to for somebody who
+    writes just now, another one that makes the file for instance."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(AGAIN_S)
+        else:
+            return
