@@ -72,7 +72,7 @@ def run(rows: int, work: Path, times: int = TIMES) -> dict[str, Any]:
     written, days = fill(folder, rows, now_ms)
     print(f"{written:,} rows written in {time.monotonic() - started:.0f} s", flush=True)
     with (folder / "server.log").open("wb") as out:
-        process, port = _server(folder, out)
+        process, port = server(folder, out)
         try:
             url = f"http://127.0.0.1:{port}"
             _apply(url)
@@ -131,7 +131,7 @@ def _rows(n: int, spans: dict[Grain, list[int]]) -> Iterator[tuple[bytes, bytes]
             yield ROW + cube_key(ident, grain, start), cube_bytes(1, partial)
 
 
-def _server(folder: Path, out: Any) -> tuple[subprocess.Popen[bytes], int]:
+def server(folder: Path, out: Any) -> tuple[subprocess.Popen[bytes], int]:
     """One worker with everything, on the rows."""
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = int(held.getsockname()[1])
@@ -145,16 +145,21 @@ def _server(folder: Path, out: Any) -> tuple[subprocess.Popen[bytes], int]:
     return process, port
 
 
-def _apply(url: str) -> None:
+def until_ready(url: str) -> None:
+    """Returns when the server does its work."""
     deadline = time.monotonic() + START_S
     while True:
         try:
-            _get(url + "/health/ready")
-            break
+            get(url + "/health/ready")
+            return
         except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(LOOK_S)
+
+
+def _apply(url: str) -> None:
+    until_ready(url)
     body = json.dumps(BOARD).encode()
     request = urllib.request.Request(
         f"{url}/api/documents/dashboard/bench?wait=30", body,
@@ -167,7 +172,7 @@ def _apply(url: str) -> None:
 def _check(url: str, days: int) -> None:
     """Raises ValueError when the figures are not those that were written."""
     since = datetime.fromtimestamp(time.time() - (days - 1) * 86_400, UTC).date()
-    told = json.loads(_get(f"{url}{QUERY}&group=repo&from={since}"))
+    told = json.loads(get(f"{url}{QUERY}&group=repo&from={since}"))
     sums = [sum(point["sum"] or 0 for point in one["points"]) for one in told["series"]]
     wanted = sorted(days * (1 + n) for n in range(SERIES))
     if sorted(sums) != wanted:
@@ -175,12 +180,12 @@ def _check(url: str, days: int) -> None:
 
 
 def _ask(url: str, name: str, path: str, times: int, pid: int) -> dict[str, Any]:
-    _get(url + path)
+    get(url + path)
     took: list[float] = []
     before = cpu_s(pid)
     for _ in range(times):
         began = time.perf_counter()
-        size = len(_get(url + path))
+        size = len(get(url + path))
         took.append((time.perf_counter() - began) * 1000)
     took.sort()
     cpu_ms = (cpu_s(pid) - before) * 1000 / times
@@ -188,7 +193,8 @@ def _ask(url: str, name: str, path: str, times: int, pid: int) -> dict[str, Any]
     return {"asked": name, **marks, "cpu_ms": round(cpu_ms, 1), "bytes": size}
 
 
-def _get(url: str) -> bytes:
+def get(url: str) -> bytes:
+    """The body of an answer."""
     with urllib.request.urlopen(url, timeout=60) as response:
         found: bytes = response.read()
         return found

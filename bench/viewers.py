@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.console import START_S, _get, _server
+from bench.console import START_S, get, server, until_ready
 from bench.machine import machine
 from bench.measure import cpu_s
 
@@ -42,7 +42,7 @@ def run(sessions: int, work: Path, seconds: float = 20.0) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with (folder / "server.log").open("wb") as out:
-        process, port = _server(folder, out)
+        process, port = server(folder, out)
         try:
             url = f"http://127.0.0.1:{port}"
             _fill(url, sessions)
@@ -67,23 +67,16 @@ def run(sessions: int, work: Path, seconds: float = 20.0) -> dict[str, Any]:
 
 
 def _fill(url: str, sessions: int) -> None:
+    until_ready(url)
     deadline = time.monotonic() + START_S
-    while True:
-        try:
-            _get(url + "/health/ready")
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
     _send(f"{url}/api/documents/aggregator/bench?wait=30", "PUT", json.dumps(DOCUMENT).encode())
     rows = b"\n".join(b'{"account":"a%d","bytes":%d}' % (n, n) for n in range(sessions))
     _send(f"{url}/api/topics/usage/records", "POST", rows, "application/x-ndjson")
     while True:
-        told = json.loads(_get(f"{url}/api/aggregators/bench/totals"))
+        told = json.loads(get(f"{url}/api/aggregators/bench/totals"))
         if told["count"].get("open") == sessions:
             return
-        if time.monotonic() > deadline + START_S:
+        if time.monotonic() > deadline:
             raise ValueError(f"totals are wrong: {told}")
         time.sleep(0.5)
 
