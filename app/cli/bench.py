@@ -14,9 +14,6 @@ from domain.errors import UsageError
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = {
     "stream": ("sluice", "sluice-routed", "raw-aiokafka"),
-    "batch": ("sluice",),
-    "recovery": ("sluice",),
-    "impressions": ("sluice",),
     "campaigns": ("sluice", "sluice-shard"),
 }
 RESULTS = ROOT / "bench" / "results"
@@ -25,20 +22,9 @@ RESULTS = ROOT / "bench" / "results"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sluice bench`."""
     parser.add_argument(
-        "name",
-        choices=[
-            "stream",
-            "flush",
-            "batch",
-            "recovery",
-            "sessions",
-            "impressions",
-            "campaigns",
-            "console",
-            "viewers",
-        ],
-        help="what to measure",
-    )
+        "names", nargs="+", choices=list(MEASURES), metavar="NAME",
+        help=f"what to measure, one after the other: {', '.join(MEASURES)}",
+    )  # fmt: skip
     parser.add_argument(
         "--systems", default="", help="comma-separated, or all; see --list; default: Sluice alone"
     )
@@ -59,49 +45,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    """Measures, prints a table (or JSON) and keeps the report under bench/results/."""
-    if args.name == "sessions":
-        from bench.sessions import measure_sessions
-
-        report = measure_sessions(args.sessions, Path(args.work))
-    elif args.name == "console":
-        from bench.console import run as run_console
-
-        report = run_console(args.rows or 10_000_000, Path(args.work).resolve())
-    elif args.name == "viewers":
-        from bench.viewers import run as run_viewers
-
-        report = run_viewers(min(args.sessions, 100_000), Path(args.work).resolve())
-    elif args.list:
-        print("\n".join(_known(args.name)))
+    """Measures, prints a table (or JSON) each and keeps the reports under bench/results/."""
+    if args.list:
+        for name in args.names:
+            print("\n".join(_known(name)))
         return 0
-    elif args.name == "batch":
-        from bench.batch import BatchPlan
-        from bench.batch import run as run_batch
+    for name in args.names:  # before the first of them takes its minutes
+        _systems(args, name)
+    reports = [_measure(args, name, context) for name in args.names]
+    return 1 if any("failed" in each for report in reports for each in report["results"]) else 0
 
-        report = run_batch(BatchPlan(_systems(args), Path(args.work).resolve(), args.times))
-    elif args.name == "impressions":
-        from bench.impressions import ImpressionsPlan
-        from bench.impressions import run as run_impressions
 
-        rows = 400_000_000 if args.large else args.rows or 10_000_000
-        report = run_impressions(ImpressionsPlan(_systems(args), Path(args.work).resolve(), rows))
-    elif args.name == "campaigns":
-        report = _campaigns(args)
-    else:
-        report = _stream(args)
+def _measure(args: argparse.Namespace, name: str, context: Context) -> dict[str, Any]:
+    report = MEASURES[name](args, name)
     RESULTS.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    (RESULTS / f"{args.name}-{stamp}.json").write_text(json.dumps(report, indent=1) + "\n")
+    (RESULTS / f"{name}-{stamp}.json").write_text(json.dumps(report, indent=1) + "\n")
     if context.flags.json:
         context.out.document(report)
     else:
-        print(table(report["results"]))
-    return 1 if any("failed" in result for result in report["results"]) else 0
+        print(table(report["results"]), flush=True)
+    return report
+
+
+def _sessions(args: argparse.Namespace, _name: str) -> dict[str, Any]:
+    from bench.sessions import measure_sessions
+
+    return measure_sessions(args.sessions, Path(args.work))
+
+
+def _console(args: argparse.Namespace, _name: str) -> dict[str, Any]:
+    from bench.console import run as run_console
+
+    return run_console(args.rows or 10_000_000, Path(args.work).resolve())
+
+
+def _viewers(args: argparse.Namespace, _name: str) -> dict[str, Any]:
+    from bench.viewers import run as run_viewers
+
+    return run_viewers(min(args.sessions, 100_000), Path(args.work).resolve())
+
+
+def _batch(args: argparse.Namespace, name: str) -> dict[str, Any]:
+    from bench.batch import BatchPlan
+    from bench.batch import run as run_batch
+
+    return run_batch(BatchPlan(_systems(args, name), Path(args.work).resolve(), args.times))
+
+
+def _impressions(args: argparse.Namespace, name: str) -> dict[str, Any]:
+    from bench.impressions import ImpressionsPlan
+    from bench.impressions import run as run_impressions
+
+    rows = 400_000_000 if args.large else args.rows or 10_000_000
+    plan = ImpressionsPlan(_systems(args, name), Path(args.work).resolve(), rows)
+    return run_impressions(plan)
 
 
 def _known(name: str) -> tuple[str, ...]:
     """The systems of a benchmark."""
+    if name in {"sessions", "console", "viewers"}:
+        return ("sluice",)
     if name == "batch":
         from bench.batch import SYSTEMS as BATCHES
 
@@ -123,24 +127,24 @@ def _known(name: str) -> tuple[str, ...]:
     return tuple(SYSTEMS)
 
 
-def _systems(args: argparse.Namespace) -> tuple[str, ...]:
-    known = _known(args.name)
+def _systems(args: argparse.Namespace, name: str) -> tuple[str, ...]:
+    known = _known(name)
     if args.systems == "all":
         return known
-    names = tuple(args.systems.split(",")) if args.systems else DEFAULT[args.name]
+    names = tuple(args.systems.split(",")) if args.systems else DEFAULT.get(name, ("sluice",))
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise UsageError(f"no system {unknown[0]!r}", f"there are: {', '.join(known)}")
+        raise UsageError(f"no system {unknown[0]!r} in {name}", f"there are: {', '.join(known)}")
     return names
 
 
-def _campaigns(args: argparse.Namespace) -> dict[str, Any]:
+def _campaigns(args: argparse.Namespace, name: str) -> dict[str, Any]:
     from bench.campaigns import CampaignsPlan
     from bench.campaigns import run as run_campaigns
 
     broker = f"kafka://{args.broker}" if args.broker else os.environ.get("SLUICE_TEST_KAFKA", "")
     plan = CampaignsPlan(
-        _systems(args),
+        _systems(args, name),
         Path(args.work).resolve(),
         args.rows or 1_000_000,
         broker or "embedded://",
@@ -150,23 +154,31 @@ def _campaigns(args: argparse.Namespace) -> dict[str, Any]:
     return run_campaigns(plan)
 
 
-def _stream(args: argparse.Namespace) -> dict[str, Any]:
+def _stream(args: argparse.Namespace, name: str) -> dict[str, Any]:
     from bench import flush, recovery, stream
 
-    names = _systems(args)
+    names = _systems(args, name)
     broker = args.broker or os.environ.get("SLUICE_TEST_KAFKA", "").removeprefix("kafka://")
     if not broker:
         raise UsageError(
             "no broker to measure on",
             "scripts/bench starts one and the peers; or give --broker host:port",
         )
-    given = args.accounts or ("1000000" if args.name == "recovery" else "10000,1000000")
+    given = args.accounts or ("1000000" if name == "recovery" else "10000,1000000")
     accounts = tuple(int(number) for number in given.split(","))
     plan = stream.Plan(names, args.records, accounts, broker, args.jars, Path(args.work).resolve())
     runs: dict[str, Callable[[stream.Plan], dict[str, Any]]] = {
         "flush": flush.run, "recovery": recovery.run, "stream": stream.run,
     }  # fmt: skip
-    return runs[args.name](plan)
+    return runs[name](plan)
+
+
+# What `sluice bench` measures, by name.
+MEASURES: dict[str, Callable[[argparse.Namespace, str], dict[str, Any]]] = {
+    "stream": _stream, "flush": _stream, "batch": _batch, "recovery": _stream,
+    "sessions": _sessions, "impressions": _impressions, "campaigns": _campaigns,
+    "console": _console, "viewers": _viewers,
+}  # fmt: skip
 
 
 def table(results: list[dict[str, Any]]) -> str:
