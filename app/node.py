@@ -25,6 +25,7 @@ from app.trail.trail import TopicTrail
 from app.web.server import make_web
 from app.worker import Worker
 from config.clock import system_ms
+from config.allocating import give_back_buffers
 from config.collecting import collect_seldom
 from config.settings import Settings
 
@@ -71,6 +72,7 @@ class Node:
 
     async def run(self, started: Callable[["Node"], None], beside: Beside | None = None) -> None:
         """Runs until a signal or a failure, which is raised. Calls `started` when it listens."""
+        give_back_buffers()
         self._take_signals()
         try:
             if await self._start():
