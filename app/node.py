@@ -24,8 +24,8 @@ from app.testing import kill_switch
 from app.trail.trail import TopicTrail
 from app.web.server import make_web
 from app.worker import Worker
-from config.clock import system_ms
 from config.allocating import give_back_buffers
+from config.clock import system_ms
 from config.collecting import collect_seldom
 from config.settings import Settings
 
