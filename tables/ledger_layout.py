@@ -8,6 +8,7 @@ u <part>                [sequence, [[store key, value before], ...]]  in the cha
 l                       Local: what only this disk knows
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -65,8 +66,21 @@ def end_of(prefix: bytes) -> bytes:
     return kept[:-1] + bytes([kept[-1] + 1])
 
 
-def parts_of(sequence: int, items: list[Any]) -> list[bytes]:
+def parts_of(sequence: int, items: Sequence[Sequence[Any]]) -> list[bytes]:
     """The items in order as bodies of about PART_BYTES, each with the sequence in front."""
+    if not items:
+        return []
+    whole = encode([sequence, items])
+    if len(whole) <= PART_BYTES:
+        return [whole]
+    # most are of about one size; looked at one by one they cost five times as much
+    many = max(1, len(items) * PART_BYTES // len(whole))
+    bodies = [encode([sequence, items[at : at + many]]) for at in range(0, len(items), many)]
+    even = all(len(body) <= 2 * PART_BYTES for body in bodies)
+    return bodies if even else _parts_by_size(sequence, items)
+
+
+def _parts_by_size(sequence: int, items: Sequence[Sequence[Any]]) -> list[bytes]:
     bodies: list[bytes] = []
     held: list[bytes] = []
     size = 0
