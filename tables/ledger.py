@@ -152,9 +152,9 @@ class Ledger:
         changed, read = book.changed, book.read
         unknown = [key for key in changed if key not in read]
         read.update(zip(unknown, self.store.get_many(unknown), strict=True))
-        before = [(key, read[key]) for key in changed]
-        after = list(changed.items())
-        if any(map(eq, before, after)):
+        olds = [read[key] for key in changed]
+        before, after = list(zip(changed, olds, strict=True)), list(changed.items())
+        if any(map(eq, olds, changed.values())):
             pairs = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
             return [old for old, _ in pairs], [new for _, new in pairs]
         return before, after

@@ -73,18 +73,15 @@ class LedgerBook:
         unknown = [at for key in keys if (at := ROW + key) not in known and at not in changed]
         known.update(zip(unknown, self._store.get_many(unknown), strict=True))
 
-    def look_up(self, keys: Iterable[bytes]) -> list[bytes | None]:
-        """The values of rows that are only read, in one look."""
-        found: dict[bytes, bytes | None] = {}
+    def get_all(self, keys: Iterable[bytes]) -> list[bytes | None]:
+        """The values of rows, looked up together."""
         ats = [ROW + key for key in keys]
-        unknown = []
-        for at in ats:
-            if at in self.changed:
-                found[at] = self.changed[at]
-            else:
-                unknown.append(at)
-        found.update(zip(unknown, self._store.get_many(unknown), strict=True))
-        return [found[at] for at in ats]
+        read, changed = self.read, self.changed
+        unknown = [at for at in ats if at not in read and at not in changed]
+        read.update(zip(unknown, self._store.get_many(unknown), strict=True))
+        if changed.keys().isdisjoint(ats):
+            return [read[at] for at in ats]
+        return [changed[at] if at in changed else read[at] for at in ats]
 
     def put(self, key: bytes, value: bytes) -> None:
         """Writes a row; `get` and `scan` see it at once."""
@@ -95,10 +92,15 @@ class LedgerBook:
     def put_all(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
         """The same for many rows, each once, which costs a third."""
         ats = [ROW + key for key, _ in rows]
+        if not ats:
+            return
         if not self.changed.keys().isdisjoint(ats):
             for key, value in rows:
                 self.put(key, value)
             return
+        if ats[0] not in self.read and not [*self._store.scan(min(ats), max(ats) + b"\0", 1)]:
+            # nothing is there where a page of new rows goes: one look instead of one for each
+            self.read.update(dict.fromkeys(ats))
         self._journal += [(at, None, False) for at in ats]
         self._fresh += ats
         self.changed.update(zip(ats, [value for _, value in rows], strict=True))

@@ -19,6 +19,7 @@ ROW, WAKE, MARKER, OUTBOX, UNDO, LOCAL = b"r", b"w", b"m", b"o", b"u", b"l"
 OUTBOX_END = b"p"
 WAKE_END = b"x"
 PART_BYTES = 1 << 18  # far below what the changelog takes, few parts in a commit of some thousand
+SAMPLE = 64  # items that tell how large others are
 
 
 class Marker(msgspec.Struct, array_like=True):
@@ -70,11 +71,8 @@ def parts_of(sequence: int, items: Sequence[Sequence[Any]]) -> list[bytes]:
     """The items in order as bodies of about PART_BYTES, each with the sequence in front."""
     if not items:
         return []
-    whole = encode([sequence, items])
-    if len(whole) <= PART_BYTES:
-        return [whole]
     # most are of about one size; looked at one by one they cost five times as much
-    many = max(1, len(items) * PART_BYTES // len(whole))
+    many = max(1, SAMPLE * PART_BYTES // len(encode(items[:SAMPLE])))
     bodies = [encode([sequence, items[at : at + many]]) for at in range(0, len(items), many)]
     even = all(len(body) <= 2 * PART_BYTES for body in bodies)
     return bodies if even else _parts_by_size(sequence, items)

@@ -67,22 +67,18 @@ def prefetch_lists(work: Work, campaign: Campaign, numbers: Sequence[str]) -> No
         work.book.prefetch([f"d/{number}".encode() for number in numbers])
 
 
-def negatives_among(work: Work, campaign: Campaign, numbers: Sequence[str]) -> set[str]:
-    """Those that `is_negative` holds for, looked up together."""
-    if not campaign.negatives.distinct:
-        return set()
-    prefix = f"x/{campaign.request_id}/"
-    rows = work.book.look_up([f"{prefix}{number}".encode() for number in numbers])
-    found = zip(numbers, rows, strict=True)
-    return {number for number, raw in found if raw is not None and decode(Negative, raw).active}
-
-
-def not_to_be_called(work: Work, numbers: Sequence[str]) -> set[str]:
-    """Those that `is_not_to_be_called` holds for, looked up together."""
-    if not work.has_do_not_call():
-        return set()
-    work.book.prefetch([f"d/{number}".encode() for number in numbers])
-    return {number for number in numbers if is_not_to_be_called(work, number)}
+def special_among(work: Work, campaign: Campaign, numbers: Sequence[bytes]) -> set[bytes]:
+    """Those that `is_negative` or `is_not_to_be_called` holds for, looked up together."""
+    found: set[bytes] = set()
+    if campaign.negatives.distinct:
+        prefix = f"x/{campaign.request_id}/".encode()
+        rows = work.book.get_all([prefix + number for number in numbers])
+        pairs = zip(numbers, rows, strict=True)
+        found = {n for n, raw in pairs if raw is not None and decode(Negative, raw).active}
+    if work.has_do_not_call():
+        work.book.prefetch([b"d/" + number for number in numbers])
+        found.update(n for n in numbers if is_not_to_be_called(work, n.decode()))
+    return found
 
 
 def page(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
@@ -147,9 +143,9 @@ def _make(
             made.append((window, counts))
     if not made:
         return
-    numbers = [record.number for _, record in records]
-    special = negatives_among(work, campaign, numbers) | not_to_be_called(work, numbers)
-    special.add("")
+    numbers = [record.number.encode() for _, record in records]
+    special = {number.decode() for number in special_among(work, campaign, numbers)}
+    special.add("")  # erased since
     unlike = campaign.duplicate_policy == "first"
     alike: list[tuple[int, str]] = []
     for record_no, record in records:

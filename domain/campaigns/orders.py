@@ -67,7 +67,7 @@ def records_of(work: Work, request_id: str, record_nos: Sequence[int]) -> dict[i
         prefix = f"r/{request_id}/".encode()
         rows = work.book.scan(prefix, record_key(request_id, first - 1), last - first + 1)
         return {int(row[-RECORD_DIGITS:]): raw for row, raw in rows}
-    found = work.book.look_up([record_key(request_id, each) for each in record_nos])
+    found = work.book.get_all([record_key(request_id, each) for each in record_nos])
     pairs = zip(record_nos, found, strict=True)
     return {record_no: raw for record_no, raw in pairs if raw is not None}
 

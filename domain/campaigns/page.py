@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from domain.campaigns import alerts
 from domain.campaigns.alike import Alike, untouched
-from domain.campaigns.creation import negatives_among, not_to_be_called
+from domain.campaigns.creation import special_among
 from domain.campaigns.fdds import count
 from domain.campaigns.keys import RECORD_DIGITS, Ref, ref_of_key
 from domain.campaigns.leasing import lease
@@ -60,12 +60,10 @@ def order_page(
             others.append((key, raw))
         else:
             alike.append((key, raw, number))
-    numbers = [number.decode() for _, _, number in alike]
-    special = negatives_among(work, campaign, numbers) | not_to_be_called(work, numbers)
+    special = special_among(work, campaign, [number for _, _, number in alike])
     if special:
-        named = list(zip(numbers, alike, strict=True))
-        others += [(key, raw) for number, (key, raw, _) in named if number in special]
-        alike = [each for number, each in named if number not in special]
+        others += [(key, raw) for key, raw, number in alike if number in special]
+        alike = [each for each in alike if each[2] not in special]
     if alike:
         _order_alike(work, campaign, window, alike)
     order_by_one(work, campaign, sorted(others), working_end_ms, order_one)
