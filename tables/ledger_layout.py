@@ -19,7 +19,7 @@ ROW, WAKE, MARKER, OUTBOX, UNDO, LOCAL = b"r", b"w", b"m", b"o", b"u", b"l"
 OUTBOX_END = b"p"
 WAKE_END = b"x"
 PART_BYTES = 1 << 18  # far below what the changelog takes, few parts in a commit of some thousand
-SAMPLE = 64  # items that tell how large others are
+SAMPLE = 64  # items that tell how large the others are
 
 
 class Marker(msgspec.Struct, array_like=True):
@@ -72,9 +72,11 @@ def parts_of(sequence: int, items: Sequence[Sequence[Any]]) -> list[bytes]:
     if not items:
         return []
     # most are of about one size; looked at one by one they cost five times as much
-    many = max(1, SAMPLE * PART_BYTES // len(encode(items[:SAMPLE])))
+    sample = items[:: max(1, len(items) // SAMPLE)]
+    many = max(1, len(sample) * PART_BYTES // len(encode(sample)))
     bodies = [encode([sequence, items[at : at + many]]) for at in range(0, len(items), many)]
-    even = all(len(body) <= 2 * PART_BYTES for body in bodies)
+    least = sum(map(len, bodies)) // PART_BYTES + 1
+    even = len(bodies) <= 2 * least and all(len(body) <= 2 * PART_BYTES for body in bodies)
     return bodies if even else _parts_by_size(sequence, items)
 
 

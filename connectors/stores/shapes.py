@@ -62,7 +62,9 @@ def check_made(made: Made) -> None:
     """What `newest` looks at, of all of them. Raises BadValue."""
     record_no = max(made.records)
     own = {"request_id": made.request_id, "record_no": record_no, "number": max(made.numbers)}
-    _check(Write("fdds", f"{made.prefix}{record_no}", made.version, own | dict(made.shared)), _REQUIRED)
+    _check(
+        Write("fdds", f"{made.prefix}{record_no}", made.version, own | dict(made.shared)), _REQUIRED
+    )
 
 
 def _check(write: Write, kinds: Mapping[str, object]) -> None:

@@ -17,9 +17,7 @@ from msgspec import Raw, json
 from domain.campaigns.leases import ids_of, leased
 from domain.campaigns.made import documents_of
 
-Collection = Literal[
-    "fdds", "made", "leases", "campaigns", "negative_numbers", "negative_uploads"
-]
+Collection = Literal["fdds", "made", "leases", "campaigns", "negative_numbers", "negative_uploads"]
 
 
 class Book(Protocol):

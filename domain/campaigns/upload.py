@@ -131,10 +131,7 @@ def rows(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
     campaign.duplicates += len(twice)
     prefix = key("r", campaign.request_id) + b"/"
     work.book.put_all(
-        [
-            (b"%b%08d" % (prefix, row[0]), encode(Record(*row[1:], row[0] in twice)))
-            for row in taken
-        ]
+        [(b"%b%08d" % (prefix, row[0]), encode(Record(*row[1:], row[0] in twice))) for row in taken]
     )
     if not campaign.slots:
         times = [row[3] for row in taken if row[3] is not None]
