@@ -1,7 +1,6 @@
 """Documents of many FDDs that are alike, put together from what they share: as BSON, as JSON.
 
-What a document has of its own is told by the template's `id`, `_id`, `record_no`, `number` and
-`_place`; all else is encoded once.
+Each has of its own what follows from its record number, and its number; all else is encoded once.
 """
 
 from collections.abc import Iterator
@@ -15,8 +14,9 @@ from connectors.stores.base import Made
 from connectors.stores.shapes import place_prefix
 
 _json = msgspec.json.Encoder().encode
-_size = Struct("<i").pack
-_text = Struct("<i").pack
+_int = Struct("<i").pack
+# an element is its type, its name, and what it is: of a text its size and the text
+_DOCUMENT = b"%b\x02_id\0%b%b\0%b%09d\0%b\x02id\0%b%b\0%b\x10record_no\0%b\x02number\0%b%b\0%b\0"
 
 
 def ids_of(made: Made) -> list[str]:
@@ -49,16 +49,16 @@ def as_bson(made: Made) -> Iterator[bytes]:
     place = place_prefix(made.shared).encode()
     prefix = made.prefix.encode()
     fixed = 4 + 1 + len(version) + len(starts) + len(request_id) + len(shared) + _NAMES
-    place_size = _text(len(place) + 10)
+    place_size = _int(len(place) + 10)
     head = version + b"\x02_place\0" + place_size + place
     for record_no, number in zip(made.records, made.numbers, strict=True):
         ident = b"%b%d" % (prefix, record_no)
         person = number.encode()
-        size = _text(len(ident) + 1)
-        yield b"%b\x02_id\0%b%b\0%b%09d\0%b\x02id\0%b%b\0%b\x10record_no\0%b\x02number\0%b%b\0%b\0" % (
-            _size(fixed + 2 * len(ident) + len(place) + len(person)),
-            size, ident, head, record_no, starts, size, ident, request_id, _size(record_no),
-            _text(len(person) + 1), person, shared,
+        size = _int(len(ident) + 1)
+        yield _DOCUMENT % (
+            _int(fixed + 2 * len(ident) + len(place) + len(person)),
+            size, ident, head, record_no, starts, size, ident, request_id, _int(record_no),
+            _int(len(person) + 1), person, shared,
         )  # fmt: skip
 
 

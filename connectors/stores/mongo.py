@@ -5,7 +5,8 @@ A document is the value with `_id`, `_version`, and in `fdds` what the indexes n
 Acknowledged is what a majority has in its journal.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from bson import decode
@@ -85,25 +86,25 @@ class MongoDocuments:
         """See `Documents`. They are inserted unseen; what is there already, or a newer one, is
         looked at as any write is."""
         check_made(made)
-        documents = [RawBSONDocument(each) for each in as_bson(made)]
-        for at in range(0, len(documents), CHUNK):
-            if await self._inserted(documents[at : at + CHUNK]):
-                continue
-            values = [decode(each.raw) for each in documents[at : at + CHUNK]]
-            await self._write(
-                "fdds", [Write("fdds", each["_id"], made.version, _value(each)) for each in values]
-            )
+        parts = as_bson(made)
+        for _ in range(0, len(made.records), CHUNK):
+            left = await self._insert(islice(parts, CHUNK))
+            if left:
+                values = [decode(each.raw) for each in left]
+                writes = [Write("fdds", v["_id"], made.version, _value(v)) for v in values]
+                await self._write("fdds", writes)
 
-    async def _inserted(self, documents: Sequence[RawBSONDocument]) -> bool:
-        """Whether all are in; else some were there."""
+    async def _insert(self, parts: Iterable[bytes]) -> list[RawBSONDocument]:
+        """Those to be looked at one by one, because some are there already; else none."""
         async with self._client.collection("fdds") as collection:
+            documents = [RawBSONDocument(each) for each in parts]
             try:
                 await collection.insert_many(documents, ordered=False)
             except BulkWriteError as error:
                 if not _is_there(error):
                     raise
-                return False
-        return True
+                return documents
+        return []
 
     async def lease(self, lease: Lease) -> None:
         """See `Documents`. The server makes the values: the ids are all that it is sent."""
