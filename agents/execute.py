@@ -65,14 +65,19 @@ class Executing:
         self._take_orders(book, before, now_ms, flows)
 
     def _take_orders(self, book: LedgerBook, before: int, now_ms: int, flows: Flows) -> None:
-        at = before
-        while at < len(book.outputs):
-            topic, key, value = book.outputs[at]
+        at, outputs = before, book.outputs
+        own: dict[bytes, Flow | None] = {}  # by request: the flow, if its orders are for here
+        while at < len(outputs):
+            topic, key, value = outputs[at]
             at += 1
             if topic != ORDERS or key is None:
                 continue
-            flow = flows(flow_of(key.decode().partition("/")[0]))
-            if flow is None or flow.executor != "simulated":
+            request = key.partition(b"/")[0]
+            if request not in own:
+                flow = flows(flow_of(request.decode()))
+                own[request] = flow if flow is not None and flow.executor == "simulated" else None
+            flow = own[request]
+            if flow is None:
                 continue
             order = _decode_json(value)
             if order["event"] == "cancel":

@@ -4,6 +4,8 @@ A queue is emptied from its front. RocksDB steps over all that was deleted there
 from the disk, at every look; so what is known to be empty is left out of the look.
 """
 
+from collections.abc import Sequence
+
 KEPT = 64  # prefixes: queues are few
 
 
@@ -34,6 +36,18 @@ class Floors:
             for prefix, first in known.items():
                 if prefix <= key < first:
                     known[prefix] = key
+
+    def put_all(self, keys: Sequence[bytes]) -> None:
+        """Keys are written."""
+        if not keys or not self._by_kind:
+            return
+        first_key = min(keys)
+        for kind in {key[:2] for key in keys}:
+            # most are behind all that is known
+            if any(first_key < first for first in self._by_kind.get(kind, {}).values()):
+                for key in keys:
+                    self.put(key)
+                return
 
     def forget(self) -> None:
         """Deletions were taken back: nothing is known."""

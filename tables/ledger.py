@@ -17,6 +17,7 @@ The order of a commit is that of `tables/shard.py`:
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from operator import eq
 from typing import Any
 
 from tables.changelog import Change, Changelog
@@ -123,40 +124,40 @@ class Ledger:
         `floors`, are applied.
         """
         await self.settle()
-        changed = self._changed(book)
+        before, changed = self._changed(book)
         reached = self.applied | (floors or {})
         marker = self._next_marker(applied, reached)
-        undo = parts_of(marker.sequence, [[key, old] for key, (old, _) in changed.items()])
+        undo = parts_of(marker.sequence, before)
         writes = last_of(book.writes)
-        outbox = parts_of(marker.sequence, [*map(list, book.outputs), *map(list, writes)])
+        outbox = parts_of(marker.sequence, [*book.outputs, *writes])
         log = self._log(marker, undo, changed, outbox)
         # Step 1: the changelog, acknowledged.
         self._on_step(0)
         await self.changelog.append(log)
         self._on_step(1)
         # Step 2: one write batch.
-        puts = [(key, new) for key, (_, new) in changed.items() if new is not None]
+        puts = [(key, new) for key, new in changed if new is not None]
         puts += [(part_key(OUTBOX, n), body) for n, body in enumerate(outbox)]
         self.marker, self.applied = marker, reached
         puts += [(MARKER, encode(marker)), (LOCAL, self.local())]
-        self.store.write(puts, [key for key, (_, new) in changed.items() if new is None])
+        self.store.write(puts, [key for key, new in changed if new is None])
         self._outputs, self._writes = book.outputs, writes
         self._on_step(2)
         # Steps 3 and 4: the outbox sent, then cleared.
         await self.settle()
         self._on_step(4)
 
-    def _changed(self, book: LedgerBook) -> dict[bytes, tuple[bytes | None, bytes | None]]:
-        """(value before, value after) by store key, of what is not as it was."""
-        unknown = [key for key in book.changed if key not in book.read]
-        before = dict(zip(unknown, self.store.get_many(unknown), strict=True))
-        read = book.read
-        found = {}
-        for key, new in book.changed.items():
-            old = before[key] if key in before else read[key]
-            if old != new:
-                found[key] = (old, new)
-        return found
+    def _changed(self, book: LedgerBook) -> tuple[list[Change], list[Change]]:
+        """(key, value before), and (key, value after), of what is not as it was."""
+        changed, read = book.changed, book.read
+        unknown = [key for key in changed if key not in read]
+        read.update(zip(unknown, self.store.get_many(unknown), strict=True))
+        olds = [read[key] for key in changed]
+        before, after = list(zip(changed, olds, strict=True)), list(changed.items())
+        if any(map(eq, olds, changed.values())):
+            pairs = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+            return [old for old, _ in pairs], [new for _, new in pairs]
+        return before, after
 
     def _next_marker(self, applied: int | None, floors: dict[Source, int]) -> Marker:
         before = self.marker
@@ -171,14 +172,14 @@ class Ledger:
         self,
         marker: Marker,
         undo: list[bytes],
-        changed: dict[bytes, tuple[bytes | None, bytes | None]],
+        changed: list[Change],
         outbox: list[bytes],
     ) -> list[Change]:
         before = self.marker
         marker.parts, marker.undone = len(outbox), len(undo)
         log: list[Change] = [(part_key(UNDO, n), body) for n, body in enumerate(undo)]
-        log += [(key, new) for key, (_, new) in changed.items()]
-        log += self._repairs(changed)
+        log += changed
+        log += self._repairs(key for key, _ in changed)
         log += [(part_key(OUTBOX, n), body) for n, body in enumerate(outbox)]
         # what the last commit had more of: people's numbers are in it
         log += [(part_key(OUTBOX, n), None) for n in range(len(outbox), before.parts)]
@@ -243,10 +244,13 @@ class Ledger:
 
 def last_of(writes: Iterable[Write]) -> list[Write]:
     """The last write of each id, in their order."""
-    found: dict[tuple[str, str], Write] = {}
-    for write in writes:
-        found.pop(write[:2], None)
-        found[write[:2]] = write
+    all_of_them = list(writes)
+    found = {write[:2]: write for write in all_of_them}
+    if len(found) < len(all_of_them):
+        found = {}
+        for write in all_of_them:
+            found.pop(write[:2], None)
+            found[write[:2]] = write
     return list(found.values())
 
 

@@ -8,6 +8,7 @@ u <part>                [sequence, [[store key, value before], ...]]  in the cha
 l                       Local: what only this disk knows
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ ROW, WAKE, MARKER, OUTBOX, UNDO, LOCAL = b"r", b"w", b"m", b"o", b"u", b"l"
 OUTBOX_END = b"p"
 WAKE_END = b"x"
 PART_BYTES = 1 << 18  # far below what the changelog takes, few parts in a commit of some thousand
+SAMPLE = 64  # items that tell how large the others are
 
 
 class Marker(msgspec.Struct, array_like=True):
@@ -65,8 +67,20 @@ def end_of(prefix: bytes) -> bytes:
     return kept[:-1] + bytes([kept[-1] + 1])
 
 
-def parts_of(sequence: int, items: list[Any]) -> list[bytes]:
+def parts_of(sequence: int, items: Sequence[Sequence[Any]]) -> list[bytes]:
     """The items in order as bodies of about PART_BYTES, each with the sequence in front."""
+    if not items:
+        return []
+    # most are of about one size; looked at one by one they cost five times as much
+    sample = items[:: max(1, len(items) // SAMPLE)]
+    many = max(1, len(sample) * PART_BYTES // len(encode(sample)))
+    bodies = [encode([sequence, items[at : at + many]]) for at in range(0, len(items), many)]
+    least = sum(map(len, bodies)) // PART_BYTES + 1
+    even = len(bodies) <= 2 * least and all(len(body) <= 2 * PART_BYTES for body in bodies)
+    return bodies if even else _parts_by_size(sequence, items)
+
+
+def _parts_by_size(sequence: int, items: Sequence[Sequence[Any]]) -> list[bytes]:
     bodies: list[bytes] = []
     held: list[bytes] = []
     size = 0

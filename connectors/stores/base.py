@@ -92,6 +92,20 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """FDDs without attempts that are alike but for record and number. The id of each is `prefix`
+    and its record number; `shared` has what comes after `number` in the value. Versions as in
+    `Write`."""
+
+    prefix: str
+    version: int
+    request_id: str
+    shared: Mapping[str, Any]
+    records: Sequence[int]
+    numbers: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Values in order. `next` is the cursor for those after, None when these are the last; it stays
     valid for ever, also over restarts and on a twin."""
@@ -149,6 +163,10 @@ class Documents(Protocol):
         """Upserts and deletions; all are durable when it returns. Of several writes of an id the
         highest version counts, of one version the last. A call that raises StoreUnavailable or is
         cancelled may have written some of them: repeat it. Raises BadValue."""
+
+    async def make(self, made: Made) -> None:
+        """The same as a write of each of them, which costs a third of it. Most are expected to be
+        new."""
 
     async def lease(self, lease: Lease) -> None:
         """The same change of many FDDs, which costs a tenth of as many writes; durable when it

@@ -5,16 +5,30 @@ A document is the value with `_id`, `_version`, and in `fdds` what the indexes n
 Acknowledged is what a majority has in its journal.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from bson import decode
+from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, IndexModel, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from connectors.stores.base import FddCount, FddFilter, Lease, Page, Started, Value, Write
+from connectors.stores.alike import as_bson
+from connectors.stores.base import (
+    FddCount,
+    FddFilter,
+    Lease,
+    Made,
+    Page,
+    Started,
+    Value,
+    Write,
+)
 from connectors.stores.mongo_client import LONG_S, MongoClient
 from connectors.stores.shapes import (
+    check_made,
     cursor_of,
     erased,
     newest,
@@ -67,6 +81,30 @@ class MongoDocuments:
                 writes = [each for each in writes if stored.get(each.id, -1) < each.version]
                 if not writes or await _put(kind, writes, stored, collection):
                     return
+
+    async def make(self, made: Made) -> None:
+        """See `Documents`. They are inserted unseen; what is there already, or a newer one, is
+        looked at as any write is."""
+        check_made(made)
+        parts = as_bson(made)
+        for _ in range(0, len(made.records), CHUNK):
+            left = await self._insert(islice(parts, CHUNK))
+            if left:
+                values = [decode(each.raw) for each in left]
+                writes = [Write("fdds", v["_id"], made.version, _value(v)) for v in values]
+                await self._write("fdds", writes)
+
+    async def _insert(self, parts: Iterable[bytes]) -> list[RawBSONDocument]:
+        """Those to be looked at one by one, because some are there already; else none."""
+        async with self._client.collection("fdds") as collection:
+            documents = [RawBSONDocument(each) for each in parts]
+            try:
+                await collection.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                if not _is_there(error):
+                    raise
+                return documents
+        return []
 
     async def lease(self, lease: Lease) -> None:
         """See `Documents`. The server makes the values: the ids are all that it is sent."""
@@ -255,11 +293,16 @@ async def _put(
         if new:  # by itself it costs the driver half
             await collection.insert_many(new, ordered=False)
     except BulkWriteError as error:
-        told = error.details["writeErrors"]
-        if not told or any(each["code"] != _DUPLICATE for each in told):
+        if not _is_there(error):
             raise
         return False
     return True  # a replacement that found nothing to replace came too late: a newer one is there
+
+
+def _is_there(error: BulkWriteError) -> bool:
+    """Whether an insertion failed for nothing but ids that are there already."""
+    told = error.details["writeErrors"]
+    return bool(told) and all(each["code"] == _DUPLICATE for each in told)
 
 
 def _document(kind: str, write: Write) -> Document:

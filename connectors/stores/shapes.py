@@ -7,7 +7,16 @@ from typing import Any
 
 import msgspec
 
-from connectors.stores.base import MAX_ID, MAX_PAGE, VERSION_END, BadPlace, BadValue, Value, Write
+from connectors.stores.base import (
+    MAX_ID,
+    MAX_PAGE,
+    VERSION_END,
+    BadPlace,
+    BadValue,
+    Made,
+    Value,
+    Write,
+)
 from domain.aggregation.instants import parse_instant
 
 # What an FDD must have, with its type.
@@ -49,6 +58,15 @@ def newest(writes: Sequence[Write], kinds: Iterable[str]) -> dict[str, list[Writ
     }  # fmt: skip
 
 
+def check_made(made: Made) -> None:
+    """What `newest` looks at, of all of them. Raises BadValue."""
+    record_no = max(made.records)
+    own = {"request_id": made.request_id, "record_no": record_no, "number": max(made.numbers)}
+    _check(
+        Write("fdds", f"{made.prefix}{record_no}", made.version, own | dict(made.shared)), _REQUIRED
+    )
+
+
 def _check(write: Write, kinds: Mapping[str, object]) -> None:
     if write.what not in kinds:
         raise BadValue(write.what, write.id, f"this store has {' and '.join(kinds)} only")
@@ -75,8 +93,13 @@ def _check(write: Write, kinds: Mapping[str, object]) -> None:
 def order_of(fdd: Mapping[str, Any]) -> str:
     """The place of an FDD in the lists of its request: text that sorts as date, slot, revision,
     record number do."""
+    return f"{place_prefix(fdd)}{fdd['record_no']:09d}"
+
+
+def place_prefix(fdd: Mapping[str, Any]) -> str:
+    """What the places of all FDDs of its slot begin with."""
     slot = fdd["slot"] or "-"  # sorts before every digit
-    return f"{fdd['date']}/{slot}/{fdd['revision']:06d}/{fdd['record_no']:09d}"
+    return f"{fdd['date']}/{slot}/{fdd['revision']:06d}/"
 
 
 def order_span(day: str | None, slot: str | None) -> tuple[str, str]:

@@ -7,16 +7,19 @@ from typing import Any
 
 import msgspec
 
+from connectors.stores.alike import as_json, ids_of, places_of
 from connectors.stores.base import (
     FddCount,
     FddFilter,
     Lease,
+    Made,
     Page,
     Started,
     Value,
     Write,
 )
 from connectors.stores.shapes import (
+    check_made,
     cursor_of,
     erased,
     newest,
@@ -93,6 +96,19 @@ class SqliteDocuments:
             connection.executemany(_CAMPAIGN, campaigns)
 
         await self._file.write(work)
+
+    async def make(self, made: Made) -> None:
+        """See `Documents`. One transaction."""
+        check_made(made)
+        shared, version, request_id = made.shared, made.version, made.request_id
+        state, date, slot, reason = (shared[name] for name in ("state", "date", "slot", "reason"))
+        rows = [
+            (ident, version, request_id, place, state, number, date, slot, reason, 0, value)
+            for ident, place, number, value in zip(
+                ids_of(made), places_of(made), made.numbers, as_json(made), strict=True
+            )
+        ]
+        await self._file.write(lambda connection: connection.executemany(_FDD, rows).rowcount)
 
     async def lease(self, lease: Lease) -> None:
         """See `Documents`. One transaction."""

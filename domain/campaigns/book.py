@@ -8,15 +8,16 @@ Keys and values are bytes; a key's first letter says what the row is (`keys.py`)
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any, Literal, Protocol
 
 from msgspec import Raw, json
 
 from domain.campaigns.leases import ids_of, leased
+from domain.campaigns.made import documents_of
 
-Collection = Literal["fdds", "leases", "campaigns", "negative_numbers", "negative_uploads"]
+Collection = Literal["fdds", "made", "leases", "campaigns", "negative_numbers", "negative_uploads"]
 
 
 class Book(Protocol):
@@ -28,8 +29,14 @@ class Book(Protocol):
     def prefetch(self, keys: Iterable[bytes]) -> None:
         """Says that these rows will be asked for: looked up together they cost a fifth."""
 
+    def get_all(self, keys: Iterable[bytes]) -> list[bytes | None]:
+        """The rows, looked up together, which costs a fifth."""
+
     def put(self, key: bytes, value: bytes) -> None:
         """Writes a row; `get` and `scan` of this transaction see it at once."""
+
+    def put_all(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        """The same for many rows, each once, which costs a third."""
 
     def delete(self, key: bytes) -> None:
         """Removes a row; none is no error."""
@@ -42,9 +49,12 @@ class Book(Protocol):
     def send(self, topic: str, key: bytes, value: dict[str, Any] | Raw) -> None:
         """A record for a public topic, in the order of the calls; Raw: JSON already."""
 
+    def send_all(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
+        """(key, JSON) of many records for a topic."""
+
     def store(self, what: Collection, id: str, value: dict[str, Any] | None) -> None:
-        """An upsert (None: a removal) in a store outside; the last one of an id stands. `leases`
-        change what stands, see `leases.py`."""
+        """An upsert (None: a removal) in a store outside; the last one of an id stands. `made` are
+        many FDDs, see `made.py`; `leases` change what stands, see `leases.py`."""
 
     def wake(self, at_ms: int, key: bytes) -> None:
         """`machine.due` is called with the key once the clock is at `at_ms` or past it.
@@ -71,6 +81,9 @@ class MemoryBook:
     def prefetch(self, keys: Iterable[bytes]) -> None:
         pass
 
+    def get_all(self, keys: Iterable[bytes]) -> list[bytes | None]:
+        return list(map(self.rows.get, keys))
+
     def put(self, key: bytes, value: bytes) -> None:
         if key not in self.rows:
             if not self._keys or key > self._keys[-1]:
@@ -78,6 +91,10 @@ class MemoryBook:
             else:
                 insort(self._keys, key)
         self.rows[key] = value
+
+    def put_all(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        for key, value in rows:
+            self.put(key, value)
 
     def delete(self, key: bytes) -> None:
         if self.rows.pop(key, None) is not None:
@@ -100,11 +117,18 @@ class MemoryBook:
         told: dict[str, Any] = json.decode(value) if isinstance(value, Raw) else value
         self.sent.append((topic, key, told))
 
+    def send_all(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
+        self.sent += [(topic, key, json.decode(value)) for key, value in records]
+
     def store(self, what: Collection, id: str, value: dict[str, Any] | None) -> None:
         if what == "leases" and value is not None:
             documents = self.stored["fdds"]
             for ident in ids_of(value):
                 documents[ident] = leased(documents[ident], ident, value)
+            return
+        if what == "made" and value is not None:
+            fdds = self.stored.setdefault("fdds", {})
+            fdds.update((each["id"], each) for each in documents_of(value))
             return
         documents = self.stored.setdefault(what, {})
         if value is None:

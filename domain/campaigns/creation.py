@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.campaigns import days
-from domain.campaigns.fdds import count, enqueue, move, note, save
+from domain.campaigns.alike import untouched
+from domain.campaigns.fdds import count, document, enqueue, move, note, prefix_of, save
 from domain.campaigns.keys import Ref, key
 from domain.campaigns.lifecycle import (
     create_job,
@@ -17,6 +18,7 @@ from domain.campaigns.lifecycle import (
     undated_day,
     wake_feed,
 )
+from domain.campaigns.made import MADE, OF_EACH
 from domain.campaigns.rows import (
     CREATED,
     NEGATIVE,
@@ -26,6 +28,7 @@ from domain.campaigns.rows import (
     Counts,
     Fdd,
     Job,
+    Named,
     Negative,
     Record,
     Window,
@@ -36,6 +39,7 @@ from domain.campaigns.work import Work, read, shown_instant
 
 PAGE_FDDS = 2000  # of a transaction: some 4,000 small writes
 _decode_record = decoder(Record).decode
+_decode_named = decoder(Named).decode
 
 
 def is_negative(work: Work, campaign: Campaign, number: str) -> bool:
@@ -63,17 +67,17 @@ def prefetch_lists(work: Work, campaign: Campaign, numbers: Sequence[str]) -> No
         work.book.prefetch([f"d/{number}".encode() for number in numbers])
 
 
-def listed(work: Work, campaign: Campaign, numbers: Sequence[str]) -> set[str]:
+def special_among(work: Work, campaign: Campaign, numbers: Sequence[bytes]) -> set[bytes]:
     """Those that `is_negative` or `is_not_to_be_called` holds for, looked up together."""
-    prefetch_lists(work, campaign, numbers)
-    found: set[str] = set()
-    get = work.book.get
+    found: set[bytes] = set()
     if campaign.negatives.distinct:
-        prefix = f"x/{campaign.request_id}/"
-        rows = ((number, get(f"{prefix}{number}".encode())) for number in numbers)
-        found = {n for n, raw in rows if raw is not None and decode(Negative, raw).active}
+        prefix = f"x/{campaign.request_id}/".encode()
+        rows = work.book.get_all([prefix + number for number in numbers])
+        pairs = zip(numbers, rows, strict=True)
+        found = {n for n, raw in pairs if raw is not None and decode(Negative, raw).active}
     if work.has_do_not_call():
-        found |= {number for number in numbers if is_not_to_be_called(work, number)}
+        work.book.prefetch([b"d/" + number for number in numbers])
+        found.update(n for n in numbers if is_not_to_be_called(work, n.decode()))
     return found
 
 
@@ -88,7 +92,7 @@ def page(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
     prefix = key("r", campaign.request_id) + b"/"
     rows = work.book.scan(prefix, job.cursor, limit)
     if campaign.slots:
-        _make(work, campaign, windows, [(_number(k), _decode_record(v)) for k, v in rows])
+        _make(work, campaign, windows, [(_number(k), _decode_named(v)) for k, v in rows])
     else:
         for row_key, raw in rows:
             _make_undated(work, campaign, _number(row_key), _decode_record(raw))
@@ -125,7 +129,7 @@ def _number(row_key: bytes) -> int:
 
 
 def _make(
-    work: Work, campaign: Campaign, windows: list[Window], records: list[tuple[int, Record]]
+    work: Work, campaign: Campaign, windows: list[Window], records: list[tuple[int, Named]]
 ) -> None:
     made = []  # windows in which FDDs are made
     for window in windows:
@@ -137,17 +141,57 @@ def _make(
             not_created(counts, "revoked", len(records))
         else:
             made.append((window, counts))
-    if made:
-        prefetch_lists(work, campaign, [record.number for _, record in records])
-        for record_no, record in records:
+    if not made:
+        return
+    numbers = [record.number.encode() for _, record in records]
+    special = {number.decode() for number in special_among(work, campaign, numbers)}
+    special.add("")  # erased since
+    unlike = campaign.duplicate_policy == "first"
+    alike: list[tuple[int, str]] = []
+    for record_no, record in records:
+        if record.number in special or (unlike and record.duplicate):
             make_record(work, campaign, record_no, record, made)
+        else:
+            alike.append((record_no, record.number))
+    if alike:
+        for window, counts in made:
+            make_alike(work, campaign, window, counts, alike)
+
+
+def make_alike(
+    work: Work,
+    campaign: Campaign,
+    window: Window,
+    counts: Counts,
+    records: list[tuple[int, str]],
+) -> None:
+    """The FDDs of records that nothing is special about, in one window."""
+    counts.created += len(records)
+    count(counts, CREATED, len(records))
+    row = untouched(window.start_ms).row
+    place = (campaign.request_id, window.day, window.slot, window.revision)
+    prefix = prefix_of(campaign.request_id, place[1:])
+    work.book.put_all([(b"%b%08d" % (prefix, n), row(number)) for n, number in records])
+    first, number = records[0]
+    ref = Ref(*place, first)
+    shown = document(
+        ref, Fdd(number, CREATED, None, window.start_ms), work.place(campaign, ref.place)
+    )
+    made = {
+        "of": ref.id[: ref.id.rindex(".") + 1],
+        "request_id": campaign.request_id,
+        "shared": {name: each for name, each in shown.items() if name not in OF_EACH},
+        "records": [n for n, _ in records],
+        "numbers": [number for _, number in records],
+    }
+    work.book.store(MADE, ref.id, made)
 
 
 def make_record(
     work: Work,
     campaign: Campaign,
     record_no: int,
-    record: Record,
+    record: Record | Named,
     windows: list[tuple[Window, Counts]],
 ) -> None:
     """One record's FDDs in windows whose verdict is to create; `expected` is counted already."""
@@ -166,7 +210,7 @@ def not_created(counts: Counts, why: str, more: int) -> None:
         counts.not_created[why] = counts.not_created.get(why, 0) + more
 
 
-def _left_out(work: Work, campaign: Campaign, record: Record) -> str | None:
+def _left_out(work: Work, campaign: Campaign, record: Record | Named) -> str | None:
     if record.duplicate and campaign.duplicate_policy == "first":
         return "duplicate"
     if not record.number:  # erased since

@@ -26,10 +26,10 @@ from domain.campaigns.fdds import (
     settle,
     unqueue,
 )
-from domain.campaigns.keys import Ref, key, record_key, ref_in_queue, refs_of_keys
+from domain.campaigns.keys import Ref, key, record_key, ref_in_queue
 from domain.campaigns.lifecycle import feed_job
 from domain.campaigns.orders import Order
-from domain.campaigns.page import order_all, queue_all
+from domain.campaigns.page import order_page, queued_of
 from domain.campaigns.rows import (
     CREATED,
     FAILED,
@@ -42,7 +42,6 @@ from domain.campaigns.rows import (
     Campaign,
     Fdd,
     Job,
-    decoder,
 )
 from domain.campaigns.work import Invariant, Work, window_of
 
@@ -51,7 +50,6 @@ SHORT = 1000  # a slot's queue below this is filled up, above twice this it is n
 PLENTY = 4 * PAGE  # free channels with which a page need not wait for a turn
 _Queued = tuple[bytes, Ref, Fdd]
 """A row of the queue, and what it stands for."""
-_decode_fdd = decoder(Fdd).decode
 
 
 def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
@@ -69,14 +67,10 @@ def feed(work: Work, campaign: Campaign, job_id: bytes, job: Job) -> None:
     prefix = prefix_of(campaign.request_id, (job.day, job.slot, job.revision))
     rows = work.book.scan(prefix, job.cursor, PAGE)
     working_end_ms = _at_once(work, campaign)
-    refs = refs_of_keys([row_key for row_key, _ in rows])
-    found = [(ref, _decode_fdd(raw)) for ref, (_, raw) in zip(refs, rows, strict=True)]
-    made = [(ref, fdd) for ref, fdd in found if fdd.state == CREATED]
-    queue_all(work, campaign, made)
     if working_end_ms is not None:
-        order_all(work, campaign, made, working_end_ms, _order)
+        order_page(work, campaign, rows, working_end_ms, _order)
     else:
-        for ref, fdd in made:
+        for ref, fdd in queued_of(work, rows):
             enqueue(work, campaign, ref, fdd, fdd.due_ms)
             save(work, campaign, ref, fdd)
     if rows:

@@ -17,8 +17,6 @@ that fill it, so that campaigns that begin together get their turns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 RECORD_DIGITS = 8
 DO_NOT_CALL_COUNT = b"d"
 TOLD = b"t/"
@@ -57,15 +55,6 @@ def ref_of_key(row: bytes) -> Ref:
     """The FDD whose row's key this is."""
     _, request_id, day, slot, revision, record_no = row.decode().split("/")
     return Ref(request_id, day, slot, int(revision), int(record_no))
-
-
-def refs_of_keys(rows: Sequence[bytes]) -> list[Ref]:
-    """The FDDs of these rows, which are of one place."""
-    if not rows:
-        return []
-    first = ref_of_key(rows[0])
-    place = first.place
-    return [first, *(Ref(*place, int(row[-RECORD_DIGITS:])) for row in rows[1:])]
 
 
 def ref_in_queue(row: bytes) -> Ref:

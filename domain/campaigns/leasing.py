@@ -4,26 +4,30 @@ documents change.
 
 from __future__ import annotations
 
-from domain.campaigns.keys import Ref, ref_of_key
+from domain.campaigns.keys import ref_of_key
 from domain.campaigns.results import deadline
 from domain.campaigns.work import Work
 
 
-def lease(work: Work, refs: list[Ref], deadline_ms: int, retriggered: bool = False) -> None:
-    """These FDDs of one slot, in the order of their records, were ordered for the first time."""
-    first, last = refs[0], refs[-1]
-    page = "/".join((first.request_id, first.day, first.slot, str(first.revision)))
-    work.wake(deadline_ms, f"b/{page}/{first.record_no:08}/{last.record_no:08}".encode())
+def lease(
+    work: Work,
+    place: tuple[str, str, str, int],
+    record_nos: list[int],
+    deadline_ms: int,
+    retriggered: bool = False,
+) -> None:
+    """The FDDs of these records, in their order, were ordered for the first time. place: (request,
+    day, slot, revision)."""
+    first, last = record_nos[0], record_nos[-1]
+    page = "/".join((*place[:3], str(place[3])))
+    work.wake(deadline_ms, f"b/{page}/{first:08}/{last:08}".encode())
     attempt = {
         "attempt": 1, "started_at": None, "finished_at": None, "outcome": None, "reason": None,
         "retriggered": retriggered,
     }  # fmt: skip
-    change = {
-        "of": page.replace("/", ".") + ".",
-        "records": [ref.record_no for ref in refs],
-        "attempt": attempt,
-    }
-    work.book.store("leases", first.id, change)
+    prefix = page.replace("/", ".") + "."
+    change = {"of": prefix, "records": record_nos, "attempt": attempt}
+    work.book.store("leases", f"{prefix}{first}", change)
 
 
 def leases_end(work: Work, row: bytes) -> None:

@@ -5,7 +5,7 @@ A file of them comes in parts of some thousand rows, each a transaction, with th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.campaigns.days import day_of
@@ -50,18 +50,25 @@ def records_of(work: Work, request_id: str, number: str) -> list[int]:
     return found
 
 
-def add_record(work: Work, request_id: str, number: str, record_no: int) -> bool:
-    """Remembers a record's number; whether a record before it has the same."""
-    row_key = key("n", request_id, number)
-    first = work.book.get(row_key)
-    if first is None:
-        work.book.put(row_key, encode((record_no, False)))
-        return False
-    record, several = decode(tuple[int, bool], first)
-    if not several:
-        work.book.put(row_key, encode((record, True)))
-    work.book.put(row_key + f"/{record_no:08}".encode(), b"")
-    return True
+def add_records(work: Work, request_id: str, records: Sequence[tuple[int, str]]) -> set[int]:
+    """Remembers the numbers of records; those of them that have one before them with the same."""
+    prefix = f"n/{request_id}/"
+    keys = [(prefix + number).encode() for _, number in records]
+    known = dict(zip(keys, work.book.get_all(keys), strict=True))
+    put: dict[bytes, bytes] = {}
+    twice: set[int] = set()
+    for row_key, (record_no, _) in zip(keys, records, strict=True):
+        raw = known[row_key]
+        if raw is None:
+            known[row_key] = put[row_key] = encode((record_no, False))
+            continue
+        twice.add(record_no)
+        first, several = decode(tuple[int, bool], raw)
+        if not several:
+            known[row_key] = put[row_key] = encode((first, True))
+        put[row_key + f"/{record_no:08}".encode()] = b""
+    work.book.put_all(list(put.items()))
+    return twice
 
 
 def negatives(

@@ -60,19 +60,16 @@ class Order:
         }
 
 
-def records_of(work: Work, refs: Sequence[Ref]) -> dict[int, bytes]:
-    """The rows of the records of these FDDs of one slot, in order, by record number."""
-    first, last = refs[0], refs[-1].record_no
-    if last - first.record_no < SPARSE * len(refs):
-        prefix = f"r/{first.request_id}/".encode()
-        rows = work.book.scan(
-            prefix, record_key(first.request_id, first.record_no - 1), last - first.record_no + 1
-        )
+def records_of(work: Work, request_id: str, record_nos: Sequence[int]) -> dict[int, bytes]:
+    """The rows of the records of these numbers, which rise, by number."""
+    first, last = record_nos[0], record_nos[-1]
+    if last - first < SPARSE * len(record_nos):
+        prefix = f"r/{request_id}/".encode()
+        rows = work.book.scan(prefix, record_key(request_id, first - 1), last - first + 1)
         return {int(row[-RECORD_DIGITS:]): raw for row, raw in rows}
-    keys = {ref.record_no: record_key(ref.request_id, ref.record_no) for ref in refs}
-    work.book.prefetch(keys.values())
-    found = {record_no: work.book.get(row) for record_no, row in keys.items()}
-    return {record_no: raw for record_no, raw in found.items() if raw is not None}
+    found = work.book.get_all([record_key(request_id, each) for each in record_nos])
+    pairs = zip(record_nos, found, strict=True)
+    return {record_no: raw for record_no, raw in pairs if raw is not None}
 
 
 class FirstOrders:
@@ -85,19 +82,21 @@ class FirstOrders:
     ) -> None:
         order = Order(campaign, ref, at_ms, deadline_ms, not_after_ms)
         shared = order.shared(ref, 1, False)
-        self._fdd = _json(ref.id[: ref.id.rindex(".") + 1])[:-1]  # open: the record number comes
+        # open: the record number comes
+        fdd = _json(ref.id[: ref.id.rindex(".") + 1])[:-1]
         names = list(shared)
         number = names.index("number")
         head = {name: shared[name] for name in names[3 : number - 1]}
-        self._head = b"," + _json(head)[1:-1] + b',"record_no":'
-        self._tail = b"," + _json({name: shared[name] for name in names[number + 1 :]})[1:-1]
+        self._fdd = b'{"event":"execute","execution_id":' + fdd, b'.1","fdd_id":' + fdd
+        self._head = b'",' + _json(head)[1:-1] + b',"record_no":'
+        tail = {name: shared[name] for name in names[number + 1 :]}
+        self._tail = b'",' + _json(tail)[1:-1] + b',"fields":'
 
-    def of(self, ref: Ref, number: str, raw: bytes | None) -> msgspec.Raw:
-        """The order of an FDD, as `Order.of` tells it. raw: the row of its record."""
+    def of(self, record_no: int, number: bytes, raw: bytes | None) -> bytes:
+        """The order of an FDD, as `Order.of` tells it. number: E.164. raw: the row of its
+        record."""
         fields = b"{}" if raw is None else _json(_decode_record(raw).fields)
-        record_no = b"%d" % ref.record_no
-        ident = self._fdd + record_no
-        return msgspec.Raw(
-            b'{"event":"execute","execution_id":%b.1","fdd_id":%b"%b%b,"number":%b%b,"fields":%b}'
-            % (ident, ident, self._head, record_no, _json(number), self._tail, fields)
-        )
+        first, second = self._fdd
+        return b'%b%d%b%d%b%d,"number":"%b%b%b}' % (
+            first, record_no, second, record_no, self._head, record_no, number, self._tail, fields,
+        )  # fmt: skip

@@ -9,38 +9,38 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from domain.campaigns import alerts
-from domain.campaigns.creation import listed
-from domain.campaigns.fdds import count, key_of
-from domain.campaigns.keys import Ref
+from domain.campaigns.alike import Alike, untouched
+from domain.campaigns.creation import special_among
+from domain.campaigns.fdds import count
+from domain.campaigns.keys import RECORD_DIGITS, Ref, ref_of_key
 from domain.campaigns.leasing import lease
 from domain.campaigns.orders import FirstOrders, records_of
-from domain.campaigns.rows import CREATED, LEASED, QUEUED, Attempt, Campaign, Fdd, encode
-from domain.campaigns.work import Invariant, Work
+from domain.campaigns.rows import (
+    CREATED,
+    LEASED,
+    QUEUED,
+    Attempt,
+    Campaign,
+    Fdd,
+    Window,
+    decoder,
+)
+from domain.campaigns.work import Work
 
-Queued = Sequence[tuple[Ref, Fdd]]
+Rows = Sequence[tuple[bytes, bytes]]
+"""(key, row) of FDDs of one slot, in order"""
+Queued = tuple[Ref, Fdd]
 One = Callable[[Work, Campaign, Ref, Fdd, int], None]
+_decode_fdd = decoder(Fdd).decode
 
 
-def queue_all(work: Work, campaign: Campaign, page: Queued) -> None:
-    """CREATED to QUEUED, for FDDs of one slot; their rows are written by `save`."""
-    if not page:
-        return
-    counts = work.counts(campaign.request_id, page[0][0].day, page[0][0].slot)
-    for ref, fdd in page:
-        if fdd.state != CREATED:
-            raise Invariant(ref.id, f"can't be queued, it is {fdd.state}")
-        fdd.state = QUEUED
-    count(counts, CREATED, -len(page))
-    count(counts, QUEUED, len(page))
-
-
-def order_all(
-    work: Work, campaign: Campaign, page: Queued, working_end_ms: int, order_one: One
+def order_page(
+    work: Work, campaign: Campaign, rows: Rows, working_end_ms: int, order_one: One
 ) -> None:
-    """Orders QUEUED FDDs of one slot that are in no queue; `order_one`: by itself."""
-    if not page:
+    """Queues and orders those of them that are CREATED; `order_one`: by itself."""
+    if not rows:
         return
-    place = work.place(campaign, page[0][0].place)
+    place = work.place(campaign, ref_of_key(rows[0][0]).place)
     window, now_ms = place.window, work.now_ms
     shared = (
         window is not None
@@ -49,34 +49,73 @@ def order_all(
         and not work.flows.policies()
     )
     if not shared or window is None:
-        for ref, fdd in page:
-            order_one(work, campaign, ref, fdd, working_end_ms)
+        order_by_one(work, campaign, rows, working_end_ms, order_one)
         return
-    not_after_ms = window.end_ms
+    number_of = untouched(window.start_ms).number_of
+    alike: list[tuple[bytes, bytes, bytes]] = []  # key, row, number
+    others: list[tuple[bytes, bytes]] = []
+    for key, raw in rows:
+        number = number_of(raw)
+        if number is None:
+            others.append((key, raw))
+        else:
+            alike.append((key, raw, number))
+    special = special_among(work, campaign, [number for _, _, number in alike])
+    if special:
+        others += [(key, raw) for key, raw, number in alike if number in special]
+        alike = [each for each in alike if each[2] not in special]
+    if alike:
+        _order_alike(work, campaign, window, alike)
+    order_by_one(work, campaign, sorted(others), working_end_ms, order_one)
+
+
+def order_by_one(
+    work: Work, campaign: Campaign, rows: Rows, working_end_ms: int, order_one: One
+) -> None:
+    """The same, one by one."""
+    for ref, fdd in queued_of(work, rows):
+        order_one(work, campaign, ref, fdd, working_end_ms)
+
+
+def queued_of(work: Work, rows: Rows) -> list[Queued]:
+    """Those that are CREATED, as QUEUED; their rows are written by `save`."""
+    found = ((key, _decode_fdd(raw)) for key, raw in rows)
+    made = [(ref_of_key(key), fdd) for key, fdd in found if fdd.state == CREATED]
+    if made:
+        counts = work.counts(*made[0][0].place[:3])
+        for _, fdd in made:
+            fdd.state = QUEUED
+        count(counts, CREATED, -len(made))
+        count(counts, QUEUED, len(made))
+    return made
+
+
+def _order_alike(
+    work: Work, campaign: Campaign, window: Window, alike: Sequence[tuple[bytes, bytes, bytes]]
+) -> None:
+    """Orders FDDs that nothing was done to since they were made, and nothing is against."""
+    now_ms, not_after_ms = work.now_ms, window.end_ms
     deadline_ms = min(now_ms + work.flow(campaign).lease_ms, not_after_ms)
     passed = (now_ms, "lease", "pass", (1, deadline_ms, not_after_ms))
-    first = FirstOrders(campaign, page[0][0], now_ms, deadline_ms, not_after_ms)
-    ordered: list[Ref] = []
-    negative = listed(work, campaign, [fdd.number for _, fdd in page])
-    records = records_of(work, [ref for ref, _ in page])
-    put, send = work.book.put, work.book.send
-    for ref, fdd in page:
-        number = fdd.number
-        if fdd.attempts or fdd.retriggered or number in negative:
-            order_one(work, campaign, ref, fdd, working_end_ms)
-            continue
-        fdd.state, fdd.deadline_ms = LEASED, deadline_ms
-        fdd.tries += 1
-        fdd.attempts.append(Attempt(1, now_ms))
-        fdd.trace.append(passed)
-        put(ref.key, encode(fdd))
-        send("executions", key_of(ref, fdd), first.of(ref, number, records.get(ref.record_no)))
-        ordered.append(ref)
-    if not ordered:
-        return
-    lease(work, ordered, deadline_ms)
-    counts = work.counts(campaign.request_id, page[0][0].day, page[0][0].slot)
-    count(counts, QUEUED, -len(ordered))
-    count(counts, LEASED, len(ordered))
-    work.channels(campaign.flow.name).busy += len(ordered)
+    leased = Alike(
+        Fdd("", LEASED, None, window.start_ms, deadline_ms, tries=1,
+            attempts=[Attempt(1, now_ms)], trace=[passed])
+    )  # fmt: skip
+    becomes = untouched(window.start_ms).becomes(leased)
+    work.book.put_all([(key, becomes(raw)) for key, raw, _ in alike])
+    ref = ref_of_key(alike[0][0])
+    of = FirstOrders(campaign, ref, now_ms, deadline_ms, not_after_ms).of
+    record_nos = [int(key[-RECORD_DIGITS:]) for key, _, _ in alike]
+    records = records_of(work, campaign.request_id, record_nos).get
+    person = f"{campaign.request_id}/".encode()
+    orders = [
+        (person + number, of(record_no, number, records(record_no)))
+        for record_no, (_, _, number) in zip(record_nos, alike, strict=True)
+    ]
+    work.book.send_all("executions", orders)
+    lease(work, ref.place, record_nos, deadline_ms)
+    counts = work.counts(*ref.place[:3])
+    count(counts, CREATED, -len(alike))
+    count(counts, LEASED, len(alike))
+    work.channels(campaign.flow.name).busy += len(alike)
     alerts.ordered(work, campaign.flow.name)

@@ -68,6 +68,15 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     duplicate: bool = False
 
 
+class Named(msgspec.Struct, array_like=True, gc=False):
+    """A Record, read for whom it is about only."""
+
+    number: str
+    fields: msgspec.Raw
+    schedule_ms: int | None = None
+    duplicate: bool = False
+
+
 class Window(msgspec.Struct, array_like=True, gc=False):
     """One slot of one day of a schedule's revision, its instants fixed when the day was made.
 

@@ -8,9 +8,9 @@ from typing import Any
 from domain.campaigns import days
 from domain.campaigns.creation import wake_creation
 from domain.campaigns.document import Flow, flow_of
-from domain.campaigns.keys import flow_of_request, key, record_key
+from domain.campaigns.keys import flow_of_request, key
 from domain.campaigns.lifecycle import create_job, start_days
-from domain.campaigns.negatives import add_record
+from domain.campaigns.negatives import add_records
 from domain.campaigns.rows import Campaign, Job, Record, encode
 from domain.campaigns.work import Work
 from domain.errors import Reject
@@ -117,30 +117,28 @@ def rows(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
     record_no in front; rejected so far; duplicates_seen (those that were rejected); progress.
     """
     following = int(body.get("first") or 1)
-    taken = 0
-    told = body.get("rows") or []
-    numbers = (row[1] if len(row) == 4 else row[0] for row in told)
-    work.book.prefetch([key("n", campaign.request_id, number) for number in numbers])
-    for row in told:
+    taken: list[tuple[int, str, dict[str, str], int | None]] = []
+    for row in body.get("rows") or []:
         if len(row) == 4:
             following, number, fields, schedule_ms = row
         else:
             number, fields, schedule_ms = row
         record_no, following = following, following + 1
-        if record_no <= campaign.last_record:
-            continue
-        campaign.last_record = record_no
-        taken += 1
-        twice = add_record(work, campaign.request_id, number, record_no)
-        if twice:
-            campaign.duplicates += 1
-        record = Record(number, fields, schedule_ms, twice)
-        work.book.put(record_key(campaign.request_id, record_no), encode(record))
-        if schedule_ms is not None and not campaign.slots:
-            earliest = campaign.first_scheduled_ms
-            campaign.first_scheduled_ms = min(schedule_ms, earliest or schedule_ms)
-    campaign.accepted += taken
-    _totals(work, campaign, taken, body)
+        if record_no > campaign.last_record:
+            campaign.last_record = record_no
+            taken.append((record_no, number, fields, schedule_ms))
+    twice = add_records(work, campaign.request_id, [(row[0], row[1]) for row in taken])
+    campaign.duplicates += len(twice)
+    prefix = key("r", campaign.request_id) + b"/"
+    work.book.put_all(
+        [(b"%b%08d" % (prefix, row[0]), encode(Record(*row[1:], row[0] in twice))) for row in taken]
+    )
+    if not campaign.slots:
+        times = [row[3] for row in taken if row[3] is not None]
+        times += [] if campaign.first_scheduled_ms is None else [campaign.first_scheduled_ms]
+        campaign.first_scheduled_ms = min(times, default=None)
+    campaign.accepted += len(taken)
+    _totals(work, campaign, len(taken), body)
     campaign.progress = float(body.get("progress") or campaign.progress)
     wake_creation(work, campaign)
 

@@ -17,6 +17,7 @@ from connectors.streams.memory import Killed, MemoryLog
 from connectors.streams.murmur2 import partition_for
 from domain.aggregation.limit import NONE, Limit
 from domain.campaigns.leases import leased
+from domain.campaigns.made import documents_of
 from domain.clock import FixedClock
 from tables.changelog import Changelog
 from tables.ledger import Ledger
@@ -78,7 +79,10 @@ class CampaignWorld:
     async def _deliver(self, writes: list[Write], version: int) -> None:
         if self.away:
             raise StoreUnavailable("documents", "the test took it away")
-        values, leases = resolved(writes, version)
+        values, leases, made = resolved(writes, version)
+        for page in made:
+            told = {"of": page.prefix, **{name: getattr(page, name) for name in page.__slots__}}
+            values |= {("fdds", fdd["id"]): fdd for fdd in documents_of(told)}
         for place, value in values.items():
             assert self.stored.get(place, (0, b""))[0] <= version
             data = None if value is None else json.dumps(value).encode()

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.stores.base import BadValue, Documents, FddFilter, Lease, StoreUnavailable, Write
+from connectors.stores.base import (
+    BadValue,
+    Documents,
+    FddFilter,
+    Lease,
+    Made,
+    StoreUnavailable,
+    Write,
+)
 from tests.contracts.stores import (
     DocumentStore,
     all_pages,
@@ -110,6 +118,48 @@ def test_a_lease_changes_what_is_older_and_there(documents: DocumentStore) -> No
         await store.write([put({**values[0], "state": "STARTED"}, 4)])
         await store.lease(lease)
         assert await store.fdd(ids[0]) == {**values[0], "state": "STARTED"}
+
+    documents.run(story)
+
+
+def test_what_is_made_at_once_is_what_writes_would_make(documents: DocumentStore) -> None:
+    r, other = request(), request()
+    numbers = {1: "+919812345678", 7: "+1", 12_345_678: "+9198000"}
+    values = [fdd(r, n, number=number) for n, number in numbers.items()]
+    own = ("id", "request_id", "record_no", "number")
+    shared = {name: each for name, each in values[0].items() if name not in own}
+    shared |= {"ü": ["\0", 1.5, None, True, {"$x": 2**40}], "attempts": []}
+    values = [value | shared for value in values]
+    prefix = values[0]["id"][:-1]
+    made = Made(prefix, 2, r, shared, list(numbers), list(numbers.values()))
+    alone = Made(other + prefix[len(r) :], 2, other, shared, [1], ["+12"])
+
+    async def story(store: Documents) -> None:
+        await store.make(alone)
+        await store.write([put(values[0] | {"reason": "old"}, 1), put(values[1] | {"x": 1}, 3)])
+        for _ in range(2):  # once more, as after a kill
+            await store.make(made)
+        newer = values[1] | {"x": 1}
+        assert [await store.fdd(value["id"]) for value in values] == [values[0], newer, values[2]]
+        pages = await all_pages(lambda at: store.find_fdds(FddFilter(r), at, 1))
+        assert pages == [values[0], newer, values[2]]
+        assert [list(each) for each in pages[::2]] == [list(value) for value in values[::2]]
+        for value in values[::2]:
+            found = await store.find_by_number(value["number"])
+            assert found.items == [value]
+        assert [each.count for each in await store.counts(r)] == [3]
+        await store.write([Write("fdds", values[0]["id"], 3, None)])
+        await store.make(made)
+        assert await store.fdd(values[0]["id"]) is None
+        await store.lease(Lease([values[2]["id"]], 3, TRIED))
+        await store.make(made)
+        found = await store.find_fdds(FddFilter(r, states=["LEASED"]))
+        assert [each["id"] for each in found.items] == [values[2]["id"]]
+        assert await store.fdd(alone.prefix + "1") == values[0] | {
+            "id": f"{alone.prefix}1", "request_id": other, "number": "+12"
+        }  # fmt: skip
+        with pytest.raises(BadValue):
+            await store.make(Made("x" * 255, 1, r, shared, [1], ["+1"]))
 
     documents.run(story)
 

@@ -22,6 +22,8 @@ change = st.one_of(
     st.tuples(st.just("due"), st.integers(0, 6)),
     st.tuples(st.just("timed"), st.integers(0, 6)),
     st.tuples(st.just("prefetch"), st.lists(keys)),
+    st.tuples(st.just("get_all"), st.lists(keys)),
+    st.tuples(st.just("put_all"), st.dictionaries(keys, st.binary(max_size=2))),
     st.tuples(st.just("save")),
     st.tuples(st.just("back")),
     st.tuples(st.just("commit")),
@@ -56,12 +58,18 @@ def test_reads_are_those_of_a_plain_map(history: list[Any], limit: int) -> None:
                 due.discard(first or (-1, b""))
             case ("prefetch", several):
                 book.prefetch(several)
+            case ("get_all", several):
+                assert book.get_all(several) == [rows.get(key) for key in several]
+            case ("put_all", page):
+                book.put_all(list(page.items()))
+                rows |= page
             case ("save",):
                 saved = (book.savepoint(), dict(rows), set(due))
             case ("back",) if saved is not None:
                 book.back_to(saved[0])
                 rows, due, saved = saved[1], saved[2], None
             case ("commit",):
+                _reads_are_before(store, book)
                 _write(store, book)
                 book, saved = LedgerBook(store, floors), None
             case ("scan", prefix):
@@ -73,6 +81,12 @@ def test_reads_are_those_of_a_plain_map(history: list[Any], limit: int) -> None:
         assert found == min(due)
         due.discard(found)
     assert not due
+    _reads_are_before(store, book)
+
+
+def _reads_are_before(store: MemoryStore, book: LedgerBook) -> None:
+    """What was read is what a commit would put back."""
+    assert store.get_many(list(book.read)) == list(book.read.values())
 
 
 def _scans(book: LedgerBook, rows: dict[bytes, bytes], prefix: bytes, limit: int) -> None:
@@ -87,6 +101,18 @@ def _scans(book: LedgerBook, rows: dict[bytes, bytes], prefix: bytes, limit: int
 def _write(store: MemoryStore, book: LedgerBook) -> None:
     puts = [(key, value) for key, value in book.changed.items() if value is not None]
     store.write(puts, [key for key, value in book.changed.items() if value is None])
+
+
+def test_many_keys_written_at_once_are_scanned_in_order() -> None:
+    book = LedgerBook(MemoryStore())
+    wanted = [b"q/%05d" % (n * 7 % 1_009) for n in range(1_009)]
+    book.put(wanted[0], b"")
+    book.put_all([(key, b"") for key in wanted[1:900]])
+    point = book.savepoint()
+    book.put_all([(key, b"") for key in wanted[900:]])
+    assert [key for key, _ in book.scan(b"q/", limit=2_000)] == sorted(wanted)
+    book.back_to(point)
+    assert [key for key, _ in book.scan(b"q/", limit=2_000)] == sorted(wanted[:900])
 
 
 def test_many_due_entries_come_in_order_over_pages() -> None:

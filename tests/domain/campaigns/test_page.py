@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import MonkeyPatch
 
-from domain.campaigns import dispatch, page
+from domain.campaigns import creation, dispatch, page
 from domain.campaigns.document import ContactPolicy
 from domain.campaigns.keys import key
-from domain.campaigns.page import One, Queued
-from domain.campaigns.rows import Campaign, Counts, Negative, decode, encode
+from domain.campaigns.rows import Campaign, Counts, Negative, Record, Window, decode, encode
 from domain.campaigns.work import Work
 from tests.domain.campaigns.kit import REQUEST, Shard, flow, number
 
@@ -18,11 +17,16 @@ rows = st.lists(st.integers(0, 6), min_size=1, max_size=12)
 SLOTS = ("10:00-12:00", "16:00-18:00")
 
 
-def one_by_one(
-    work: Work, campaign: Campaign, queued: Queued, working_end_ms: int, order_one: One
+def made_one_by_one(
+    work: Work,
+    campaign: Campaign,
+    window: Window,
+    counts: Counts,
+    records: list[tuple[int, str]],
 ) -> None:
-    for ref, fdd in queued:
-        order_one(work, campaign, ref, fdd, working_end_ms)
+    for record_no, name in records:
+        record = Record(name, {})
+        creation.make_record(work, campaign, record_no, record, [(window, counts)])
 
 
 def lived(numbers: list[int], negative: list[int], listed: list[int], capped: bool) -> Shard:
@@ -54,7 +58,8 @@ def test_a_page_leaves_what_one_by_one_leaves(
 ) -> None:
     whole = lived(numbers, negative, listed, capped)
     with MonkeyPatch.context() as patch:
-        patch.setattr(dispatch, "order_all", one_by_one)
+        patch.setattr(creation, "make_alike", made_one_by_one)
+        patch.setattr(dispatch, "order_page", page.order_by_one)
         alone = lived(numbers, negative, listed, capped)
     assert seen(whole) == seen(alone)
     whole.prove()
@@ -78,10 +83,10 @@ def test_a_page_is_ordered_as_a_whole() -> None:
 
     def counted(*args: Any) -> None:
         asked.append(len(args[2]))
-        page.order_all(*args)
+        page.order_page(*args)
 
     with MonkeyPatch.context() as patch:
-        patch.setattr(dispatch, "order_all", counted)
+        patch.setattr(dispatch, "order_page", counted)
         shard = lived([1, 2, 3], [], [], False)
     assert asked == [3]
     assert sum(topic == "executions" for topic, _, _ in shard.book.sent) == 3
