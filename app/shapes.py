@@ -62,7 +62,9 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class DocumentVersion:
-    """A version of a document; `body` None is a removal. `version` counts from 1."""
+    """A version of a document; `body` None is a removal. `version` counts from 1.
+    `out_of_service`: why a version in force can't be followed.
+    """
 
     kind: str
     name: str
@@ -72,6 +74,7 @@ class DocumentVersion:
     actor: str = ""
     reason: str = ""
     example: bool = False
+    out_of_service: str = ""
 
 
 @dataclass(frozen=True)

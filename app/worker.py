@@ -225,13 +225,9 @@ class Worker:
             found.add(self.names.changelog("sources"))
         for part in (self.campaigns, self.rollups, self.insight, self.impressions):
             found |= part.wanted(self.roles)
+        keyed = self.documents.keyed_inputs()
         for name in self.documents.known_inputs():
-            keyed = any(
-                rule.document.keyed_by
-                for rule in self.documents.aggregators()
-                if rule.document.input == name
-            )
-            if ("aggregate" if keyed else "route") in self.roles:
+            if ("aggregate" if name in keyed else "route") in self.roles:
                 found.add(self.names.topic(name))
         return found
 

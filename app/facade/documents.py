@@ -6,6 +6,7 @@ its version (or the refusal) is known, and with a wait when every live worker ha
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -23,6 +24,7 @@ from domain.aggregation.document import Aggregator
 from domain.aggregation.flush import to_json
 from domain.aggregation.operations import exact_json
 from tables.documents import Version
+from tables.in_force import unread
 
 EXAMPLES = "sluice examples"
 """Who applies the example documents."""
@@ -44,7 +46,7 @@ class DocumentsArea:
         documents = self._parts.documents
         latest = [versions[-1] for _, versions in sorted(documents.history.items())]
         return [
-            shown(version)
+            self._shown(version)
             for version in latest
             if version.document is not None and kind in (None, version.kind)
         ]
@@ -53,7 +55,11 @@ class DocumentsArea:
         """See `Backend.document`."""
         await self._parts.catch_up()
         latest = self._parts.documents.latest(kind, name)
-        return None if latest is None or latest.document is None else shown(latest)
+        return None if latest is None or latest.document is None else self._shown(latest)
+
+    def _shown(self, version: Version) -> DocumentVersion:
+        reason = unread(self._parts.documents, version)
+        return replace(shown(version), out_of_service=reason or "")
 
     async def versions(self, kind: str, name: str) -> list[DocumentVersion]:
         """See `Backend.versions`."""
@@ -71,6 +77,8 @@ class DocumentsArea:
             return None
         live = self._parts.members.live()
         in_force = all(beat.revision >= latest.revision for beat in live)
+        if unread(documents, latest) is not None:
+            return DocumentStatus(latest.version, False, {beat.id: 0 for beat in live})
         if latest.document is None and in_force:
             return None
         found = {beat.id: documents.version_at(kind, name, beat.revision) for beat in live}

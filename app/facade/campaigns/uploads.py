@@ -15,7 +15,7 @@ from agents.uploads.uploads import (
     request_id_of,
     warnings_of,
 )
-from app.backend import IdempotencyConflict
+from app.backend import IdempotencyConflict, Unavailable
 from app.campaign_shapes import (
     Bytes,
     Json,
@@ -146,6 +146,8 @@ class UploadsArea:
         until = clock() + FLOW_S
         while True:
             await self._parts.catch_up()
+            if self._flows.halted(name):
+                raise Unavailable(f"flow {name}", "it, or its contact policy, is out of service")
             flow = self._flows(name)
             if flow is not None or clock() > until:
                 return flow
