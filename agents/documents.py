@@ -16,13 +16,16 @@ from agents.commands import CommandDesk, CommandRefused, is_command
 from agents.growth_desk import GrowthDesk, GrowthRefused, is_growth
 from agents.letters import Letter
 from config.documents.aggregator import refuse_for_stream
-from config.documents.base import DocumentError
+from config.documents.base import Document, DocumentError, Problem
+from config.documents.policies import among
 from config.documents.registry import load_document
 from domain.aggregation.document import Aggregator
 from domain.aggregation.flush import to_json
 from domain.aggregation.numbers import float_hook
+from domain.metrics.expression import Calculated
 from tables.changelog import Change, Changelog
 from tables.documents import Documents, Version, read_change, version_change
+from tables.in_force import in_force
 from tables.stream import Item
 
 AUDITED = "audited"
@@ -85,9 +88,9 @@ def letter_of(value: bytes | None) -> str:
     return letter if isinstance(letter, str) else ""
 
 
-def validate(kind: str, name: str, document: Any) -> None:
-    """Raises Refused with every path and reason unless the document may come into force on a
-    stream.
+def validate(kind: str, name: str, document: Any) -> Document:
+    """The document, if it may come into force on a stream. Raises Refused with every path and
+    reason.
     """
     try:
         loaded = load_document(document)
@@ -101,6 +104,14 @@ def validate(kind: str, name: str, document: Any) -> None:
         problems = refuse_for_stream(loaded)
         if problems:
             raise Refused("; ".join(str(problem) for problem in problems))
+    return loaded
+
+
+def problems_among(documents: Documents, document: Document) -> list[Problem]:
+    """What speaks against a document beside those that are in force."""
+    if document.kind != Calculated.kind:
+        return []
+    return among(document, in_force(documents, Calculated, Calculated.kind))
 
 
 class DocumentsAgent:
@@ -184,6 +195,9 @@ class DocumentsAgent:
         if version is None:
             return []
         if document is not None:
+            problems = problems_among(self._documents, load_document(document))
+            if problems:
+                raise Refused("; ".join(map(str, problems)))
             await self._prepare(document)
         if self._tell is not None and all(header != AUDITED for header, _ in headers):
             await self._tell(version, self._documents.latest(kind, name))

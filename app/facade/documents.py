@@ -10,7 +10,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-from agents.documents import AUDITED, Refused
+from agents.documents import AUDITED, Refused, problems_among
 from agents.documents import validate as validate_message
 from app.backend import Unavailable
 from app.facade.appends import Appends
@@ -92,8 +92,11 @@ class DocumentsArea:
         self, kind: str, name: str, body: Mapping[str, object], change: Change, wait_s: float
     ) -> Changed:
         """See `Backend.put_document`."""
-        loaded(body, kind, name)
+        document = loaded(body, kind, name)
         await self._parts.catch_up()
+        problems = problems_among(self._parts.documents, document)
+        if problems:
+            raise DocumentError(problems)
         before = self._parts.documents.latest(kind, name)
         created = before is None or before.document is None
         text = to_json(dict(body)).decode()
@@ -103,6 +106,15 @@ class DocumentsArea:
         if version is None or version.document != text:
             raise DocumentError([Problem("", name, "what the dead letters on `config` say")])
         return await self._changed(version, created, wait_s)
+
+    async def problems(self, body: Mapping[str, object]) -> Sequence[Problem]:
+        """See `Backend.validate`."""
+        try:
+            document = loaded(body)
+        except DocumentError as error:
+            return error.problems
+        await self._parts.catch_up()
+        return problems_among(self._parts.documents, document)
 
     async def delete(self, kind: str, name: str, change: Change, wait_s: float) -> Changed | None:
         """See `Backend.delete_document`."""
@@ -183,15 +195,6 @@ def loaded(body: Mapping[str, object], kind: str = "", name: str = "") -> Docume
     except Refused as refused:
         raise DocumentError([Problem("", name, refused.detail)]) from None
     return document
-
-
-def problems_of(body: Mapping[str, object]) -> Sequence[Problem]:
-    """All that would be refused; empty when it is fine."""
-    try:
-        loaded(body)
-    except DocumentError as error:
-        return error.problems
-    return ()
 
 
 def shown(version: Version) -> DocumentVersion:

@@ -7,15 +7,29 @@ loader.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from config.documents.base import Document, Problem
 from domain.aggregation.document import Aggregator
+from domain.metrics.calculating import circle
+from domain.metrics.expression import Calculated
 
 
 def policies(document: Document, data: Mapping[str, object]) -> list[Problem]:
     """Everything that speaks against bringing it into force; it was read from `data`."""
     return _feeds_itself(document, data) if isinstance(document, Aggregator) else []
+
+
+def among(document: Document, others: Iterable[Document]) -> list[Problem]:
+    """What speaks against it beside the documents in force, of which it may take one's place."""
+    if not isinstance(document, Calculated):
+        return []
+    texts = {one.name: one.expression for one in others if isinstance(one, Calculated)}
+    way = circle(document.name, {**texts, document.name: document.expression})
+    if way is None:
+        return []
+    expected = f"metrics that don't come back to {document.name}: it would be made of itself by way"
+    return [Problem("expression", document.expression, f"{expected} of {' -> '.join(way)}")]
 
 
 def _feeds_itself(aggregator: Aggregator, data: Mapping[str, object]) -> list[Problem]:

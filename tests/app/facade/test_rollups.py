@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.facade.facade import Facade
-from app.metrics_backend import Asked, BadRange, TooManyBuckets
+from app.metrics_backend import Asked, BadRange, MetricDimensions, TooManyBuckets
 from app.source_parts import open_archive
 from app.source_shapes import Rebuild
 from domain.metrics.fetched import Fetched, cut
@@ -88,6 +88,29 @@ def test_a_calculated_metric_is_asked_for_as_any_other(tmp_path: Path) -> None:
         await living.put(document)
         facade = await rolled(living, some())
         assert await values(facade, "conversion") == [[0.5, 0.5, 0.5]]
+        percent = {"kind": "metric", "name": "percent", "expression": "conversion * 100"}
+        await living.put(percent)
+        assert await values(facade, "percent") == [[50, 50, 50]]
+
+    told_by(tmp_path, steps)
+
+
+def test_what_a_question_may_name_is_what_documents_say_and_what_there_is(tmp_path: Path) -> None:
+    async def steps(living: Living) -> None:
+        facade = await rolled(living, some())
+        assert await facade.metric_dimensions("github.stars") == MetricDimensions({"repo"})
+        assert await facade.metric_dimensions("shop.visits") == MetricDimensions(set())
+        assert await facade.metric_dimensions("nobody.knows") is None
+        gauge = {"name": "tank.level", "value": "level", "type": "gauge",
+                 "dimensions": {"tank": "id"}}  # fmt: skip
+        document = {
+            "kind": "source", "name": "tanks", "connector": "http_json", "schedule": "0 3 * * *",
+            "base_url": "https://tanks.example", "fetch": {"path": "/"}, "metrics": [gauge],
+        }  # fmt: skip
+        await living.put(document)
+        assert await facade.metric_dimensions("tank.level") == MetricDimensions({"tank"})
+        await living.put({"kind": "metric", "name": "odd", "expression": "tank.level / new"})
+        assert await facade.metric_dimensions("odd") == MetricDimensions({"tank"})
 
     told_by(tmp_path, steps)
 
