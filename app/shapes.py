@@ -230,13 +230,16 @@ class DeadLetterCount:
 
 @dataclass(frozen=True)
 class TopicInfo:
-    """A topic. `purpose` is a phrase for people; `records` None when that is not known."""
+    """A topic. `purpose` is a phrase for people; `records` None when that is not known, `config`
+    (its settings, as the stream names them) when it was not asked for.
+    """
 
     name: str
     partitions: int
     purpose: str = ""
     records: int | None = None
     internal: bool = False
+    config: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
