@@ -16,10 +16,10 @@ def formula_of(documents: Documents, metric: str) -> Formula | None:
     return Formula(metric, texts) if metric in texts else None
 
 
-def declared(documents: Documents, metric: str) -> list[Metric]:
-    """What sources in force say of a metric of theirs."""
-    sources = in_force(documents, Source, Source.kind)
-    return [each for one in sources for each in one.mapping.metrics if each.name == metric]
+def declared(documents: Documents, metric: str) -> list[tuple[Metric, str]]:
+    """What sources in force say of a metric of theirs, each with the time zone of its source."""
+    maps = [source.mapping for source in in_force(documents, Source, Source.kind)]
+    return [(each, one.timezone) for one in maps for each in one.metrics if each.name == metric]
 
 
 def may_be_any(documents: Documents) -> bool:

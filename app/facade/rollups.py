@@ -188,7 +188,10 @@ class Rollups:
         zone = asked.zone
         if not zone:
             known = await self._known({"names": names})
-            zone = next((known[name][1] for name in names if name in known), "UTC")
+            zones = [known[name][1] for name in names if name in known]
+            # one without values has the zone that they will have
+            zones += [at for name in names for _, at in declared(self._parts.documents, name)]
+            zone = zones[0] if zones else "UTC"
         now_ms = self._parts.clock.now_ms()
         starts = self._starts(asked, zone, now_ms)
         key = _key(asked, None if expression is None else expression.text, zone, starts, now_ms)
@@ -224,7 +227,7 @@ class Rollups:
             told = (await self._ask(NAMED, {"metric": name})).values()
             seen = [one for one in told if one is not None]
             there |= bool(spoken_of or seen)
-            found |= {dimension for each in spoken_of for dimension, _ in each.dimensions}
+            found |= {dimension for each, _ in spoken_of for dimension, _ in each.dimensions}
             found.update(*seen)
         if may_be_any(documents):
             return MetricDimensions(found, closed=False)
@@ -234,6 +237,8 @@ class Rollups:
         to_ms = instant_in(zone, "to", asked.to) if asked.to else now_ms + 1
         usual = to_ms - USUAL[asked.grain] * DAY_MS
         from_ms = instant_in(zone, "from", asked.from_) if asked.from_ else usual
+        if asked.from_ and asked.to and to_ms < from_ms:
+            raise BadRange("to", asked.to, f"a time that is not before {asked.from_}")
         try:
             if (to_ms - from_ms) > BUCKETS_MAX * 2 * 366 * DAY_MS:
                 raise TooManyBuckets(BUCKETS_MAX)

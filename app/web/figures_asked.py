@@ -32,7 +32,7 @@ def asked_of(request: web.Request, metric: str | None = None) -> Asked:
     zone = query.get("tz", "")
     if zone and not known_zone(zone):
         raise bad_parameter("tz", zone, "an IANA time zone like Europe/Stockholm")
-    group = tuple(dict.fromkeys(query.getall("group", [])))
+    group = tuple(filter(None, dict.fromkeys(query.getall("group", []))))
     names = {name for name in query if name.startswith(WHERE)}
     where = {name.removeprefix(WHERE): query.getall(name) for name in sorted(names)}
     return Asked(

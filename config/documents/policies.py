@@ -7,17 +7,31 @@ loader.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from config.documents.base import Document, Problem
 from domain.aggregation.document import Aggregator
+from domain.campaigns.document import CampaignAlert
+from domain.metrics.alerting import MetricAlert
 from domain.metrics.calculating import circle
 from domain.metrics.expression import Calculated
 
 
 def policies(document: Document, data: Mapping[str, object]) -> list[Problem]:
     """Everything that speaks against bringing it into force; it was read from `data`."""
-    return _feeds_itself(document, data) if isinstance(document, Aggregator) else []
+    if isinstance(document, Aggregator):
+        return _feeds_itself(document, data)
+    if isinstance(document, CampaignAlert | MetricAlert):
+        return _addresses(document.to)
+    return []
+
+
+def _addresses(to: Sequence[str]) -> list[Problem]:
+    return [
+        Problem(f"to[{n}]", one, "a mail address like ann@example.com")
+        for n, one in enumerate(to)
+        if "@" not in one.strip("@")
+    ]
 
 
 def among(document: Document, others: Iterable[Document]) -> list[Problem]:

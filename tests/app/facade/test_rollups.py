@@ -106,9 +106,12 @@ def test_what_a_question_may_name_is_what_documents_say_and_what_there_is(tmp_pa
         document = {
             "kind": "source", "name": "tanks", "connector": "http_json", "schedule": "0 3 * * *",
             "base_url": "https://tanks.example", "fetch": {"path": "/"}, "metrics": [gauge],
+            "timezone": "Asia/Kathmandu",
         }  # fmt: skip
         await living.put(document)
         assert await facade.metric_dimensions("tank.level") == MetricDimensions({"tank"})
+        zones = [await facade.figures(Asked(name)) for name in ("tank.level", "shop.visits")]
+        assert [one.zone for one in zones] == ["Asia/Kathmandu", "Europe/Stockholm"]
         await living.put({"kind": "metric", "name": "odd", "expression": "tank.level / new"})
         assert await facade.metric_dimensions("odd") == MetricDimensions({"tank"})
 
@@ -122,6 +125,8 @@ def test_what_is_too_much_or_no_time_is_refused(tmp_path: Path) -> None:
             await facade.figures(Asked("shop.visits", "hour", "2000-01-01"))
         with pytest.raises(BadRange):
             await facade.figures(Asked("shop.visits", from_="yesterday"))
+        with pytest.raises(BadRange, match="not before 2023-11-15"):
+            await facade.figures(Asked("shop.visits", from_="2023-11-15", to="2023-11-14"))
 
     told_by(tmp_path, steps)
 

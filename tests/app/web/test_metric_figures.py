@@ -29,6 +29,11 @@ def test_a_metric_has_series_of_points() -> None:
     }
 
 
+def test_no_group_is_no_dimension_of_no_name() -> None:
+    told = json.loads(get(QUERY + "&group=&group=repo")[1])
+    assert told["series"][0]["dimensions"] == {"repo": "a"}
+
+
 def test_the_same_as_a_table_has_nothing_for_null() -> None:
     status, text = get(QUERY + "&group=repo", Accept="text/csv")
     assert status == 200
