@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from agents.commands import CommandDesk, CommandRefused, is_command
 from agents.growth_desk import GrowthDesk, GrowthRefused, is_growth
 from agents.letters import Letter
+from agents.told import is_audited
 from config.documents.aggregator import refuse_for_stream
 from config.documents.base import Document, DocumentError, Problem
 from config.documents.policies import among
@@ -28,8 +29,6 @@ from tables.documents import Documents, Version, read_change, version_change
 from tables.in_force import in_force
 from tables.stream import Item
 
-AUDITED = "audited"
-"""Header of a control message whose change is in the trail already: it came over HTTP."""
 Tell = Callable[[Version, Version | None], Awaitable[None]]
 """Told of a version that a message makes, and of the one before, ahead of its being in force; may
 be told again after a kill."""
@@ -186,7 +185,7 @@ class DocumentsAgent:
 
     async def _document(self, partition: int, item: Item) -> list[Change]:
         """The changes that a message about a document makes; raises Refused."""
-        offset, _, key, value, headers = item
+        offset, _, key, value, _ = item
         kind, name, document, actor, reason = read_message(key, value)
         version = self._next(kind, name, document, actor, reason, (partition, offset))
         letter = letter_of(value)
@@ -199,7 +198,7 @@ class DocumentsAgent:
             if problems:
                 raise Refused("; ".join(map(str, problems)))
             await self._prepare(document)
-        if self._tell is not None and all(header != AUDITED for header, _ in headers):
+        if self._tell is not None and not is_audited(item):
             await self._tell(version, self._documents.latest(kind, name))
         return [version_change(replace(version, letter=letter))]
 

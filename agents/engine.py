@@ -21,6 +21,7 @@ from agents.replay_decisions import Decider
 from agents.replay_messages import TO_SHARD
 from agents.replays import Replays
 from agents.shards import NotOwned, Shards
+from agents.told import TellAsked
 from agents.unread import hold
 from config.names import Names
 from connectors.streams.base import Log, Row
@@ -288,14 +289,14 @@ class Engine:
     async def _send_parcel(self, shard: int, parcel: bytes) -> None:
         await self.log.append(self.names.sessions_in, shard, [(None, parcel, None, ())])
 
-    def command_desk(self) -> CommandDesk:
+    def command_desk(self, tell: TellAsked | None = None) -> CommandDesk:
         """Hands operators' commands on to the shards."""
         config = self.names.topic("config")
 
         async def done(partition: int, key: bytes) -> None:
             await self.log.append(config, partition, [(key, None, None, ())])
 
-        return CommandDesk(self._shards_of, self._send_parcel, done)
+        return CommandDesk(self._shards_of, self._send_parcel, done, tell)
 
     # What the clock brings
 

@@ -17,6 +17,7 @@ import msgspec
 
 from agents.commands import CommandRefused, concerned, read_order
 from agents.ending import end
+from agents.told import HEADERS
 from app.backend import IdempotencyConflict, Unavailable
 from app.command_shapes import Commanded
 from app.facade.appends import Appends
@@ -151,7 +152,7 @@ class Commands:
         self, name: str, message: bytes, idempotency: Idempotency | None
     ) -> tuple[str, tuple[int, int]]:
         """Gives the command: its id and its position, those of the first time for a repeat."""
-        row = (f"{KIND}/{name}".encode(), message, None, ())
+        row = (f"{KIND}/{name}".encode(), message, None, HEADERS)
         appended = await self._appends.append(CONFIG, [row], idempotency)
         ((partition, offset),) = appended.last.items()
         position = partition, offset

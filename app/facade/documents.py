@@ -10,8 +10,9 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-from agents.documents import AUDITED, Refused, problems_among
+from agents.documents import Refused, problems_among
 from agents.documents import validate as validate_message
+from agents.told import HEADERS
 from app.backend import Unavailable
 from app.facade.appends import Appends
 from app.facade.parts import Parts
@@ -30,7 +31,6 @@ EXAMPLES = "sluice examples"
 """Who applies the example documents."""
 READ_S = 20.0  # the agent moves to another worker within 15 s
 LOOK_S = 0.02
-HEADERS = ((AUDITED, b"1"),)
 
 
 class DocumentsArea:

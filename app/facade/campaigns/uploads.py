@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from agents.told import HEADERS
 from agents.uploads.checks import fingerprint
 from agents.uploads.folder import KEPT_MS, Folder, Spool
 from agents.uploads.progress import RejectedRow
@@ -154,7 +155,7 @@ class UploadsArea:
             await asyncio.sleep(LOOK_S)
 
     async def _send(self, request_id: str, events: Sequence[Mapping[str, Any]]) -> None:
-        rows: list[Row] = [(request_id.encode(), as_json(event), None, ()) for event in events]
+        rows: list[Row] = [(request_id.encode(), as_json(event), None, HEADERS) for event in events]
         await self._appends.append(EVENTS, rows, None)
 
     async def _shown(self, request_id: str) -> None:
