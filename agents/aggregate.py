@@ -105,7 +105,7 @@ class ShardProcessor:
         """
         began_s = perf_counter()
         if self._folds.unread:
-            self._look_for_unread(chunks)
+            chunks = self._read(path, chunks)
         if self.shard.marks.placed and self._hand_on is not None:
             chunks = await self._hand_on(self.shard, path, chunks)
         while await self._apply_once(path, chunks):
@@ -113,14 +113,24 @@ class ShardProcessor:
         self.batches += 1
         self.busy_s += perf_counter() - began_s
 
-    def _look_for_unread(self, chunks: Sequence[Chunk]) -> None:
+    def _read(self, path: int, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
+        """Chunks without those of versions that can't be read, as far as they are applied. Raises
+        OutOfService for what isn't, and for what would meet a session of such a version."""
+        left = []
         unread = {name for name, _ in self._folds.unread}
         for chunk in chunks:
+            if (chunk.aggregator, chunk.version) in self._folds.unread:
+                source = (path, chunk.topic, chunk.partition, chunk.aggregator)
+                floor = self.shard.applied.get(source, -1)
+                if all(entry[0] <= floor for _, entries in chunk.groups for entry in entries):
+                    continue
+            left.append(chunk)
             rule = self._folds.rule_of(chunk.aggregator, chunk.version)
             if rule.name in unread:
                 for row in self.shard.load(rule.prefix + key for key, _ in chunk.groups).values():
                     if row.open is not None:
                         self._folds.rule_of(rule.name, row.open.version)
+        return left
 
     async def _apply_once(self, path: int, chunks: Sequence[Chunk]) -> bool:
         """One commit; whether a key had decided so much that the rest must wait for the next

@@ -133,6 +133,13 @@ class Documents:
         unread = self.unread[name, version]
         return OutOfService("aggregator", name, version, unread.reason, unread.sums)
 
+    def lost(self, name: str) -> OutOfService | None:
+        """What is to be told of an aggregator of which no version can be read."""
+        numbers = [number for known, number in self.unread if known == name]
+        if not numbers or any(known == name for known, _ in self.rules):
+            return None
+        return self.missing(name, max(numbers))
+
     def unread_in_force(self, revision: int | None = None) -> dict[tuple[str, int], Unread]:
         """The aggregators that are out of service at a revision (default: now)."""
         if not self.unread:
@@ -206,7 +213,8 @@ class Documents:
 
     def outputs(self) -> set[str]:
         """The public topics that flushes of any document go to, or went to."""
-        return {rule.document.output.topic for rule in self.rules.values()}
+        known = {rule.document.output.topic for rule in self.rules.values()}
+        return known | {unread.output for unread in self.unread.values()}
 
     def latest(self, kind: str, name: str) -> Version | None:
         """The newest version, a removal included."""

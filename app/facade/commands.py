@@ -182,6 +182,8 @@ class Commands:
             left = first and note.owner not in live
             if note.id in self._at_work or not (left or note.owner == self._parts.worker):
                 continue
+            if self._parts.documents.lost(note.aggregator) is not None:
+                continue  # which rows are meant can't be told: it waits for who can
             with suppress(IdempotencyConflict):  # who began it was told so: it is noted no longer
                 await self._erase(note, await self._rules(note.aggregator))
 
@@ -275,6 +277,9 @@ class Commands:
 
     async def _rules(self, aggregator: str) -> list[Rule]:
         await self._parts.catch_up()
+        lost = self._parts.documents.lost(aggregator)
+        if lost is not None:
+            raise lost
         return self._parts.documents.versions_of(aggregator)
 
 

@@ -168,6 +168,19 @@ def test_what_was_routed_by_a_version_that_is_refused_waits(stricter: Callable[[
     assert world.totals() == {}
 
 
+def test_what_was_applied_under_it_holds_nothing_when_it_comes_again(
+    stricter: Callable[[], None],
+) -> None:
+    world = filled()
+    shards = [at for at in world.log.positions if at[1][0] == NAMES.sessions_in]
+    for at in shards:
+        world.log.positions[at] = 0
+    stricter()
+    world.run(world.remove("aggregator", "old"))
+    assert world.run(feed(world)) == set()
+    assert opened(world) == {"old": 1, "other": 1}
+
+
 def test_where_sessions_live_is_not_guessed(stricter: Callable[[], None]) -> None:
     world = World()
     world.run(world.apply({**OLD, "keyed_by": ["account"]}))
