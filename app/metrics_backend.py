@@ -94,9 +94,12 @@ class MetricsBackend(Protocol):
         returns once that can't be lost. None for one that nobody knows. `key`: an Idempotency-Key.
         Raises DigestRefused, IdempotencyConflict; Unavailable while no worker has its shard."""
 
-    async def metric_dimensions(self, metric: str) -> MetricDimensions | None:
-        """What a question about a metric may name; None for one that no document in force speaks
-        of and that has no values. Raises Unavailable."""
+    async def metric_dimensions(
+        self, metric: str, named: Collection[str] = ()
+    ) -> MetricDimensions | None:
+        """What a question about a metric may name: all of it, unless documents in force have those
+        that are `named`. None for one that no document in force speaks of and that has no values.
+        Raises Unavailable."""
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         """Every metric that has values: name -> (type, zone)."""

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from bisect import bisect_right
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -217,17 +217,19 @@ class Rollups:
             for number, (epoch, book) in self._books().items()
         }
 
-    async def dimensions(self, metric: str) -> MetricDimensions | None:
+    async def dimensions(self, metric: str, named: Collection[str]) -> MetricDimensions | None:
         """See `MetricsBackend.metric_dimensions`."""
-        documents = self._parts.documents
-        formula, found = self._expression(metric), set[str]()
-        there = formula is not None
-        for name in [metric] if formula is None else formula.metrics:
-            spoken_of = declared(documents, name)
+        documents, formula = self._parts.documents, self._expression(metric)
+        names = [metric] if formula is None else formula.metrics
+        said = [each for name in names for each, _ in declared(documents, name)]
+        found = {dimension for each in said for dimension, _ in each.dimensions}
+        there = formula is not None or bool(said)
+        if there and found.issuperset(named):
+            return MetricDimensions(found)  # every series need not be looked at
+        for name in names:
             told = (await self._ask(NAMED, {"metric": name})).values()
             seen = [one for one in told if one is not None]
-            there |= bool(spoken_of or seen)
-            found |= {dimension for each, _ in spoken_of for dimension, _ in each.dimensions}
+            there |= bool(seen)
             found.update(*seen)
         if may_be_any(documents):
             return MetricDimensions(found, closed=False)
@@ -342,8 +344,10 @@ class RollupsArea:
     async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
         return await self._rollups.sql(statement, masker)
 
-    async def metric_dimensions(self, metric: str) -> MetricDimensions | None:
-        return await self._rollups.dimensions(metric)
+    async def metric_dimensions(
+        self, metric: str, named: Collection[str] = ()
+    ) -> MetricDimensions | None:
+        return await self._rollups.dimensions(metric, named)
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         return await self._rollups.known()

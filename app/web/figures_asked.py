@@ -57,7 +57,7 @@ async def check_names(request: web.Request, asked: Asked, found: Figured) -> Non
     named += [(WHERE + name, name) for name in asked.where]
     if found.series and not named:
         return
-    known = await request.app[BACKEND].metric_dimensions(asked.metric)
+    known = await request.app[BACKEND].metric_dimensions(asked.metric, {name for _, name in named})
     if known is None:
         advice = "GET /api/metrics lists those that have values."
         raise not_found(f"metric {asked.metric!r}", advice)

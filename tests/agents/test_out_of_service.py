@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from agents.campaign_flows import FlowsInForce
+from agents.letters import Letter
+from agents.replay_decisions import Decider
 from agents.shards import NotOwned
 from config.documents import registry
 from config.documents.base import Document, DocumentError, Problem
 from config.documents.flow import load_flow
 from tables import in_force
 from tables.in_force import out_of_service
-from tests.agents.world import NAMES, World, aggregator
+from tests.agents.world import LIMIT, NAMES, START_MS, World, aggregator
 
 HOUR_MS = 3_600_000
 OLD = aggregator("old", ttl_days=7)
@@ -179,6 +181,18 @@ def test_what_was_applied_under_it_holds_nothing_when_it_comes_again(
     world.run(world.remove("aggregator", "old"))
     assert world.run(feed(world)) == set()
     assert opened(world) == {"old": 1, "other": 1}
+
+
+def test_a_letter_is_not_replayed_past_who_is_out_of_service(stricter: Callable[[], None]) -> None:
+    world = World()
+    world.run(world.apply(OLD, aggregator("more")))
+    letter = Letter("usage", 0, 0, None, "undecodable", "", b'{"account": "a"}', None, START_MS)
+    decided = Decider(world.documents(), lambda: 2, LIMIT).decide(letter, START_MS)
+    assert decided.stays is None
+    stricter()
+    decided = Decider(world.documents(), lambda: 2, LIMIT).decide(letter, START_MS)
+    assert decided.stays is not None
+    assert "out of service" in decided.stays.detail
 
 
 def test_where_sessions_live_is_not_guessed(stricter: Callable[[], None]) -> None:

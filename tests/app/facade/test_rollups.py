@@ -113,7 +113,7 @@ def test_what_a_question_may_name_is_what_documents_say_and_what_there_is(tmp_pa
         zones = [await facade.figures(Asked(name)) for name in ("tank.level", "shop.visits")]
         assert [one.zone for one in zones] == ["Asia/Kathmandu", "Europe/Stockholm"]
         await living.put({"kind": "metric", "name": "odd", "expression": "tank.level / new"})
-        assert await facade.metric_dimensions("odd") == MetricDimensions({"tank"})
+        assert await facade.metric_dimensions("odd", ["of"]) == MetricDimensions({"tank"})
 
     told_by(tmp_path, steps)
 

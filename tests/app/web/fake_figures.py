@@ -50,7 +50,9 @@ class FakeFigures:
         series = [{"dimensions": names, "points": points}]
         return Figured(asked.metric, asked.grain, asked.zone or "UTC", series)
 
-    async def metric_dimensions(self, metric: str) -> MetricDimensions | None:
+    async def metric_dimensions(
+        self, metric: str, named: Collection[str] = ()
+    ) -> MetricDimensions | None:
         return None if metric in self.unheard else MetricDimensions({"repo", "shop", "customer"})
 
     async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
