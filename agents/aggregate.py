@@ -5,7 +5,7 @@ shard is its *effective now*: the smallest of what all inputs that feed it have 
 goes back.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -22,6 +22,7 @@ from domain.aggregation.session import NEVER, Row
 from domain.aggregation.sights import sights_of
 from tables.layout import wake_key
 from tables.letters import KEPT_MS, is_letter
+from tables.out_of_service import WAIT_MS
 from tables.shard import Changes, Shard
 from tables.sights import Sights, known
 
@@ -37,12 +38,21 @@ PIECE_KEYS = 400
 class Folds:
     """Compiled fold functions by (aggregator, version); shared by the shards of a process.
 
-    `latest` gives the newest version of an aggregator that is known, removed or not.
+    `latest` gives the newest version of an aggregator that is known, removed or not. `unread` are
+    versions that can't be followed, `waits(aggregator, version)` tells that a session may not be
+    flushed because of one.
     """
 
-    def __init__(self, rule_of: Callable[[str, int], Rule], latest: Callable[[str], Rule]) -> None:
+    def __init__(
+        self,
+        rule_of: Callable[[str, int], Rule],
+        latest: Callable[[str], Rule],
+        unread: Collection[tuple[str, int]] = (),
+        waits: Callable[[str, int | None], bool] = lambda _name, _version: False,
+    ) -> None:
         self.rule_of = rule_of
         self.latest = latest
+        self.unread, self.waits = unread, waits
         self._compiled: dict[tuple[str, int], tuple[Rule, FoldFunction]] = {}
 
     def get(self, name: str, version: int) -> tuple[Rule, FoldFunction]:
@@ -90,14 +100,37 @@ class ShardProcessor:
         self.shard.close()
 
     async def apply(self, path: int, chunks: Sequence[Chunk]) -> None:
-        """Applies chunks in order and commits; records already applied change nothing."""
+        """Applies chunks in order and commits; records already applied change nothing. Raises
+        OutOfService, with nothing changed.
+        """
         began_s = perf_counter()
+        if self._folds.unread:
+            chunks = self._read(path, chunks)
         if self.shard.marks.placed and self._hand_on is not None:
             chunks = await self._hand_on(self.shard, path, chunks)
         while await self._apply_once(path, chunks):
             pass
         self.batches += 1
         self.busy_s += perf_counter() - began_s
+
+    def _read(self, path: int, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
+        """Chunks without those of versions that can't be read, as far as they are applied. Raises
+        OutOfService for what isn't, and for what would meet a session of such a version."""
+        left = []
+        unread = {name for name, _ in self._folds.unread}
+        for chunk in chunks:
+            if (chunk.aggregator, chunk.version) in self._folds.unread:
+                source = (path, chunk.topic, chunk.partition, chunk.aggregator)
+                floor = self.shard.applied.get(source, -1)
+                if all(entry[0] <= floor for _, entries in chunk.groups for entry in entries):
+                    continue
+            left.append(chunk)
+            rule = self._folds.rule_of(chunk.aggregator, chunk.version)
+            if rule.name in unread:
+                for row in self.shard.load(rule.prefix + key for key, _ in chunk.groups).values():
+                    if row.open is not None:
+                        self._folds.rule_of(rule.name, row.open.version)
+        return left
 
     async def _apply_once(self, path: int, chunks: Sequence[Chunk]) -> bool:
         """One commit; whether a key had decided so much that the rest must wait for the next
@@ -247,6 +280,9 @@ class ShardProcessor:
             return
         name = split_row_key(key)[0]
         session = row.open
+        if self._folds.waits(name, None if session is None else session.version):
+            changes.rewoken[key] = (row, now + WAIT_MS)
+            return
         rule = (
             self._folds.rule_of(name, session.version)
             if session is not None

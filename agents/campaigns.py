@@ -18,6 +18,7 @@ from agents.frontier import Frontier
 from agents.letters import Letter
 from agents.limits import campaign_run
 from agents.shards import NotOwned, Shards
+from agents.told import TellAsked, campaign_changes
 from agents.uploads.events import UploadEvents
 from config.names import Names
 from connectors.stores.base import StoreUnavailable
@@ -62,7 +63,9 @@ class Campaigns(Generic[F]):
         send: Callable[[list[Output]], Awaitable[None]],
         uploads: UploadEvents | None = None,
         limit: Limit = NONE,
+        tell: TellAsked | None = None,
     ) -> None:
+        self._tell = tell
         self._limit = limit
         # of records that go nowhere; begins anew with the worker
         self._runs: dict[TP, list[int] | None] = {}
@@ -117,6 +120,9 @@ class Campaigns(Generic[F]):
             left, letters = await self._uploads.passed(partition, items, now_ms)
         sent = route(topic, partition, left, self.shard_count, now_ms)
         refused = sorted((*letters, *sent.letters), key=lambda letter: letter.offset)
+        if topic == EVENTS and self._tell is not None:
+            bad = {letter.offset for letter in refused}
+            await self._tell(list(campaign_changes(topic, partition, items, bad)))
         if refused or self._runs.get((topic, partition)) is not None:
             bad = {letter.offset for letter in refused}
             taken = [item[0] for item in items if item[0] not in bad]

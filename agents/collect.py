@@ -31,7 +31,7 @@ from domain.metrics.records import Attributes, Record, encode, event_key
 from domain.metrics.source import Source
 from tables.changelog import Changelog
 from tables.documents import Documents, Version
-from tables.in_force import document_of, versions_in_force
+from tables.in_force import document_of, in_service
 from tables.sources import SourceLog
 
 DELIVERY_BYTES = 4 << 20  # of what was pushed, read at a time
@@ -155,8 +155,8 @@ class Collector:
             self._lanes[number] = SourceLane(number, log)
 
     def in_force(self) -> list[Version]:
-        """The sources in force, by name."""
-        return versions_in_force(self._means.documents, Source.kind)
+        """The sources in force that can be followed, by name; the others' cursors stay."""
+        return in_service(self._means.documents, Source.kind)
 
     def source(self, version: Version) -> Source:
         """The document of a version."""

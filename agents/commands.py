@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from agents.chunks import Order, Parcel, encode_parcel
+from agents.told import Asked, TellAsked, is_audited
 from config.commands import KIND, read_command
 from config.documents.base import DocumentError
+from config.topics import CONFIG
 from connectors.streams.murmur2 import partition_for
 from domain.aggregation.command import Command, Selection
 from domain.aggregation.extract import placer
@@ -76,14 +78,16 @@ def concerned(selection: Selection, shards: int) -> list[int]:
 class CommandDesk:
     """Hands commands on. `shards(documents)` is by how many records are routed; `send(shard,
     parcel)` returns when that is durable; `done(partition, key)` takes a message off the
-    compacted topic."""
+    compacted topic; `tell` writes the trail."""
 
     def __init__(
         self,
         shards: Callable[[Documents], int],
         send: Callable[[int, bytes], Awaitable[None]],
         done: Callable[[int, bytes], Awaitable[None]],
+        tell: TellAsked | None = None,
     ) -> None:
+        self._tell = tell
         self._shards = shards
         self._send = send
         self._done = done
@@ -117,6 +121,12 @@ class CommandDesk:
             timestamp,
             message,
         )
+        if self._tell is not None and not is_audited(item):
+            action = f"sessions.{command.action}"
+            asked = Asked(
+                CONFIG, partition, offset, timestamp, command.actor, action, name, command.reason
+            )
+            await self._tell([asked])
         parcel = encode_parcel(Parcel(documents.revision, [], orders=[order]))
         for shard in shards:
             await self._send(shard, parcel)

@@ -15,18 +15,20 @@ from msgspec.structs import replace
 from agents.commands import CommandDesk, CommandRefused, is_command
 from agents.growth_desk import GrowthDesk, GrowthRefused, is_growth
 from agents.letters import Letter
+from agents.told import is_audited
 from config.documents.aggregator import refuse_for_stream
-from config.documents.base import DocumentError
+from config.documents.base import Document, DocumentError, Problem
+from config.documents.policies import among
 from config.documents.registry import load_document
 from domain.aggregation.document import Aggregator
 from domain.aggregation.flush import to_json
 from domain.aggregation.numbers import float_hook
+from domain.metrics.expression import Calculated
 from tables.changelog import Change, Changelog
 from tables.documents import Documents, Version, read_change, version_change
+from tables.in_force import in_force
 from tables.stream import Item
 
-AUDITED = "audited"
-"""Header of a control message whose change is in the trail already: it came over HTTP."""
 Tell = Callable[[Version, Version | None], Awaitable[None]]
 """Told of a version that a message makes, and of the one before, ahead of its being in force; may
 be told again after a kill."""
@@ -85,9 +87,9 @@ def letter_of(value: bytes | None) -> str:
     return letter if isinstance(letter, str) else ""
 
 
-def validate(kind: str, name: str, document: Any) -> None:
-    """Raises Refused with every path and reason unless the document may come into force on a
-    stream.
+def validate(kind: str, name: str, document: Any) -> Document:
+    """The document, if it may come into force on a stream. Raises Refused with every path and
+    reason.
     """
     try:
         loaded = load_document(document)
@@ -101,6 +103,14 @@ def validate(kind: str, name: str, document: Any) -> None:
         problems = refuse_for_stream(loaded)
         if problems:
             raise Refused("; ".join(str(problem) for problem in problems))
+    return loaded
+
+
+def problems_among(documents: Documents, document: Document) -> list[Problem]:
+    """What speaks against a document beside those that are in force."""
+    if document.kind != Calculated.kind:
+        return []
+    return among(document, in_force(documents, Calculated, Calculated.kind))
 
 
 class DocumentsAgent:
@@ -175,7 +185,7 @@ class DocumentsAgent:
 
     async def _document(self, partition: int, item: Item) -> list[Change]:
         """The changes that a message about a document makes; raises Refused."""
-        offset, _, key, value, headers = item
+        offset, _, key, value, _ = item
         kind, name, document, actor, reason = read_message(key, value)
         version = self._next(kind, name, document, actor, reason, (partition, offset))
         letter = letter_of(value)
@@ -184,8 +194,11 @@ class DocumentsAgent:
         if version is None:
             return []
         if document is not None:
+            problems = problems_among(self._documents, load_document(document))
+            if problems:
+                raise Refused("; ".join(map(str, problems)))
             await self._prepare(document)
-        if self._tell is not None and all(header != AUDITED for header, _ in headers):
+        if self._tell is not None and not is_audited(item):
             await self._tell(version, self._documents.latest(kind, name))
         return [version_change(replace(version, letter=letter))]
 

@@ -21,14 +21,16 @@ from agents.replay_decisions import Decider
 from agents.replay_messages import TO_SHARD
 from agents.replays import Replays
 from agents.shards import NotOwned, Shards
+from agents.told import TellAsked
+from agents.unread import hold
 from config.names import Names
 from connectors.streams.base import Log, Row
 from connectors.streams.murmur2 import partition_for
 from domain.aggregation.limit import DEFAULT, Limit
-from domain.aggregation.rule import Rule
 from domain.clock import Clock
 from tables.changelog import Changelog
 from tables.documents import Documents
+from tables.out_of_service import OutOfService
 from tables.routes import RouteLog
 from tables.shard import Output, Shard
 from tables.stream import Item
@@ -80,7 +82,7 @@ class Engine:
         self._make_shard = make_shard
         self._catch_up = catch_up
         self._limit = limit
-        self.folds = Folds(documents.rule, self._latest)
+        self.folds = Folds(documents.rule, documents.newest, documents.unread, documents.waits)
         self.shards = Shards[ShardProcessor](self._open_shard)
         self.growth = GrowthWork(log, names, group, documents, self.folds)
         self.intakes: Intakes
@@ -127,10 +129,6 @@ class Engine:
 
     async def refresh_topics(self) -> None:
         self.topics = await self.log.topics()
-
-    def _latest(self, name: str) -> Rule:
-        versions = [version for known, version in self.documents.rules if known == name]
-        return self.documents.rule(name, max(versions))
 
     async def assign(self, assigned: set[TP]) -> None:
         """These partitions (physical topics) are this worker's from now on, and no others."""
@@ -189,12 +187,15 @@ class Engine:
         self, physical: str, partition: int, items: Sequence[Item], still: Callable[[], bool]
     ) -> None:
         """One batch of one partition; returns when all that came of it is durable."""
-        if physical == self.names.sessions_in:
+        try:
+            if physical != self.names.sessions_in:
+                await self.intakes.take(self.names.public(physical), partition, items, still)
+                return
             for retracts, part in groupby(items, lambda item: item[2] == retractions.KEY):
                 take = self._take_retractions if retracts else self._take_routed
                 await take(partition, list(part), still)
-        else:
-            await self.intakes.take(self.names.public(physical), partition, items, still)
+        except OutOfService as lost:
+            await hold(lost, self.shards, partition, still)
 
     async def _take_routed(
         self, number: int, items: Sequence[Item], still: Callable[[], bool]
@@ -288,22 +289,22 @@ class Engine:
     async def _send_parcel(self, shard: int, parcel: bytes) -> None:
         await self.log.append(self.names.sessions_in, shard, [(None, parcel, None, ())])
 
-    def command_desk(self) -> CommandDesk:
+    def command_desk(self, tell: TellAsked | None = None) -> CommandDesk:
         """Hands operators' commands on to the shards."""
         config = self.names.topic("config")
 
         async def done(partition: int, key: bytes) -> None:
             await self.log.append(config, partition, [(key, None, None, ())])
 
-        return CommandDesk(self._shards_of, self._send_parcel, done)
+        return CommandDesk(self._shards_of, self._send_parcel, done, tell)
 
     # What the clock brings
 
     def feeding(self) -> list[TP]:
-        """Every input partition (public topic) that may feed a shard."""
+        """Every input partition (public topic) that may feed a shard now."""
         return [
             (topic, partition)
-            for topic in sorted(self.documents.inputs())
+            for topic in sorted(self.documents.inputs() - self.documents.held_inputs())
             for partition in range(self.topics.get(self.names.topic(topic), 0))
         ]
 

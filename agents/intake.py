@@ -12,6 +12,7 @@ from agents.letters import Letter
 from agents.limits import runs_after
 from agents.route import Routed, Router
 from agents.shards import Shards
+from agents.unread import until_served
 from domain.aggregation.limit import Limit
 from domain.clock import Clock
 from tables.documents import Documents
@@ -155,8 +156,14 @@ class Intakes:
     ) -> None:
         log = await self.route_log(topic, partition)
         end = items[-1][0] + 1
-        for low, high, revision in log.revisions(items[0][0], end, self._documents.revision):
-            await self._revision_reached(revision)
+
+        async def by_revision() -> list[tuple[int, int, int]]:
+            parts = log.revisions(items[0][0], end, self._documents.revision)
+            await self._revision_reached(max(revision for *_, revision in parts))
+            return parts
+
+        served = until_served(self._documents, topic, partition, by_revision, still)
+        for low, high, revision in await served:
             part = [item for item in items if low <= item[0] < high]
             if not part:
                 continue

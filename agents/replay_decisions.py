@@ -99,6 +99,9 @@ class Decider:
         read_by = [
             r.name for r in self._documents.aggregators() if r.document.input == letter.topic
         ]
+        lost = self._documents.held(letter.topic, self._documents.revision)
+        if lost is not None:
+            return Decision(Stays(letter.reason, str(lost), None))
         if read_by:
             detail = f"{read_by[0]} reads {letter.topic} too and would count the record again"
             return Decision(Stays(letter.reason, detail, None))
@@ -111,6 +114,9 @@ class Decider:
 
     def _router(self, letter: Letter) -> Router | Stays:
         topic, name = letter.topic, letter.aggregator
+        lost = self._documents.held(topic, self._documents.revision)
+        if lost is not None:  # it would be taken by the others alone
+            return Stays(letter.reason, str(lost), letter.version)
         known = self._routers.get((topic, name, self.revision))
         if known is not None:
             return known

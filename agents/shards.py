@@ -91,12 +91,21 @@ class Shards(Generic[P]):
             if not unharmed and slot.ready.done():
                 await self._release(number)
         for number in sorted(numbers - self._slots.keys()):
-            slot = self._slots[number] = _Slot[P]()
-            task = asyncio.create_task(self._open(number, slot))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            self._begin(number)
         self._changed.set()
         self._changed = asyncio.Event()
+
+    async def again(self, number: int) -> None:
+        """Closes one and opens it anew: what was only in memory is let go of, as by a kill."""
+        if number in self._slots:
+            await self._release(number)
+            self._begin(number)
+
+    def _begin(self, number: int) -> None:
+        slot = self._slots[number] = _Slot[P]()
+        task = asyncio.create_task(self._open(number, slot))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
 
     async def _open(self, number: int, slot: _Slot[P]) -> None:
         try:

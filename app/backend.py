@@ -309,8 +309,9 @@ class Backend(
 
     # Topics
 
-    async def topics(self) -> Sequence[TopicInfo]:
-        """Every topic of this installation by its public name (without the prefix)."""
+    async def topics(self, config: bool = False) -> Sequence[TopicInfo]:
+        """Every topic of this installation by its public name (without the prefix); with `config`
+        also how each is set, which asks the stream for one after the other."""
 
     def output_topics(self) -> Set[str]:
         """The public topics that documents of now or before had something written to."""

@@ -14,6 +14,7 @@ from agents.post_orders import PostOrders
 from agents.uploads.events import UploadEvents
 from agents.uploads.named_files import NamedFiles
 from app.ledger_parts import LedgerMeans, open_ledger
+from app.trail.by_topic import asked_teller
 from connectors.executors.http import HttpExecutor
 from connectors.files.opening import open_file, s3_access
 from connectors.outbound import Outbound
@@ -63,6 +64,7 @@ class CampaignParts:
             send=means.send,
             uploads=self.uploads,
             limit=self._limit,
+            tell=asked_teller(means.log, means.names.audit),
         )
         posting = Posting(HttpExecutor(means.outbound), self.flows, means.clock, means.send)
         self.orders = PostOrders(posting, self._open_orders)

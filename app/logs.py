@@ -18,7 +18,8 @@ QUIET = (
     *("connectors.streams.faust_app", "connectors.streams.faust_producer"),
     *("connectors.streams.embedded.transport", "connectors.streams.kafka.transport"),
 )
-REPEATING = ("aiokafka", "kafka", "mode", "faust", "pymongo")  # while what they talk to is away
+# while what they talk to is away
+REPEATING = ("aiokafka", "kafka", "mode", "faust", "pymongo", "app.cluster.peers")
 
 
 class JsonLines(logging.Formatter):

@@ -3,7 +3,7 @@
 Part of `app.backend.Backend`; what is said there of errors and times holds here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -56,6 +56,14 @@ class Figured:
     series: list[dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class MetricDimensions:
+    """The dimensions of a metric. `closed`: it can have no other ones."""
+
+    names: Collection[str]
+    closed: bool = True
+
+
 class MetricsBackend(Protocol):
     """Figures of the running system."""
 
@@ -85,6 +93,13 @@ class MetricsBackend(Protocol):
         """Sends the digest of the period that the day is in, without one of the last that is over;
         returns once that can't be lost. None for one that nobody knows. `key`: an Idempotency-Key.
         Raises DigestRefused, IdempotencyConflict; Unavailable while no worker has its shard."""
+
+    async def metric_dimensions(
+        self, metric: str, named: Collection[str] = ()
+    ) -> MetricDimensions | None:
+        """What a question about a metric may name: all of it, unless documents in force have those
+        that are `named`. None for one that no document in force speaks of and that has no values.
+        Raises Unavailable."""
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         """Every metric that has values: name -> (type, zone)."""

@@ -1,4 +1,4 @@
-"""Log lines of other people's code that say the same again and again, while a server is away."""
+"""Log lines that say the same again and again, while a server or another worker is away."""
 
 import logging
 import time
@@ -9,8 +9,8 @@ KNOWN = 500  # lines told apart at a time
 
 
 class Repeats(logging.Filter):
-    """Lets a line of those loggers through once in `every_s` seconds; the next one that comes
-    through says how many were left out. All other lines pass."""
+    """Lets a line of those loggers (`aiokafka`: all below it, too) through once in `every_s`
+    seconds; the next one that comes through says how many were left out. All other lines pass."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Repeats(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is written."""
-        if record.name.partition(".")[0] not in self._loggers:
+        if not {record.name, record.name.partition(".")[0]} & self._loggers:
             return True
         message = record.getMessage()
         at, now = (record.name, message), self._now_s()

@@ -62,7 +62,9 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class DocumentVersion:
-    """A version of a document; `body` None is a removal. `version` counts from 1."""
+    """A version of a document; `body` None is a removal. `version` counts from 1.
+    `out_of_service`: why a version in force can't be followed.
+    """
 
     kind: str
     name: str
@@ -72,6 +74,7 @@ class DocumentVersion:
     actor: str = ""
     reason: str = ""
     example: bool = False
+    out_of_service: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,13 +230,16 @@ class DeadLetterCount:
 
 @dataclass(frozen=True)
 class TopicInfo:
-    """A topic. `purpose` is a phrase for people; `records` None when that is not known."""
+    """A topic. `purpose` is a phrase for people; `records` None when that is not known, `config`
+    (its settings, as the stream names them) when it was not asked for.
+    """
 
     name: str
     partitions: int
     purpose: str = ""
     records: int | None = None
     internal: bool = False
+    config: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)

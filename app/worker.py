@@ -29,7 +29,7 @@ from app.rollup_parts import RollupParts
 from app.session_parts import make_shard
 from app.source_parts import make_collector
 from app.topic_specs import spec_of
-from app.trail.by_topic import teller
+from app.trail.by_topic import asked_teller, teller
 from app.widening import Widening
 from config.clock import Clock, clock_from
 from config.documents.registry import load_document
@@ -225,13 +225,9 @@ class Worker:
             found.add(self.names.changelog("sources"))
         for part in (self.campaigns, self.rollups, self.insight, self.impressions):
             found |= part.wanted(self.roles)
+        keyed = self.documents.keyed_inputs()
         for name in self.documents.known_inputs():
-            keyed = any(
-                rule.document.keyed_by
-                for rule in self.documents.aggregators()
-                if rule.document.input == name
-            )
-            if ("aggregate" if keyed else "route") in self.roles:
+            if ("aggregate" if name in keyed else "route") in self.roles:
                 found.add(self.names.topic(name))
         return found
 
@@ -293,7 +289,8 @@ class Worker:
                 changelog = Changelog(self.log, self.names.changelog("documents"), 0, self.id)
                 control = DocumentsAgent(
                     changelog, self.clock.now_ms, self.engine.send_letters, self.prepare,
-                    self.engine.command_desk(), self.engine.growth.desk(self.widening.widen),
+                    self.engine.command_desk(asked_teller(self.log, self.names.audit)),
+                    self.engine.growth.desk(self.widening.widen),
                     teller(self.log, self.names.audit),
                 )  # fmt: skip
                 await control.open()

@@ -45,6 +45,9 @@ class Flows:
     def alerts(self) -> tuple[CampaignAlert, ...]:
         return ()
 
+    def halted(self, name: str) -> bool:
+        return False
+
     def keeps(self, number: str) -> bool:
         return False
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from config.documents.registry import load_document
+from config.documents.base import DocumentError
+from config.documents.registry import load_stored
 from domain.aggregation.document import Aggregator
 from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import Rule, compile_rule
@@ -20,6 +21,7 @@ from domain.errors import Invariant
 from tables import growths
 from tables.changelog import Change, Changelog
 from tables.growths import Growths
+from tables.out_of_service import OutOfService, Unread
 
 READ = b"\0read/"
 """READ + config partition: the last offset of it that was read."""
@@ -48,12 +50,16 @@ _decode = msgspec.json.Decoder(Version).decode
 
 @dataclass
 class Documents:
-    """See the module. `revision` rises as the log is followed; nothing else changes."""
+    """See the module. `revision` rises as the log is followed; nothing else changes.
+
+    `rules` and `unread`: the versions of aggregators that this release can follow, and the others.
+    """
 
     revision: int = 0
     read: dict[int, int] = field(default_factory=dict)
     history: dict[tuple[str, str], list[Version]] = field(default_factory=dict)
     rules: dict[tuple[str, int], Rule] = field(default_factory=dict)
+    unread: dict[tuple[str, int], Unread] = field(default_factory=dict)
     placements: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     letters: set[str] = field(default_factory=set)
     growths: Growths = field(default_factory=Growths)
@@ -84,22 +90,84 @@ class Documents:
             self.revision = max(self.revision, version.revision)
 
     def _compile(self, version: Version) -> None:
-        document = load_document(exact_json((version.document or "").encode()))
+        body = exact_json((version.document or "").encode())
+        at = version.name, version.version
+        try:
+            document = load_stored(body)
+        except DocumentError as error:
+            self.unread[at] = Unread.of("; ".join(map(str, error.problems)), body)
+            return
         if not isinstance(document, Aggregator):
             raise Invariant("a document is of its kind", f"{version.kind}/{version.name}")
-        placement = self.placements.setdefault(
-            (document.name, document.group_spec()), document.keyed_by
-        )
+        place = document.name, document.group_spec()
+        for (name, number), unread in self.unread.items():
+            other = name == version.name and unread.keyed_by != document.keyed_by
+            if other and place not in self.placements:
+                reason = f"version {number}, which may have placed its sessions, can't be read"
+                self.unread[at] = Unread.of(reason, body)
+                return
+        placement = self.placements.setdefault(place, document.keyed_by)
         self.rules[document.name, version.version] = compile_rule(
             replace(document, keyed_by=placement), version.version
         )
 
     def rule(self, name: str, version: int) -> Rule:
-        """The compiled version of an aggregator; raises Invariant when there is none."""
+        """The compiled version of an aggregator; raises Invariant when there is none, OutOfService
+        when it can't be read.
+        """
         found = self.rules.get((name, version))
         if found is None:
+            if (name, version) in self.unread:
+                raise self.missing(name, version)
             raise Invariant("a session's document is known", f"aggregator {name} version {version}")
         return found
+
+    def newest(self, name: str) -> Rule:
+        """The newest version of an aggregator, removed or not, that can be read; raises as above
+        when none can.
+        """
+        return self.rule(name, max(v for k, v in (self.rules or self.unread) if k == name))
+
+    def missing(self, name: str, version: int) -> OutOfService:
+        """What is to be told of an aggregator's version that can't be read."""
+        unread = self.unread[name, version]
+        return OutOfService("aggregator", name, version, unread.reason, unread.sums)
+
+    def lost(self, name: str) -> OutOfService | None:
+        """What is to be told of an aggregator of which no version can be read."""
+        numbers = [number for known, number in self.unread if known == name]
+        if not numbers or any(known == name for known, _ in self.rules):
+            return None
+        return self.missing(name, max(numbers))
+
+    def unread_in_force(self, revision: int | None = None) -> dict[tuple[str, int], Unread]:
+        """The aggregators that are out of service at a revision (default: now)."""
+        if not self.unread:
+            return {}
+        at = self.revision if revision is None else revision
+        found = {}
+        for (name, number), unread in self.unread.items():
+            version = self.version_at("aggregator", name, at)
+            if version is not None and version.version == number:
+                found[name, number] = unread
+        return found
+
+    def held(self, topic: str, revision: int) -> OutOfService | None:
+        """Why nothing of an input topic may be routed at a revision; None when it may."""
+        for (name, number), unread in self.unread_in_force(revision).items():
+            if unread.input == topic:
+                return self.missing(name, number)
+        return None
+
+    def waits(self, name: str, version: int | None) -> bool:
+        """Whether a session, of that version if it is open, may not be flushed: its aggregator, or
+        one beside it on its input topic, is out of service."""
+        if not self.unread:
+            return False
+        if (name, version) in self.unread or not any(name == known for known, _ in self.rules):
+            return True
+        held = {unread.input for unread in self.unread_in_force().values()}
+        return bool(held) and self.newest(name).document.input in held
 
     def versions_of(self, name: str) -> list[Rule]:
         """All versions of an aggregator, those before its removal too, oldest first."""
@@ -119,23 +187,34 @@ class Documents:
         found = []
         for kind, name in sorted(self.history):
             version = self.version_at(kind, name, at) if kind == "aggregator" else None
-            if version is not None:
+            if version is not None and (name, version.version) not in self.unread:
                 found.append(self.rules[name, version.version])
         return found
 
     def inputs(self) -> set[str]:
         """The public topics that aggregators in force take records from."""
-        return {rule.document.input for rule in self.aggregators()}
+        return {rule.document.input for rule in self.aggregators()} | self.held_inputs()
+
+    def held_inputs(self) -> set[str]:
+        """Those of them from which nothing is taken now."""
+        return {unread.input for unread in self.unread_in_force().values()}
+
+    def keyed_inputs(self) -> set[str]:
+        """Those of them that an aggregator takes by the key of its sessions."""
+        keyed = {rule.document.input for rule in self.aggregators() if rule.document.keyed_by}
+        return keyed | {one.input for one in self.unread_in_force().values() if one.keyed_by}
 
     def known_inputs(self) -> set[str]:
         """Those, and the ones of documents that were changed or removed: what still comes there
         is counted as unmatched.
         """
-        return {rule.document.input for rule in self.rules.values()}
+        known = {rule.document.input for rule in self.rules.values()}
+        return known | {unread.input for unread in self.unread.values()}
 
     def outputs(self) -> set[str]:
         """The public topics that flushes of any document go to, or went to."""
-        return {rule.document.output.topic for rule in self.rules.values()}
+        known = {rule.document.output.topic for rule in self.rules.values()}
+        return known | {unread.output for unread in self.unread.values()}
 
     def latest(self, kind: str, name: str) -> Version | None:
         """The newest version, a removal included."""

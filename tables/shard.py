@@ -48,6 +48,7 @@ from tables.layout import (
     unpack_totals,
     wake_key,
 )  # fmt: skip
+from tables.out_of_service import sums_of
 from tables.sights import Sights, sights
 from tables.store import KeyedStore
 
@@ -387,10 +388,9 @@ class Shard:
         check(self)
 
     def sums_of(self, row_key: bytes, session: Session | None) -> tuple[tuple[int, str], ...]:
-        """The sums that the session's version keeps."""
-        return (
-            () if session is None else self.rule_of(split_row_key(row_key)[0], session.version).sums
-        )
+        """The sums that the session's version keeps. Raises OutOfService."""
+        name = split_row_key(row_key)[0]
+        return () if session is None else sums_of(self.rule_of, name, session.version)
 
     def close(self) -> None:
         """Closes the store; everything of finished commits is on disk."""

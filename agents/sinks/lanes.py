@@ -26,7 +26,7 @@ from domain.sinks.document import Http, MySql, Sink
 from domain.sinks.records import id_digest
 from tables.changelog import Changelog
 from tables.documents import Documents, Version
-from tables.in_force import document_of, versions_in_force
+from tables.in_force import document_of, in_service
 from tables.sinks import SinkLog
 from tables.store import RocksStore
 from tables.taken import Index
@@ -163,8 +163,8 @@ class SinkLanes:
         return found
 
     def in_force(self) -> list[Version]:
-        """The sinks in force, by name."""
-        return versions_in_force(self._means.documents, Sink.kind)
+        """The sinks in force that can be followed, by name; the others' positions stay."""
+        return in_service(self._means.documents, Sink.kind)
 
     def sink(self, version: Version) -> Sink:
         """The document of a version."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 import msgspec
 
 from app.batch.options import Document
-from config.documents.registry import load_document
+from config.documents.registry import load_stored
 from connectors.formats.records import Position
 from domain.aggregation.document import Aggregator, Output
 from domain.aggregation.operations import exact_json
@@ -123,7 +123,7 @@ class Ledger:
         found = self._rules.get((name, version))
         if found is None:
             text = self._texts.get((name, version))
-            aggregator = None if text is None else load_document(exact_json(text))
+            aggregator = None if text is None else load_stored(exact_json(text))
             if not isinstance(aggregator, Aggregator):
                 raise Invariant("a session's document is known", f"{name} version {version}")
             found = self._rules[name, version] = compile_rule(_for_files(aggregator), version)

@@ -123,6 +123,7 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
             rows = [[f"{i['kind']}/{i['name']}", i["version"], *_who(i)] for i in items]
             empty = "no document is in force; `sluice config apply FILE` applies one"
             out.table(["document", "version", "at", "by", "reason"], rows, empty)
+            _tell_unread(context, items)
         return 0
     where = place(arguments.title)
     if arguments.version is None:
@@ -135,12 +136,20 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
     if found["document"] is None:
         out.note(f"{where.title} was removed with version {found['version']}")
         return 0
+    _tell_unread(context, [found])
     by = f" by {found['actor']}" if found["actor"] else ""
     why = f": {found['reason']}" if found["reason"] else ""
     line = f"# {where.title} version {found['version']}, {found['at']}{by}{why}"
     out.text(" ".join(line.split()))
     out.text(yaml_text(found["document"]).rstrip("\n"))
     return 0
+
+
+def _tell_unread(context: Context, items: list[dict[str, Any]]) -> None:
+    for item in items:
+        if item.get("out_of_service"):
+            title = f"{item['kind']}/{item['name']} version {item['version']}"
+            context.out.note(f"{title} is out of service: {item['out_of_service']}")
 
 
 def _history(arguments: argparse.Namespace, context: Context) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from config.documents.base import DocumentError, Problem
+from config.documents.policies import among
 from config.documents.reading import parse_documents, read_documents
 from config.documents.registry import load_document
 from domain.errors import SluiceError, UsageError
@@ -78,7 +79,16 @@ def examine(files: Sequence[str], stdin: BinaryIO) -> tuple[list[Found], list[Re
                 refusals.append(refusal(where, Problem("name", one.name, expected)))
             places[one.title] = where
             found.append(one)
+    refusals += _together(found)
     return found, refusals
+
+
+def _together(found: Sequence[Found]) -> Iterator[Refusal]:
+    """What is wrong with documents of some files beside each other."""
+    documents = [load_document(one.body) for one in found]
+    for one, document in zip(found, documents, strict=True):
+        for problem in among(document, documents):
+            yield refusal(one.where, problem)
 
 
 def valid(files: Sequence[str], stdin: BinaryIO) -> list[Found]:

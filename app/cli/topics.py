@@ -12,14 +12,18 @@ from connectors.streams.base import DirectoryLocked, Log, TopicDescription
 from domain.errors import UsageError
 
 DAY_MS = 86_400_000
+PARTITIONS = "partitions"
 
 
 class State(NamedTuple):
-    """A topic with what is there: None when it is missing."""
+    """A topic with what is there: None when it is missing. `told`: whether its settings are known,
+    which a server of an earlier release doesn't tell.
+    """
 
     topic: Topic
     found: TopicDescription | None
     differences: Sequence[Difference]
+    told: bool = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +99,11 @@ def _describe(arguments: argparse.Namespace, context: Context) -> int:
                     f"{state.topic.name}: {one.setting} is {one.found}, "
                     f"expected {one.expected}: {one.why}"
                 )
+        if not all(state.told for state in states):
+            context.out.note(
+                "the stream is open in another process, and the server there tells of partitions "
+                "only: stop it, or run its release of sluice, to see the settings"
+            )
     harm = any(s.found is None or any(d.harm for d in s.differences) for s in states)
     return 1 if harm else 0
 
@@ -117,15 +126,27 @@ def look(context: Context, wanted: Sequence[Topic], inputs: Sequence[str]) -> li
     try:
         return on_stream(context, describe)
     except DirectoryLocked:
-        items = context.client.get("/api/topics")["items"]
+        return told(context, wanted, inputs)
+
+
+def told(context: Context, wanted: Sequence[Topic], inputs: Sequence[str]) -> list[State]:
+    """As `look`, by what the server tells of its topics."""
+    items = context.client.get("/api/topics", {"config": "true"})["items"]
     prefix = context.settings.topic_prefix
-    partitions = {item["name"]: item["partitions"] for item in items}
+    there = {item["name"]: item for item in items}
+    counts = {prefix + name: there[name]["partitions"] for name in inputs if name in there}
     states = []
-    for topic in wanted:
-        public = topic.name.removeprefix(prefix) if topic.public else topic.name
-        count = partitions.get(public)
-        found = TopicDescription(topic.name, count, {}) if count else None
-        states.append(state_of(topic, found))
+    for topic in [*wanted, *(t for t in routes(context, counts, inputs) if t.name in there)]:
+        item = there.get(topic.name.removeprefix(prefix) if topic.public else topic.name)
+        if item is None:
+            states.append(state_of(topic, None))
+        elif item.get("config") is None:
+            found = TopicDescription(topic.name, item["partitions"], {})
+            known = [d for d in state_of(topic, found).differences if d.setting == PARTITIONS]
+            states.append(State(topic, found, known, told=False))
+        else:
+            found = TopicDescription(topic.name, item["partitions"], item["config"])
+            states.append(state_of(topic, found))
     return states
 
 
@@ -168,7 +189,7 @@ def row(state: State) -> list[Cell]:
         age(config.get("retention.ms"), config.get("cleanup.policy", "")),
         size(config.get("max.message.bytes")),
         config.get("message.timestamp.type"),
-        "wrong" if harm else "differs" if state.differences else "ok",
+        "wrong" if harm else "differs" if state.differences else "ok" if state.told else "not told",
     ]
 
 

@@ -79,7 +79,8 @@ class Peers:
                     return None
                 return _decode(await response.read())
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
-            logger.warning("%s does not answer %s: %r", other.id, path, error)
+            # without the question: many are asked a second, and the line is told once in a while
+            logger.warning("%s does not answer: %r", other.id, error)
             return None
 
 

@@ -29,7 +29,7 @@ from app.source_shapes import SourceStatus
 from connectors.stores.base import StoreUnavailable
 from connectors.streams.murmur2 import partition_for
 from domain.metrics.alerting import MetricAlert, Reading, Watch, mark_of
-from tables.in_force import document_of, versions_in_force
+from tables.in_force import document_of, in_service, is_unread
 
 logger = logging.getLogger(__name__)
 ROUND_S = 0.5
@@ -101,13 +101,15 @@ class Alerts:
             known = watches(rollups.books()[number][1])
             for name, subject, watch in known:
                 read = wanted.get(number, {}).get(name)
+                if is_unread(self._parts.documents, MetricAlert.kind, name):
+                    continue
                 if name not in found or (read is not None and subject not in read):
                     async with rollups.work.shards.use(number) as shard:
                         await forget(shard, name, subject, watch)
 
     def _in_force(self) -> dict[str, tuple[MetricAlert, int]]:
         found = {}
-        for version in versions_in_force(self._parts.documents, MetricAlert.kind):
+        for version in in_service(self._parts.documents, MetricAlert.kind):
             alert = document_of(version, object)
             if isinstance(alert, MetricAlert):
                 found[version.name] = alert, version.at

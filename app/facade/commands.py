@@ -17,6 +17,7 @@ import msgspec
 
 from agents.commands import CommandRefused, concerned, read_order
 from agents.ending import end
+from agents.told import HEADERS
 from app.backend import IdempotencyConflict, Unavailable
 from app.command_shapes import Commanded
 from app.facade.appends import Appends
@@ -151,7 +152,7 @@ class Commands:
         self, name: str, message: bytes, idempotency: Idempotency | None
     ) -> tuple[str, tuple[int, int]]:
         """Gives the command: its id and its position, those of the first time for a repeat."""
-        row = (f"{KIND}/{name}".encode(), message, None, ())
+        row = (f"{KIND}/{name}".encode(), message, None, HEADERS)
         appended = await self._appends.append(CONFIG, [row], idempotency)
         ((partition, offset),) = appended.last.items()
         position = partition, offset
@@ -181,6 +182,8 @@ class Commands:
             left = first and note.owner not in live
             if note.id in self._at_work or not (left or note.owner == self._parts.worker):
                 continue
+            if self._parts.documents.lost(note.aggregator) is not None:
+                continue  # which rows are meant can't be told: it waits for who can
             with suppress(IdempotencyConflict):  # who began it was told so: it is noted no longer
                 await self._erase(note, await self._rules(note.aggregator))
 
@@ -274,6 +277,9 @@ class Commands:
 
     async def _rules(self, aggregator: str) -> list[Rule]:
         await self._parts.catch_up()
+        lost = self._parts.documents.lost(aggregator)
+        if lost is not None:
+            raise lost
         return self._parts.documents.versions_of(aggregator)
 
 

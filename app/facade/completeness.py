@@ -68,6 +68,8 @@ class Completeness:
         """In this order: what is closed when the sessions are looked at is decided, and then
         nothing decided is unsent.
         """
+        if any(name == period.aggregator for name, _ in self._parts.documents.unread):
+            return False  # what waits, and sessions that nobody can read, may be of the period
         inputs = {rule.document.input for rule in self._sessions.rules(period.aggregator)}
         growths = self._parts.documents.growths
         if growths.under_way:

@@ -41,7 +41,7 @@ from domain.metrics.digest import (
 from domain.metrics.expression import Calculated
 from domain.metrics.source import Source
 from domain.notices import waiting
-from tables.in_force import document_of, in_force, versions_in_force
+from tables.in_force import document_of, in_force, in_service, is_unread
 
 STATES, SEND = "digest_states", "digest_send"
 
@@ -88,7 +88,7 @@ class Digests:
                     await rows.send(shard, digest, period, raw, line, now_ms)
         for number in rollups.work.shards.opened:
             for name, _ in rows.known(rollups.books()[number][1]):
-                if name not in found:
+                if name not in found and not is_unread(self._parts.documents, Digest.kind, name):
                     async with rollups.work.shards.use(number) as shard:
                         await rows.forget(shard, name)
 
@@ -96,7 +96,7 @@ class Digests:
         return await self._parts.partitions(self._parts.names.topic(EVENTS)) or 0
 
     def _in_force(self) -> dict[str, tuple[Digest, int]]:
-        versions = versions_in_force(self._parts.documents, Digest.kind)
+        versions = in_service(self._parts.documents, Digest.kind)
         return {one.name: (document_of(one, Digest), one.at) for one in versions}
 
     def _subject(self, content: contents.Content) -> str:

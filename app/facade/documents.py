@@ -6,11 +6,13 @@ its version (or the refusal) is known, and with a wait when every live worker ha
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-from agents.documents import AUDITED, Refused
+from agents.documents import Refused, problems_among
 from agents.documents import validate as validate_message
+from agents.told import HEADERS
 from app.backend import Unavailable
 from app.facade.appends import Appends
 from app.facade.parts import Parts
@@ -23,12 +25,12 @@ from domain.aggregation.document import Aggregator
 from domain.aggregation.flush import to_json
 from domain.aggregation.operations import exact_json
 from tables.documents import Version
+from tables.in_force import unread
 
 EXAMPLES = "sluice examples"
 """Who applies the example documents."""
 READ_S = 20.0  # the agent moves to another worker within 15 s
 LOOK_S = 0.02
-HEADERS = ((AUDITED, b"1"),)
 
 
 class DocumentsArea:
@@ -44,7 +46,7 @@ class DocumentsArea:
         documents = self._parts.documents
         latest = [versions[-1] for _, versions in sorted(documents.history.items())]
         return [
-            shown(version)
+            self._shown(version)
             for version in latest
             if version.document is not None and kind in (None, version.kind)
         ]
@@ -53,7 +55,11 @@ class DocumentsArea:
         """See `Backend.document`."""
         await self._parts.catch_up()
         latest = self._parts.documents.latest(kind, name)
-        return None if latest is None or latest.document is None else shown(latest)
+        return None if latest is None or latest.document is None else self._shown(latest)
+
+    def _shown(self, version: Version) -> DocumentVersion:
+        reason = unread(self._parts.documents, version)
+        return replace(shown(version), out_of_service=reason or "")
 
     async def versions(self, kind: str, name: str) -> list[DocumentVersion]:
         """See `Backend.versions`."""
@@ -71,6 +77,8 @@ class DocumentsArea:
             return None
         live = self._parts.members.live()
         in_force = all(beat.revision >= latest.revision for beat in live)
+        if unread(documents, latest) is not None:
+            return DocumentStatus(latest.version, False, {beat.id: 0 for beat in live})
         if latest.document is None and in_force:
             return None
         found = {beat.id: documents.version_at(kind, name, beat.revision) for beat in live}
@@ -84,8 +92,11 @@ class DocumentsArea:
         self, kind: str, name: str, body: Mapping[str, object], change: Change, wait_s: float
     ) -> Changed:
         """See `Backend.put_document`."""
-        loaded(body, kind, name)
+        document = loaded(body, kind, name)
         await self._parts.catch_up()
+        problems = problems_among(self._parts.documents, document)
+        if problems:
+            raise DocumentError(problems)
         before = self._parts.documents.latest(kind, name)
         created = before is None or before.document is None
         text = to_json(dict(body)).decode()
@@ -95,6 +106,15 @@ class DocumentsArea:
         if version is None or version.document != text:
             raise DocumentError([Problem("", name, "what the dead letters on `config` say")])
         return await self._changed(version, created, wait_s)
+
+    async def problems(self, body: Mapping[str, object]) -> Sequence[Problem]:
+        """See `Backend.validate`."""
+        try:
+            document = loaded(body)
+        except DocumentError as error:
+            return error.problems
+        await self._parts.catch_up()
+        return problems_among(self._parts.documents, document)
 
     async def delete(self, kind: str, name: str, change: Change, wait_s: float) -> Changed | None:
         """See `Backend.delete_document`."""
@@ -175,15 +195,6 @@ def loaded(body: Mapping[str, object], kind: str = "", name: str = "") -> Docume
     except Refused as refused:
         raise DocumentError([Problem("", name, refused.detail)]) from None
     return document
-
-
-def problems_of(body: Mapping[str, object]) -> Sequence[Problem]:
-    """All that would be refused; empty when it is fine."""
-    try:
-        loaded(body)
-    except DocumentError as error:
-        return error.problems
-    return ()
 
 
 def shown(version: Version) -> DocumentVersion:

@@ -19,7 +19,7 @@ from app.facade.campaigns.sources import sources_of
 from app.facade.commands import Commands, CommandsArea
 from app.facade.completeness import Completeness
 from app.facade.days import Days
-from app.facade.documents import DocumentsArea, loaded, problems_of
+from app.facade.documents import DocumentsArea, loaded
 from app.facade.erasing import Notes
 from app.facade.evidence import Evidence
 from app.facade.explain import Explanations
@@ -260,7 +260,7 @@ class Facade(
         return await self._documents.status(kind, name)
 
     async def validate(self, body: Mapping[str, object]) -> Sequence[Problem]:
-        return problems_of(body)
+        return await self._documents.problems(body)
 
     async def put_document(
         self,

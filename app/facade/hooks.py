@@ -2,7 +2,8 @@
 
 A delivery is known by its id for 30 days, from the topic itself (see `view.py`): so a repeat is
 told from a first one after any kill, and by any worker. Two that come to two workers at the same
-moment may both be appended; they have one key, and count once.
+moment may both be appended; they have one key, and count once. A source that says `once: body` has
+the digest of the signed bytes in place of the id.
 """
 
 import asyncio
@@ -63,6 +64,8 @@ class Hooks:
             raise BadDelivery("the body is no JSON object")
         if event == "ping":
             return "ping"
+        if source.fetch.get("once") == "body":  # all that the signature speaks for
+            delivery = sha256(body).hexdigest()
         key = source.name, delivery
         while key in self._under_way:
             await self._under_way[key].wait()

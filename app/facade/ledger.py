@@ -158,7 +158,7 @@ class Ledger:
 
     async def _all(self) -> dict[str, View]:
         """Those of all topics that flushes ever went to, by public name."""
-        names = {rule.document.output.topic for rule in self._parts.documents.rules.values()}
+        names = self._parts.documents.outputs()
         for name in sorted({AUDIT, *names} - self._views.keys()):
             physical = self._parts.names.topic(name)
             if await self._parts.partitions(physical) is None:
@@ -169,6 +169,9 @@ class Ledger:
         return self._views
 
     def _sums_of(self, aggregator: str, version: int) -> Mapping[str, str]:
+        unread = self._parts.documents.unread.get((aggregator, version))
+        if unread is not None:
+            return unread.names
         rule = self._parts.documents.rules.get((aggregator, version))
         slots = () if rule is None else rule.slots
         return {

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agents.fetching import Fetcher
+from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.facade.hooks import Hooks
 from app.facade.jobs import begun, ended, known
@@ -15,6 +16,7 @@ from app.source_shapes import Fetch, FetchRefused, Rebuild, Receipt, SourceStatu
 from connectors.sources.base import Window
 from connectors.sources.errors import CallFailed
 from domain.metrics.source import Source
+from tables.in_force import is_unread
 
 
 class MetricSources:
@@ -137,6 +139,8 @@ class MetricSources:
         """See `SourcesBackend.receive_hook`."""
         await self._parts.catch_up()
         source = self._in_force().get(name)
+        if source is None and is_unread(self._parts.documents, Source.kind, name):
+            raise Unavailable(f"source {name}", "this release can't read its document")
         if source is None or source.schedule is not None:
             return None
         return await self.hooks.receive(source, headers, body)

@@ -3,17 +3,18 @@
 import asyncio
 import re
 from bisect import bisect_right
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from agents.roll_up import EVENTS
 from app.backend import Unavailable
 from app.cluster.peers import Peers
+from app.facade.metric_names import declared, formula_of, may_be_any
 from app.facade.owners import LOOK_S, MOVING_S, owned
 from app.facade.parts import Parts
 from app.facade.remembered import Remembered, States
-from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+from app.metrics_backend import Asked, BadRange, Figured, MetricDimensions, TooManyBuckets
 from app.source_parts import open_archive
 from app.sql.archived import archive_stream
 from app.sql.run import SqlLimits, Statements
@@ -23,7 +24,8 @@ from domain.aggregation.instants import parse_instant
 from domain.aggregation.zones import first_instant_at
 from domain.errors import Reject
 from domain.masking import Masker
-from domain.metrics.asking import Question, answer, metrics_of, some_of
+from domain.metrics.asking import Question, answer, dimensions_of, metrics_of, some_of
+from domain.metrics.calculating import Formula
 from domain.metrics.combining import (
     BUCKETS_MAX,
     Shown,
@@ -31,16 +33,14 @@ from domain.metrics.combining import (
     series_shown,
     shown_by,
 )
-from domain.metrics.expression import Calculated, Expression
 from domain.metrics.grains import Grain, begins, bounds, buckets, earlier, text_of
 from domain.metrics.latest import latest
 from domain.metrics.series import Series
-from tables.in_force import in_force
 
 DIMENSIONS = 1
 """Where a row of the table has them."""
 FIGURES, METRICS, ROWS = "rollup_figures", "rollup_metrics", "rollup_rows"
-LATEST, STATES = "rollup_latest", "rollup_states"
+LATEST, STATES, NAMED = "rollup_latest", "rollup_states", "rollup_dimensions"
 PAGE = 500  # buckets read at a time: some milliseconds, then others have their turn
 TABLE_MAX = 1_000_000  # buckets that a statement is given: seconds to read, 300 MB to hold
 DAY_MS = 86_400_000
@@ -64,6 +64,7 @@ class Rollups:
             METRICS: self._tell_metrics,
             ROWS: self._tell_rows,
             LATEST: self._tell_latest,
+            NAMED: self._tell_dimensions,
         }
         settings = parts.settings
         self._statements = Statements(
@@ -187,7 +188,10 @@ class Rollups:
         zone = asked.zone
         if not zone:
             known = await self._known({"names": names})
-            zone = next((known[name][1] for name in names if name in known), "UTC")
+            zones = [known[name][1] for name in names if name in known]
+            # one without values has the zone that they will have
+            zones += [at for name in names for _, at in declared(self._parts.documents, name)]
+            zone = zones[0] if zones else "UTC"
         now_ms = self._parts.clock.now_ms()
         starts = self._starts(asked, zone, now_ms)
         key = _key(asked, None if expression is None else expression.text, zone, starts, now_ms)
@@ -203,14 +207,40 @@ class Rollups:
             self.remembered.put(key, states, series)
         return Figured(asked.metric, asked.grain, zone, series)
 
-    def _expression(self, metric: str) -> Expression | None:
-        found = in_force(self._parts.documents, Calculated, Calculated.kind)
-        return next((Expression(one.expression) for one in found if one.name == metric), None)
+    def _expression(self, metric: str) -> Formula | None:
+        return formula_of(self._parts.documents, metric)
+
+    async def _tell_dimensions(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        """The dimensions of a metric's series, of those that are open here; None without series."""
+        return {
+            number: {"epoch": epoch, "told": dimensions_of(book, asked["metric"])}
+            for number, (epoch, book) in self._books().items()
+        }
+
+    async def dimensions(self, metric: str, named: Collection[str]) -> MetricDimensions | None:
+        """See `MetricsBackend.metric_dimensions`."""
+        documents, formula = self._parts.documents, self._expression(metric)
+        names = [metric] if formula is None else formula.metrics
+        said = [each for name in names for each, _ in declared(documents, name)]
+        found = {dimension for each in said for dimension, _ in each.dimensions}
+        there = formula is not None or bool(said)
+        if there and found.issuperset(named):
+            return MetricDimensions(found)  # every series need not be looked at
+        for name in names:
+            told = (await self._ask(NAMED, {"metric": name})).values()
+            seen = [one for one in told if one is not None]
+            there |= bool(seen)
+            found.update(*seen)
+        if may_be_any(documents):
+            return MetricDimensions(found, closed=False)
+        return MetricDimensions(found) if there else None
 
     def _starts(self, asked: Asked, zone: str, now_ms: int) -> list[int]:
         to_ms = instant_in(zone, "to", asked.to) if asked.to else now_ms + 1
         usual = to_ms - USUAL[asked.grain] * DAY_MS
         from_ms = instant_in(zone, "from", asked.from_) if asked.from_ else usual
+        if asked.from_ and asked.to and to_ms < from_ms:
+            raise BadRange("to", asked.to, f"a time that is not before {asked.from_}")
         try:
             if (to_ms - from_ms) > BUCKETS_MAX * 2 * 366 * DAY_MS:
                 raise TooManyBuckets(BUCKETS_MAX)
@@ -313,6 +343,11 @@ class RollupsArea:
 
     async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
         return await self._rollups.sql(statement, masker)
+
+    async def metric_dimensions(
+        self, metric: str, named: Collection[str] = ()
+    ) -> MetricDimensions | None:
+        return await self._rollups.dimensions(metric, named)
 
     async def known_metrics(self) -> Mapping[str, tuple[str, str]]:
         return await self._rollups.known()

@@ -28,12 +28,19 @@ class Sessions:
         rules = self._parts.documents.rules
         return [rules[name, number] for name, number in sorted(rules) if name == aggregator]
 
+    def _look_for(self, aggregator: str) -> None:
+        """Raises OutOfService for an aggregator that there is, and that can't be read."""
+        lost = self._parts.documents.lost(aggregator)
+        if lost is not None:
+            raise lost
+
     async def listed(
         self, aggregator: str, group: Mapping[str, str], limit: int, cursor: str | None
     ) -> Page[SessionRow] | None:
         """See `Backend.sessions`."""
         rules = self.rules(aggregator)
         if not rules:
+            self._look_for(aggregator)
             return None
         after = None if cursor is None else place_of(cursor, bytes)
         return await self._page(searches(rules, group), limit, after)
@@ -65,6 +72,7 @@ class Sessions:
         """See `Backend.session`."""
         rules = self.rules(aggregator)
         if not rules:
+            self._look_for(aggregator)
             return None
         opened = await self.opened(rules, key.encode())
         flushes = await self._flushes.of(rules, key.encode())

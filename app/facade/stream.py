@@ -22,8 +22,8 @@ class StreamArea:
 
     # Topics
 
-    async def topics(self) -> Sequence[shapes.TopicInfo]:
-        return await self._topics.listed()
+    async def topics(self, config: bool = False) -> Sequence[shapes.TopicInfo]:
+        return await self._topics.listed(config)
 
     def output_topics(self) -> Set[str]:
         return self._topics.written()

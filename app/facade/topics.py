@@ -1,5 +1,7 @@
 """The topics of the installation."""
 
+from dataclasses import replace
+
 from app.facade.parts import Parts
 from app.shapes import TopicInfo
 from config.topics import Topic
@@ -12,7 +14,7 @@ class TopicsArea:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def listed(self) -> list[TopicInfo]:
+    async def listed(self, config: bool) -> list[TopicInfo]:
         """Public topics, then the product's own, by name."""
         names = self._parts.names
         counts = await self._parts.log.topics()
@@ -27,7 +29,16 @@ class TopicsArea:
         ends = await self._parts.log.end_offsets(tps)
         known = self._known()
         found = [self._shown(name, mine[name], known.get(name), begins, ends) for name in mine]
+        if config:
+            found = [
+                await self._described(physical, info)
+                for physical, info in zip(mine, found, strict=True)
+            ]
         return sorted(found, key=lambda info: (info.internal, info.name))
+
+    async def _described(self, physical: str, info: TopicInfo) -> TopicInfo:
+        found = await self._parts.log.describe_topic(physical)
+        return replace(info, config=found.config)
 
     def written(self) -> set[str]:
         """See `Backend.output_topics`."""

@@ -19,7 +19,8 @@ class ControlTotals:
     async def of(self, aggregator: str | None) -> list[Shown]:
         """See `Backend.totals`. Raises Unavailable while a shard is nobody's."""
         documents = self._parts.documents
-        known = sorted({name for name, _ in documents.rules if aggregator in (None, name)})
+        every = {*documents.rules, *documents.unread}
+        known = sorted({name for name, _ in every if aggregator in (None, name)})
         if not known:
             return []
         told = await self._owners.all("totals", {})
@@ -32,8 +33,9 @@ class ControlTotals:
         names = self.names(name)
         shape = totals.as_json(name, names)
         zero = {"in": 0, "open": 0, "flushed": 0, "expired": 0, "deleted": 0}
-        in_force = rules[name, max(number for known, number in rules if known == name)]
-        sums = {names[field]: zero for _, field in in_force.sums} | shape["sums"]
+        numbers = [number for known, number in rules if known == name]
+        in_force = rules[name, max(numbers)].sums if numbers else ()  # else it is out of service
+        sums = {names[field]: zero for _, field in in_force} | shape["sums"]
         return Shown(name, shape["count"], sums, shape["balanced"])
 
     def names(self, name: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from app.facade.erasing import Erasing, unfinished
 from app.facade.owners import Told
 from app.facade.parts import Parts
+from app.facade.unread import unread
 from app.shapes import DeadLetterCount, Trouble
 from app.sink_shapes import SinkStatus
 from app.source_shapes import SourceStatus
@@ -57,6 +58,7 @@ class Troubles:
         """The troubles now, worst first."""
         found = [
             *self._unbalanced(seen),
+            *unread(self._parts.documents),
             *self._workers(seen),
             *self._shards(seen),
             *await self._tables(seen),

@@ -10,7 +10,7 @@ from app.web.problems import bad_parameter, not_found
 from app.web.routes import Param
 from config.documents import fields, spans
 from config.documents.base import At
-from config.documents.registry import load_document
+from config.documents.registry import load_stored
 from domain.metrics.dashboard import DAY_MS, Dashboard, Widget, default_of
 from domain.metrics.grains import GRAINS, OVERLAYS, text_of
 from domain.metrics.source import Source
@@ -31,12 +31,16 @@ async def dashboards(request: web.Request) -> dict[str, tuple[Dashboard, bool]]:
     backend = request.app[BACKEND]
     found: dict[str, tuple[Dashboard, bool]] = {}
     for version in await backend.documents(Source.kind):
-        source = load_document(version.body)
+        if version.out_of_service:
+            continue
+        source = load_stored(version.body)
         usual = default_of(source) if isinstance(source, Source) else None
         if usual is not None:
             found[usual.name] = (usual, True)
     for version in await backend.documents(Dashboard.kind):
-        own = load_document(version.body)
+        if version.out_of_service:
+            continue
+        own = load_stored(version.body)
         if isinstance(own, Dashboard):
             found[own.name] = (own, False)
     return dict(sorted(found.items()))

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from config.documents.base import DocumentError
-from config.documents.registry import load_document
+from config.documents.registry import load_stored
 from domain.aggregation.document import Aggregator
 from domain.aggregation.numbers import plain
 from domain.aggregation.schedule import Frequency, next_fires
@@ -68,7 +68,7 @@ class Fires:
 def fires_of(body: Mapping[str, object], now_ms: int) -> Fires | None:
     """The next 12 fire times of an aggregator whose timeout is a schedule; None for others."""
     try:
-        document = load_document(body)
+        document = load_stored(body)
     except DocumentError:
         # In force under an older product: shown as it is, without what we can't read of it.
         return None

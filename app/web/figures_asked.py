@@ -9,7 +9,7 @@ from aiohttp import web
 from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
 from app.web import masked
 from app.web.context import BACKEND
-from app.web.problems import ProblemError, bad_parameter
+from app.web.problems import ProblemError, bad_parameter, not_found
 from domain.aggregation.zones import known_zone
 from domain.metrics.grains import GRAINS, OVERLAYS
 
@@ -32,7 +32,7 @@ def asked_of(request: web.Request, metric: str | None = None) -> Asked:
     zone = query.get("tz", "")
     if zone and not known_zone(zone):
         raise bad_parameter("tz", zone, "an IANA time zone like Europe/Stockholm")
-    group = tuple(dict.fromkeys(query.getall("group", [])))
+    group = tuple(filter(None, dict.fromkeys(query.getall("group", []))))
     names = {name for name in query if name.startswith(WHERE)}
     where = {name.removeprefix(WHERE): query.getall(name) for name in sorted(names)}
     return Asked(
@@ -48,6 +48,24 @@ async def figured(request: web.Request, asked: Asked, what: str = "The question"
         raise bad_parameter(error.name, error.value, error.expected) from error
     except TooManyBuckets as error:
         raise ProblemError(422, "too-many-buckets", f"{what} is for {error}.") from error
+
+
+async def check_names(request: web.Request, asked: Asked, found: Figured) -> None:
+    """Refuses an answer that says nothing because of a name that there is not. Raises ProblemError
+    (400, 404)."""
+    named = [("group", name) for name in asked.group]
+    named += [(WHERE + name, name) for name in asked.where]
+    if found.series and not named:
+        return
+    known = await request.app[BACKEND].metric_dimensions(asked.metric, {name for _, name in named})
+    if known is None:
+        advice = "GET /api/metrics lists those that have values."
+        raise not_found(f"metric {asked.metric!r}", advice)
+    for parameter, name in named:
+        if known.closed and name not in known.names:
+            listed = ", ".join(sorted(known.names))
+            expected = f"one of {listed}" if listed else "one: the metric has none"
+            raise bad_parameter(parameter, name, f"a dimension of {asked.metric}, {expected}")
 
 
 def _masked(request: web.Request, found: Figured) -> Figured:

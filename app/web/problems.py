@@ -23,6 +23,7 @@ from connectors.streams.base import (
     UnknownTopic,
 )
 from domain.errors import SluiceError, Unreachable
+from tables.out_of_service import OutOfService
 
 TYPE = "urn:sluice:problem:"
 # Something that must be asked is away and comes back by itself.
@@ -154,6 +155,8 @@ def problem_of(error: SluiceError | web.HTTPException) -> ProblemError:
     if isinstance(error, Unavailable):
         retry = {"Retry-After": str(error.retry_after_s)}
         return ProblemError(503, "unavailable", _sentence(error), headers=retry)
+    if isinstance(error, OutOfService):
+        return ProblemError(503, "out-of-service", _sentence(error))
     if isinstance(error, AWAY):
         return ProblemError(503, "unavailable", _sentence(error), headers={"Retry-After": "2"})
     return ProblemError(500, "internal", _sentence(error))

@@ -8,6 +8,7 @@ from config.topics import CONFIG
 from connectors.formats.json import resolve
 from domain.aggregation.extract import ABSENT
 from domain.aggregation.numbers import canonical, canonical_key, float_hook
+from domain.cloudevents import in_base64, json_data
 from domain.errors import Reject
 
 _decode = msgspec.json.Decoder(float_hook=float_hook).decode
@@ -28,6 +29,8 @@ def key_of(record: Mapping[str, object], paths: Sequence[str], topic: str) -> by
         kind = _text(record, "kind")
         return f"{kind}/{_text(record, 'id' if kind == 'command' else 'name')}".encode()
     data = record.get("data")
+    if "specversion" in record and in_base64(record):
+        data = _data_of(record)
     if "specversion" in record and isinstance(data, dict):
         record = data
     values = [resolve(record, path) for path in paths]
@@ -48,6 +51,13 @@ def key_of_bytes(value: bytes, paths: Sequence[str], topic: str) -> bytes | None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         record = None
     return key_of(record if isinstance(record, dict) else {}, paths, topic)
+
+
+def _data_of(event: Mapping[str, object]) -> object:
+    try:
+        return _decode(json_data(event))
+    except (Reject, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}  # no values: what is wrong with it is told where it is applied
 
 
 def _text(record: Mapping[str, object], name: str) -> str:

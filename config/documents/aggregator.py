@@ -68,9 +68,6 @@ def load_aggregator(data: Mapping[str, object]) -> Aggregator:
     top.close()
     if group is not None:
         _within(keyed_by, group.fields, top.at.key("keyed_by"))
-    if output.topic == source:
-        place = top.at.key("output").key("topic") if top.has("output") else top.at.key("input")
-        place.refuse(source, "a topic for the output that is not the input: it would feed itself")
     if top.at.problems or name is None or group is None or aggregate is None or flush is None:
         raise DocumentError(top.at.problems)
     return Aggregator(

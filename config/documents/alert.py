@@ -23,8 +23,9 @@ def load_alert(data: Mapping[str, object]) -> CampaignAlert | MetricAlert:
     sms = top.optional("sms", fields.once(fields.text, "phone numbers", empty=True)) or ()
     webhook = top.optional("webhook", _webhook)
     conditions = (*CONDITIONS, *metric_alert.CONDITIONS)
-    if sum(top.has(each) for each in conditions) != 1:
-        top.at.refuse(MISSING, f"exactly one of {', '.join(conditions)}")
+    given = [each for each in conditions if top.has(each)]
+    if len(given) != 1:
+        top.at.refuse(given or MISSING, f"exactly one of {', '.join(conditions)}")
     if any(top.has(each) for each in (*metric_alert.CONDITIONS, *metric_alert.ONLY)):
         told = metric_alert.Told(to, sms, webhook)
         found = metric_alert.read_metric_alert(top, name, told)

@@ -28,7 +28,8 @@ def load_digest(data: Mapping[str, object]) -> Digest:
     metrics = top.optional("metrics", listed) or ()
     dashboard = top.optional("dashboard", fields.name) or ""
     if top.has("metrics") == top.has("dashboard"):
-        top.at.refuse(MISSING, "exactly one of metrics, dashboard")
+        both = ["metrics", "dashboard"] if top.has("metrics") else MISSING
+        top.at.refuse(both, "exactly one of metrics, dashboard")
     top.close()
     if top.at.problems or name is None or every is None:
         raise DocumentError(top.at.problems)

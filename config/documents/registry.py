@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from config.documents.aggregator import load_aggregator
 from config.documents.alert import load_alert
@@ -13,6 +13,7 @@ from config.documents.dashboard import load_dashboard
 from config.documents.digest import load_digest
 from config.documents.flow import load_flow
 from config.documents.metric import load_metric
+from config.documents.policies import policies
 from config.documents.sink import load_sink
 from config.documents.source import load_source
 
@@ -33,7 +34,20 @@ KINDS: dict[str, Loader] = {
 
 
 def load_document(data: object) -> Document:
-    """The document that decoded YAML or JSON describes. Raises DocumentError with all problems."""
+    """The document that decoded YAML or JSON describes, which may come into force. Raises
+    DocumentError with all problems.
+    """
+    document = load_stored(data)
+    problems = policies(document, cast(Mapping[str, object], data))
+    if problems:
+        raise DocumentError(problems)
+    return document
+
+
+def load_stored(data: object) -> Document:
+    """A document that was taken once, by whichever release: without what is asked of new ones
+    alone (`policies.py`). Raises DocumentError where it says nothing that could be followed.
+    """
     if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
         raise DocumentError([Problem("", data, "an object with kind and name")])
     kind = data.get("kind", MISSING)

@@ -96,6 +96,10 @@ def _github(parts: Section) -> dict[str, Any]:
     }
 
 
+def _hook(parts: Section) -> dict[str, Any]:
+    return _given(parts, once=fields.choice(("delivery", "body")))
+
+
 def _salesforce(parts: Section) -> dict[str, Any]:
     queries = fields.several(_query, "queries")
     return {
@@ -226,7 +230,7 @@ _GOOGLE = ("token", "service_account", "client_id", "client_secret", "refresh_to
 SHAPES: dict[str, Shape] = {
     "http_json": Shape(_http_json, None, base_url=True),
     "github": Shape(_github, ("token",)),
-    "github_webhook": Shape(_none, ("secret", "secret_next"), scheduled=False),
+    "github_webhook": Shape(_hook, ("secret", "secret_next"), scheduled=False),
     "salesforce": Shape(
         _salesforce, ("token", "client_id", "client_secret", "refresh_token"), base_url=True
     ),

@@ -10,10 +10,10 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from domain.cloudevents import check_data, is_json
 from domain.errors import Reject
 
 REQUIRED = ("specversion", "id", "source", "type")
-JSON_TYPES = ("application/json", "text/json")
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 HTTP_PREFIX, KAFKA_PREFIX = "ce-", "ce_"
@@ -30,6 +30,7 @@ def check(event: Mapping[str, object]) -> None:
             )
     if event["specversion"] != "1.0":
         raise Reject("undecodable", f"CloudEvents {event['specversion']!r} is not read, 1.0 is")
+    check_data(event)
 
 
 def from_binary(body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -70,7 +71,7 @@ def to_binary(event: Mapping[str, object]) -> tuple[dict[str, str], bytes]:
         return headers, b64decode(str(event["data_base64"]))
     headers["Content-Type"] = str(media or "application/json")
     data = event.get("data")
-    if isinstance(data, str) and not _is_json(headers["Content-Type"]):
+    if isinstance(data, str) and not is_json(headers["Content-Type"]):
         return headers, data.encode()
     return headers, b"" if data is None else msgspec.json.encode(data)
 
@@ -86,7 +87,7 @@ def _structured(body: bytes, attributes: Iterable[tuple[str, str]], media: str) 
         event["datacontenttype"] = media
     if not body:
         pass
-    elif not media or _is_json(media):
+    elif not media or is_json(media):
         try:
             msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -100,8 +101,3 @@ def _structured(body: bytes, attributes: Iterable[tuple[str, str]], media: str) 
     else:
         event["data_base64"] = b64encode(body).decode()
     return msgspec.json.encode(event)
-
-
-def _is_json(media: str) -> bool:
-    plain = media.partition(";")[0].strip().lower()
-    return plain in JSON_TYPES or plain.endswith("+json")

@@ -20,6 +20,7 @@ from domain.aggregation.numbers import (
     number_from_text,
     usual_float,
 )
+from domain.cloudevents import in_base64, json_data
 from domain.errors import Reject
 
 PathKinds = Mapping[str, Literal["any", "raw"]]
@@ -170,6 +171,8 @@ class JsonDecoder:
         ):
             return view
         data = event.get("data")
+        if in_base64(event):
+            data = _whole(json_data(event))
         if not isinstance(data, dict):
             raise Reject("undecodable", "a CloudEvent whose data is no JSON object")
         return self.view_of(data, cloud=f"{event['source']}\0{event['id']}")

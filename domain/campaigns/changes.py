@@ -44,7 +44,7 @@ from domain.campaigns.rows import (
     Record,
     Window,
 )
-from domain.campaigns.status import is_completed, may_reschedule, opens_ms, retrigger_open
+from domain.campaigns.status import has_day, is_completed, may_reschedule, opens_ms, retrigger_open
 from domain.campaigns.upload import Wrong, slot_problems
 from domain.campaigns.walk import walk
 from domain.campaigns.work import Invariant, Work, pending_of, read
@@ -157,6 +157,9 @@ def retrigger(work: Work, campaign: Campaign, body: Mapping[str, Any], dry: bool
     wrong: list[Wrong] = []
     if day is None:
         wrong.append(("day", asked, f"a date like {days.day_text(today)}"))
+    elif not has_day(campaign, day):
+        text = " to ".join(map(days.day_text, (campaign.start_day, campaign.last_day)))
+        wrong.append(("day", asked or days.day_text(day), f"a day of the campaign, {text}"))
     if not _texts(statuses) or not set(statuses) <= set(DEFAULT_STATUSES):
         wrong.append(("statuses", statuses, f"a list of {', '.join(DEFAULT_STATUSES)}"))
     if not _texts(failed):

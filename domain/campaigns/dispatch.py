@@ -47,6 +47,7 @@ from domain.campaigns.work import Invariant, Work, window_of
 
 PAGE = 1000  # FDDs of a transaction
 SHORT = 1000  # a slot's queue below this is filled up, above twice this it is not
+HALTED_MS = 60_000  # between two looks whether a flow that is halted goes on
 PLENTY = 4 * PAGE  # free channels with which a page need not wait for a turn
 _Queued = tuple[bytes, Ref, Fdd]
 """A row of the queue, and what it stands for."""
@@ -104,6 +105,9 @@ def dispatch(work: Work, flow_name: str, limit: int) -> int:
         if campaign is None:
             raise Invariant(request_id, "is in the queue and has no row")
         flow = work.flow(campaign)
+        if not flow.channels:
+            work.wake_dispatch(campaign, work.now_ms + HALTED_MS)
+            break
         free = min(limit, flow.channels - _used(work, flow_name))
         if len(pages) >= free:
             full = True

@@ -6,7 +6,7 @@ checks anything. Times of the day are minutes since midnight, durations millisec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -107,6 +107,9 @@ class Flows(Protocol):
     def alerts(self) -> tuple[CampaignAlert, ...]:
         """Every alert about campaigns."""
 
+    def halted(self, name: str) -> bool:
+        """Whether nobody may be called under the flow: what would be allowed isn't known."""
+
     def keeps(self, number: str) -> bool:
         """Whether the contacts of the number are kept by the shard that asks."""
 
@@ -118,7 +121,9 @@ class FlowsOf:
         self,
         *documents: Flow | ContactPolicy | CampaignAlert,
         home: Callable[[str], bool] | None = None,
+        halts: Collection[str] = (),
     ) -> None:
+        self.halts = halts
         self.flows = {each.name: each for each in documents if isinstance(each, Flow)}
         self.contact_policies = tuple(d for d in documents if isinstance(d, ContactPolicy))
         self.home = home
@@ -129,6 +134,9 @@ class FlowsOf:
 
     def policies(self) -> tuple[ContactPolicy, ...]:
         return self.contact_policies
+
+    def halted(self, name: str) -> bool:
+        return name in self.halts
 
     def keeps(self, number: str) -> bool:
         return self.home is None or self.home(number)

@@ -52,9 +52,20 @@ def opens_ms(campaign: Campaign, flow: Flow, day: str, now_ms: int) -> int:
     return days.working_at(flow, zone, days.instant(zone, after, 0))[1]
 
 
+def has_day(campaign: Campaign, day: str) -> bool:
+    """Whether the day is, was or can still become one of the campaign's."""
+    if campaign.start_day <= day <= campaign.last_day or day_row(campaign, day) is not None:
+        return True
+    return not campaign.slots and campaign.processed_ms is None  # rows bring days of their own
+
+
 def retrigger_open(campaign: Campaign, flow: Flow, day: str, now_ms: int) -> bool:
     """Whether the day may be retriggered now."""
-    return campaign.processed_ms is not None and now_ms >= opens_ms(campaign, flow, day, now_ms)
+    return (
+        has_day(campaign, day)
+        and campaign.processed_ms is not None
+        and now_ms >= opens_ms(campaign, flow, day, now_ms)
+    )
 
 
 def may_reschedule(campaign: Campaign) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from domain.aggregation.instants import print_instant
 from domain.campaigns import days
 from domain.campaigns.book import Book
@@ -160,8 +162,12 @@ class Work:
         return self.place(campaign, ref.place).window
 
     def flow(self, campaign: Campaign) -> Flow:
-        """The flow in force; the one of the upload when it was removed since."""
-        return self.flows(campaign.flow.name) or campaign.flow
+        """The flow in force; the one of the upload when it was removed since. Without channels
+        while it is halted.
+        """
+        name = campaign.flow.name
+        found = self.flows(name) or campaign.flow
+        return replace(found, channels=0) if self.flows.halted(name) else found
 
     def has_do_not_call(self) -> bool:
         """Whether the do-not-call list has any number: spares a look-up an FDD."""

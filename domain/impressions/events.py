@@ -77,6 +77,11 @@ def asked(body: bytes) -> ImpressionEvent | None:
         raise Reject("undecodable", "no JSON object")
     if found.get("type") in OWN:
         return None
+    unknown = sorted(found.keys() - set(ImpressionEvent.__struct_fields__))
+    if unknown:
+        named = ", ".join(map(repr, unknown))
+        expected = ", ".join(ImpressionEvent.__struct_fields__)
+        raise Reject("bad_event", f"member {named}; expected no other than {expected}")
     try:
         event = msgspec.convert(found, ImpressionEvent)
     except msgspec.ValidationError as error:

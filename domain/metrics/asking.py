@@ -70,6 +70,12 @@ def some_of(rows: Rows, metrics: Sequence[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def dimensions_of(rows: Rows, metric: str) -> list[str] | None:
+    """The dimensions of a metric's series; None without series."""
+    found = [series.dimensions for _, series in series_of(rows, metric)]
+    return sorted({name for each in found for name in each}) if found else None
+
+
 def metrics_of(rows: Rows) -> dict[str, tuple[str, str]]:
     """Every metric with the type and zone of its first series."""
     found: dict[str, tuple[str, str]] = {}

@@ -14,6 +14,7 @@ import msgspec
 from domain.aggregation.conditions import expression, predicate
 from domain.aggregation.document import Compare
 from domain.aggregation.operations import exact_json
+from domain.cloudevents import in_base64, json_data
 from domain.errors import Reject
 from domain.sinks.document import Sink
 
@@ -60,10 +61,21 @@ def outgoing(topic: str, partition: int, offset: int, key: bytes | None, value: 
     content = decoded
     if event is not None and isinstance(event.get("data"), dict):
         content = event["data"]
+    elif event is not None and in_base64(event):
+        content = _json_object(event) or decoded
     own = _id_of(decoded if event is None else event)
     if own is not None and event is not None and not event["source"].startswith(OURS):
         own = f"{event['source']} {own}"[: 2 * ID_MAX]
     return Outgoing(offset, own or f"{topic}/{partition}/{offset}", key, value, content, event)
+
+
+def _json_object(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The data of an event in base64, if it is a JSON object."""
+    try:
+        found = exact_json(json_data(event))
+    except (Reject, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def is_event(record: Mapping[str, Any]) -> bool:

@@ -1,9 +1,16 @@
-"""The same line of other people's code is not told again and again."""
+"""The same line is not told again and again."""
 
+import asyncio
 import io
 import logging
+from typing import Any, cast
 
+import pytest
+
+from app.cluster.peers import Peers
+from app.logs import REPEATING
 from app.repeats import Repeats
+from tests.app.cluster.test_peers import Some
 
 
 def test_a_line_is_told_once_in_a_while_with_how_many_were_left_out() -> None:
@@ -37,3 +44,19 @@ def test_it_remembers_a_bounded_number_of_lines() -> None:
         record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, f"{number}", None, None)
         assert filters.filter(record)
     assert len(filters._told) <= 500
+
+
+def test_a_worker_that_does_not_answer_is_told_of_once_in_a_while_whatever_it_is_asked(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def ask() -> None:
+        some = Some("http://127.0.0.1:9", "http://127.0.0.1:9")
+        asking = Peers(cast(Any, some), {})
+        for question in ("figures", "totals", "figures"):
+            assert await asking.ask_others(question, {}) == []
+        await asking.stop()
+
+    asyncio.run(ask())
+    passes = Repeats(REPEATING, 10.0, lambda: 0.0)
+    told = [record for record in caplog.records if record.name == "app.cluster.peers"]
+    assert [passes.filter(record) for record in told] == [True, False, False]

@@ -63,6 +63,6 @@ class Topics(Caller):
         """Gives sessions (and inputs) more partitions, while records pour in."""
         return self._typed({202: GrowthOut}, "POST", "/api/topics/growths", body=body)
 
-    def get_api_topics(self) -> TopicsOut:
+    def get_api_topics(self, *, config: str | None = None) -> TopicsOut:
         """Lists the topics."""
-        return self._typed({200: TopicsOut}, "GET", "/api/topics")
+        return self._typed({200: TopicsOut}, "GET", "/api/topics", query={"config": config})

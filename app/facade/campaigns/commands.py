@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import msgspec
 
+from agents.told import HEADERS
 from app.campaign_shapes import Commanded, Mistake, RefusedAction, RefusedChange
 from app.facade.appends import Appends
 from app.facade.campaigns.asking import Asking
@@ -64,7 +65,7 @@ class Commands:
                     }
                 ),
                 None,
-                (),
+                HEADERS,
             )
             for ident, body in zip(ids, parts, strict=True)
         ]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from agents.told import HEADERS
 from agents.uploads.checks import fingerprint
 from agents.uploads.folder import KEPT_MS, Folder, Spool
 from agents.uploads.progress import RejectedRow
@@ -15,7 +16,7 @@ from agents.uploads.uploads import (
     request_id_of,
     warnings_of,
 )
-from app.backend import IdempotencyConflict
+from app.backend import IdempotencyConflict, Unavailable
 from app.campaign_shapes import (
     Bytes,
     Json,
@@ -146,13 +147,15 @@ class UploadsArea:
         until = clock() + FLOW_S
         while True:
             await self._parts.catch_up()
+            if self._flows.halted(name):
+                raise Unavailable(f"flow {name}", "it, or its contact policy, is out of service")
             flow = self._flows(name)
             if flow is not None or clock() > until:
                 return flow
             await asyncio.sleep(LOOK_S)
 
     async def _send(self, request_id: str, events: Sequence[Mapping[str, Any]]) -> None:
-        rows: list[Row] = [(request_id.encode(), as_json(event), None, ()) for event in events]
+        rows: list[Row] = [(request_id.encode(), as_json(event), None, HEADERS) for event in events]
         await self._appends.append(EVENTS, rows, None)
 
     async def _shown(self, request_id: str) -> None:

@@ -1,6 +1,7 @@
 """Dead letters over HTTP: what could not be applied, and why."""
 
 from base64 import b64encode
+from typing import get_args
 
 import msgspec
 from aiohttp import web
@@ -8,10 +9,12 @@ from aiohttp import web
 from app.shapes import DeadLetter
 from app.web import params
 from app.web.context import BACKEND
-from app.web.problems import bad_parameter, not_found
+from app.web.problems import ProblemError, bad_parameter, not_found
 from app.web.routes import CURSOR, LIMIT, Answer, Param, Route, in_path
 from app.web.wire import answer, instant
+from domain.errors import Reason
 
+REASONS = get_args(Reason)
 FILTERS = ("reason", "aggregator", "topic", "replayed")
 
 
@@ -69,8 +72,17 @@ def wanted(request: web.Request) -> dict[str, str]:
 
 async def list_letters(request: web.Request) -> web.StreamResponse:
     """Letters that match all filters of the address."""
+    where = wanted(request)
+    if where.get("reason", REASONS[0]) not in REASONS:
+        expected = f"one of {', '.join(sorted(REASONS))}"
+        raise ProblemError(
+            422,
+            "bad-parameter",
+            f"reason={where['reason']!r} is not {expected}.",
+            [{"path": "reason", "value": where["reason"], "expected": expected}],
+        )
     page = await request.app[BACKEND].dead_letters(
-        wanted(request), params.limit(request), params.cursor(request)
+        where, params.limit(request), params.cursor(request)
     )
     return answer(DeadLettersOut([shown(letter) for letter in page.items], page.next))
 
@@ -100,6 +112,7 @@ ROUTES = (
             LIMIT,
             CURSOR,
         ),
+        problems={422: "there is no such reason"},
     ),
     Route(
         "GET",

@@ -18,8 +18,10 @@ KIND = in_path("kind", "the document's kind, such as aggregator")
 NAME = in_path("name", "the document's name")
 
 
-class DocumentOut(msgspec.Struct):
-    """A version of a document. `document` null: this version removed it."""
+class DocumentOut(msgspec.Struct, omit_defaults=True):
+    """A version of a document. `document` null: this version removed it. `out_of_service`: why it
+    can't be followed, though it is in force; there only then.
+    """
 
     kind: str
     name: str
@@ -29,6 +31,7 @@ class DocumentOut(msgspec.Struct):
     actor: str
     reason: str
     example: bool
+    out_of_service: str = ""
 
 
 class DocumentsOut(msgspec.Struct):
@@ -64,6 +67,7 @@ def shown(version: DocumentVersion) -> DocumentOut:
         version.actor,
         version.reason,
         version.example,
+        version.out_of_service,
     )
 
 

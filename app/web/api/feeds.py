@@ -15,7 +15,7 @@ from aiohttp import web
 from app.metrics_backend import Asked, Figured
 from app.web.context import SETTINGS
 from app.web.csv_text import CSV, csv_text
-from app.web.figures_asked import asked_of, figured, header, rows
+from app.web.figures_asked import asked_of, check_names, figured, header, rows
 from app.web.people import LOCAL, PEOPLE, PERSON, person_of
 from app.web.problems import ProblemError
 from app.web.routes import Answer, Param, Route, in_path
@@ -63,7 +63,9 @@ def _same(given: str, kept: str) -> bool:
 async def _told(request: web.Request) -> tuple[Asked, Figured]:
     await check_token(request)
     asked = asked_of(request, request.match_info["metric"])
-    return asked, await figured(request, asked)
+    found = await figured(request, asked)
+    await check_names(request, asked, found)
+    return asked, found
 
 
 async def feed_csv(request: web.Request) -> web.StreamResponse:
@@ -125,6 +127,7 @@ _QUESTION = (
 _PROBLEMS = {
     400: "a parameter is wrong",
     401: "the token is wrong, or missing",
+    404: "no document in force speaks of the metric, and it has no values",
     422: "more than 100,000 buckets",
 }
 

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from app.web.context import BACKEND
 from app.web.csv_text import CSV, csv_text
-from app.web.figures_asked import asked_of, figured, header, rows
+from app.web.figures_asked import asked_of, check_names, figured, header, rows
 from app.web.routes import Answer, Param, Route
 from app.web.wire import answer
 
@@ -71,6 +71,7 @@ async def query(request: web.Request) -> web.StreamResponse:
     """The buckets of a metric."""
     asked = asked_of(request)
     found = await figured(request, asked)
+    await check_names(request, asked, found)
     if "text/csv" in request.headers.get("Accept", ""):
         return web.Response(body=csv_text(header(asked), rows(asked, found)), content_type=CSV)
     told = {"metric": found.metric, "grain": found.grain, "timezone": found.zone}
@@ -103,7 +104,11 @@ ROUTES = (
         "Metrics",
         {200: Answer("every bucket of the range; a table with `Accept: text/csv`", FiguresOut)},
         _QUESTION,
-        problems={400: "a parameter is wrong", 422: "more than 100,000 buckets"},
+        problems={
+            400: "a parameter is wrong, or names a dimension that the metric has not",
+            404: "no document in force speaks of the metric, and it has no values",
+            422: "more than 100,000 buckets",
+        },
     ),
     Route(
         "GET",

@@ -138,6 +138,10 @@ async def _window(request: web.Request) -> tuple[int | None, int | None]:
             expected = "a date like 2024-01-31 or an instant; both, or none"
             problem = {"path": path, "value": text, "expected": expected}
             raise ProblemError(422, "bad-body", f"{path} is not {expected}.", [problem])
+    if first is not None and end is not None and end <= first:
+        problem = {"path": "to", "value": asked.to, "expected": f"a time behind {asked.from_}"}
+        detail = f"to={asked.to!r} is not a time behind {asked.from_}: there is nothing to fetch."
+        raise ProblemError(422, "bad-body", detail, [problem])
     return first, end
 
 

@@ -122,6 +122,24 @@ def test_a_running_server_is_asked_when_it_has_the_stream_open(tmp_path: Path) -
     assert "is in use by another process" in create.err
 
 
+def test_settings_that_the_server_tells_are_looked_at(tmp_path: Path) -> None:
+    config = {"cleanup.policy": "compact", "retention.ms": str(7 * 86_400_000)}
+    topics = page({"name": "usage", "partitions": 4, "internal": False, "config": config})
+    with held(tmp_path), serving({"GET /api/topics": topics}) as server:
+        ran = sluice("topics", "describe", "usage", "--data-dir", tmp_path, server=server.url)
+    assert ran.code == 1
+    assert "usage: cleanup.policy is compact, expected delete" in ran.err
+
+
+def test_settings_that_nobody_tells_are_not_called_right(tmp_path: Path) -> None:
+    topics = page({"name": "usage", "partitions": 4})
+    with held(tmp_path), serving({"GET /api/topics": topics}) as server:
+        ran = sluice("topics", "describe", "usage", "--data-dir", tmp_path, server=server.url)
+    assert ran.code == 0
+    assert "not told" in ran.out
+    assert "in another process" in ran.err
+
+
 def test_a_broker_that_is_not_there_is_3() -> None:
     ran = sluice("topics", "describe", "--stream", "kafka://127.0.0.1:9")
     assert ran.code == 3

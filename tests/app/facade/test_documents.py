@@ -241,3 +241,30 @@ def test_a_change_by_way_of_the_topic_is_in_the_trail_once(tmp_path: Path) -> No
         await trail.stop()
 
     tell(tmp_path, story)
+
+
+def metric(name: str, expression: str) -> dict[str, Any]:
+    return {"kind": "metric", "name": name, "expression": expression}
+
+
+def test_a_metric_that_comes_back_to_itself_is_refused_by_whatever_way(tmp_path: Path) -> None:
+    async def story(living: Living) -> None:
+        with pytest.raises(DocumentError, match="a -> a"):
+            await living.put(metric("a", "a / 2"))
+        await living.put(metric("a", "b + 1"))
+        await living.put(metric("b", "c * 2"))
+        with pytest.raises(DocumentError, match="c -> a -> b -> c") as caught:
+            await living.put(metric("c", "shop.visits - a"))
+        assert [problem.path for problem in caught.value.problems] == ["expression"]
+        (problem,) = await living.facade.validate(metric("c", "a"))
+        assert problem.path == "expression"
+        await living.put(metric("c", "shop.visits"))
+        # by topic: a letter, and what was in force stays so
+        text = to_json({"kind": "metric", "name": "c", "document": metric("c", "b")})
+        await living.facade.append_records("config", [(b"metric/c", text, None, ())], None)
+        await auntil(lambda: bool(living.log.rows.get(("dead-letters", 0))))
+        found = await living.facade.document("metric", "c")
+        assert found is not None
+        assert found.version == 1
+
+    tell(tmp_path, story)

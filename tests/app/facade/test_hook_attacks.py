@@ -160,3 +160,18 @@ def test_a_secret_that_was_taken_away_signs_nothing(
             assert await push(living, "d2", secret="new") == "taken"
 
     asyncio.run(run())
+
+
+def test_a_captured_body_counts_once_under_whatever_id_where_the_source_says_so(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        async with House(tmp_path).open() as living:
+            await living.put({**HOOK, "fetch": {"once": "body"}})
+            assert await push(living, "d1") == "taken"
+            assert await push(living, "d2") == "repeated"
+            assert await push(living, "d3", event="fork") == "repeated"
+            assert await push(living, "d4", b'{"action": "deleted"}') == "taken"
+            assert appended(living) == 2
+
+    asyncio.run(run())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.facade.facade import Facade
-from app.metrics_backend import Asked, BadRange, TooManyBuckets
+from app.metrics_backend import Asked, BadRange, MetricDimensions, TooManyBuckets
 from app.source_parts import open_archive
 from app.source_shapes import Rebuild
 from domain.metrics.fetched import Fetched, cut
@@ -88,6 +88,32 @@ def test_a_calculated_metric_is_asked_for_as_any_other(tmp_path: Path) -> None:
         await living.put(document)
         facade = await rolled(living, some())
         assert await values(facade, "conversion") == [[0.5, 0.5, 0.5]]
+        percent = {"kind": "metric", "name": "percent", "expression": "conversion * 100"}
+        await living.put(percent)
+        assert await values(facade, "percent") == [[50, 50, 50]]
+
+    told_by(tmp_path, steps)
+
+
+def test_what_a_question_may_name_is_what_documents_say_and_what_there_is(tmp_path: Path) -> None:
+    async def steps(living: Living) -> None:
+        facade = await rolled(living, some())
+        assert await facade.metric_dimensions("github.stars") == MetricDimensions({"repo"})
+        assert await facade.metric_dimensions("shop.visits") == MetricDimensions(set())
+        assert await facade.metric_dimensions("nobody.knows") is None
+        gauge = {"name": "tank.level", "value": "level", "type": "gauge",
+                 "dimensions": {"tank": "id"}}  # fmt: skip
+        document = {
+            "kind": "source", "name": "tanks", "connector": "http_json", "schedule": "0 3 * * *",
+            "base_url": "https://tanks.example", "fetch": {"path": "/"}, "metrics": [gauge],
+            "timezone": "Asia/Kathmandu",
+        }  # fmt: skip
+        await living.put(document)
+        assert await facade.metric_dimensions("tank.level") == MetricDimensions({"tank"})
+        zones = [await facade.figures(Asked(name)) for name in ("tank.level", "shop.visits")]
+        assert [one.zone for one in zones] == ["Asia/Kathmandu", "Europe/Stockholm"]
+        await living.put({"kind": "metric", "name": "odd", "expression": "tank.level / new"})
+        assert await facade.metric_dimensions("odd", ["of"]) == MetricDimensions({"tank"})
 
     told_by(tmp_path, steps)
 
@@ -99,6 +125,8 @@ def test_what_is_too_much_or_no_time_is_refused(tmp_path: Path) -> None:
             await facade.figures(Asked("shop.visits", "hour", "2000-01-01"))
         with pytest.raises(BadRange):
             await facade.figures(Asked("shop.visits", from_="yesterday"))
+        with pytest.raises(BadRange, match="not before 2023-11-15"):
+            await facade.figures(Asked("shop.visits", from_="2023-11-15", to="2023-11-14"))
 
     told_by(tmp_path, steps)
 

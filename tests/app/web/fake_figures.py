@@ -1,6 +1,6 @@
 """Figures that the tests' backend tells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -13,7 +13,7 @@ from app.alert_shapes import (
     WaitingMail,
 )
 from app.backend import IdempotencyConflict
-from app.metrics_backend import Asked, BadRange, Figured, TooManyBuckets
+from app.metrics_backend import Asked, BadRange, Figured, MetricDimensions, TooManyBuckets
 from app.sql.run import SqlLimit, SqlRefused
 from domain.masking import Masker
 from tests.app.web import made_figures
@@ -32,6 +32,7 @@ class FakeFigures:
     """Two days of one series, whatever is asked; made up ones of `shop.*` for up to `shops`."""
 
     shops = 12
+    unheard: Collection[str] = ()
     size: str
 
     async def figures(self, asked: Asked) -> Figured:
@@ -41,11 +42,18 @@ class FakeFigures:
             raise BadRange("from", "soon", "a date")
         if asked.grain == "hour" and asked.from_ == "1900-01-01":
             raise TooManyBuckets(100_000)
+        if asked.metric in self.unheard:
+            return Figured(asked.metric, asked.grain, asked.zone or "UTC", [])
         over = {"overlay": BESIDE} if asked.overlay else {}
         points = [{**point, **over} for point in (POINT, NOTHING)]
         names = dict.fromkeys(asked.group, "a")
         series = [{"dimensions": names, "points": points}]
         return Figured(asked.metric, asked.grain, asked.zone or "UTC", series)
+
+    async def metric_dimensions(
+        self, metric: str, named: Collection[str] = ()
+    ) -> MetricDimensions | None:
+        return None if metric in self.unheard else MetricDimensions({"repo", "shop", "customer"})
 
     async def sql(self, statement: str, masker: Masker | None = None) -> dict[str, Any]:
         if "passwd" in statement:

@@ -24,8 +24,9 @@ class FakeRecords:
     def _now(self) -> int:
         raise NotImplementedError
 
-    async def topics(self) -> Sequence[shapes.TopicInfo]:
-        return [shapes.TopicInfo(name, 4, "records") for name in self.records]
+    async def topics(self, config: bool = False) -> Sequence[shapes.TopicInfo]:
+        settings = {"cleanup.policy": "delete"} if config else None
+        return [shapes.TopicInfo(name, 4, "records", config=settings) for name in self.records]
 
     def output_topics(self) -> Set[str]:
         return {"aggregates", "invoices"}

@@ -1,6 +1,7 @@
 """From a body to records: every form, and what is turned away with its index."""
 
 import json
+from base64 import b64encode
 
 import pytest
 
@@ -165,3 +166,16 @@ def test_the_media_type_tells_the_form(media: str, headers: dict[str, str], form
 def test_bytes_for_topic_config_have_a_key_whatever_they_are(body: bytes, key: bytes) -> None:
     assert [each.key for each in take(body, "bytes", {}, [], "config", 100).taken] == [key]
     assert [each.key for each in take(body, "bytes", {}, [], "usage", 100).taken] == [None]
+
+
+def test_events_with_their_data_in_base64_are_keyed_by_it_and_taken_as_they_came() -> None:
+    made = {**EVENT, "data_base64": b64encode(b'{"account": "X"}').decode()}
+    del made["data"]
+    wrong = {**EVENT, "data_base64": "e30="}
+    body = json.dumps([made, wrong, {**made, "data_base64": "no!"}]).encode()
+    found = taken(body, "events", ("account",))
+    assert [(one.key, json.loads(one.value)) for one in found.taken] == [(b"X", made)]
+    assert [(one.index, one.reason) for one in found.turned] == [
+        (1, "undecodable"),
+        (2, "undecodable"),
+    ]

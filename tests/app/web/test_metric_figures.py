@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.app.web.fake import FakeBackend
 from tests.app.web.fake_figures import BESIDE, NOTHING, POINT
 from tests.app.web.site import Client, get, visit
 
@@ -28,6 +29,11 @@ def test_a_metric_has_series_of_points() -> None:
     }
 
 
+def test_no_group_is_no_dimension_of_no_name() -> None:
+    told = json.loads(get(QUERY + "&group=&group=repo")[1])
+    assert told["series"][0]["dimensions"] == {"repo": "a"}
+
+
 def test_the_same_as_a_table_has_nothing_for_null() -> None:
     status, text = get(QUERY + "&group=repo", Accept="text/csv")
     assert status == 200
@@ -46,6 +52,9 @@ def test_the_same_as_a_table_has_nothing_for_null() -> None:
         (QUERY + "&overlay=day", 400, "overlay"),
         (QUERY + "&tz=Mars/Base", 400, "tz"),
         (QUERY + "&from=soon", 400, "from"),
+        (QUERY + "&group=repository", 400, "group"),
+        (QUERY + "&group=repo&where.reop=a", 400, "where.reop"),
+        ("/api/metrics/feeds/github.stars.csv?group=repository", 400, "group"),
         (QUERY + "&grain=hour&from=1900-01-01", 422, ""),
     ],
 )
@@ -83,3 +92,19 @@ def test_a_statement_is_answered_or_refused(body: bytes, status: int) -> None:
             "rows": [["github.stars"]],
             "truncated": False,
         }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/metrics/query?metric=nobody.knows",
+        "/api/metrics/feeds/nobody.knows.csv",
+        "/api/metrics/feeds/nobody.knows.parquet",
+    ],
+)
+def test_a_metric_that_there_is_not_is_404(path: str) -> None:
+    backend = FakeBackend()
+    backend.unheard = {"nobody.knows"}
+    status, text = get(path, backend)
+    assert status == 404
+    assert "nobody.knows" in json.loads(text)["detail"]

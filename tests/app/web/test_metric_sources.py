@@ -51,7 +51,12 @@ def test_a_fetch_is_accepted_and_followed() -> None:
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [('{"from":"x","to":"2024-01-01"}', 422), ('{"from":"2024-01-01"}', 422), ("{", 400)],
+    [
+        ('{"from":"x","to":"2024-01-01"}', 422),
+        ('{"from":"2024-01-02","to":"2024-01-01"}', 422),
+        ('{"from":"2024-01-01"}', 422),
+        ("{", 400),
+    ],
 )
 def test_times_that_cannot_be_read_are_refused(body: str, status: int) -> None:
     assert post("/api/metrics/sources/data-per-account/fetch", None, body)[0] == status

@@ -188,3 +188,21 @@ def test_parameters_out_of_bounds_are_refused_by_name(query: str) -> None:
 def test_a_cursor_of_another_list_is_refused() -> None:
     status, text = get(f"{USAGE}?from=elsewhere")
     assert (status, json.loads(text)["errors"]) == (400, [{"path": "cursor"}])
+
+
+def test_a_reason_that_no_letter_has_is_422() -> None:
+    async def steps(client: Client) -> object:
+        response = await client.get("/api/dead-letters?reason=undecodible")
+        return await problem(response, 422, "bad-parameter")
+
+    told = visit(steps)
+    assert isinstance(told, dict)
+    assert told["errors"][0]["path"] == "reason"
+    assert "undecodable" in told["errors"][0]["expected"]
+
+
+def test_topics_tell_how_they_are_set_where_that_is_asked_for() -> None:
+    first = json.loads(get("/api/topics?config=true")[1])["items"][0]
+    assert first["config"] == {"cleanup.policy": "delete"}
+    assert "config" not in json.loads(get("/api/topics")[1])["items"][0]
+    assert get("/api/topics?config=yes")[0] == 400

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from config.documents.aggregator import load_aggregator
 from config.documents.base import DocumentError, Problem
+from config.documents.registry import load_document
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -47,7 +47,7 @@ def problems(change: Change) -> list[Problem]:
     data = document()
     change(data)
     try:
-        load_aggregator(data)
+        load_document(data)
     except DocumentError as error:
         return list(error.problems)
     return []

@@ -1,6 +1,7 @@
-"""CloudEvents in binary mode, both ways."""
+"""CloudEvents in binary mode, both ways, and with their data in base64."""
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.formats.cloudevents import from_binary, from_kafka, to_binary
+from connectors.formats.json import JsonDecoder
 from domain.errors import Reject
 
 HEADERS = (
@@ -66,3 +68,38 @@ def test_bytes_and_text_travel_as_they_are() -> None:
     event = {**event, "datacontenttype": "text/plain", "data": "Grüße"}
     event.pop("data_base64")
     assert to_binary(event)[1] == "Grüße".encode()
+
+
+EVENT = {"specversion": "1.0", "id": "7", "source": "/s", "type": "t"}
+
+
+def in_base64(text: str, **more: object) -> dict[str, Any]:
+    return {**EVENT, "data_base64": b64encode(text.encode()).decode(), **more}
+
+
+@pytest.mark.parametrize("media", [None, "application/json", "application/vnd.usage+json; v=1"])
+def test_json_in_base64_is_the_data(media: str | None) -> None:
+    decoder = JsonDecoder({"account": "any", "n": "any"})
+    more = {} if media is None else {"datacontenttype": media}
+    view = decoder.decode(json.dumps(in_base64('{"account": "X", "n": 1.50}', **more)).encode())
+    assert getattr(view, decoder.attributes["account"]) == "X"
+    assert str(getattr(view, decoder.attributes["n"])) == "1.50"
+    assert view.cloud == "/s\0" + "7"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {**EVENT, "data_base64": "no!"},
+        {**EVENT, "data_base64": 5},
+        in_base64("{}", data={"a": 1}),
+        in_base64("{}", datacontenttype="application/octet-stream"),
+        in_base64("[1]"),
+        in_base64("{"),
+        in_base64("\0"),
+    ],
+)
+def test_what_is_no_json_in_base64_is_undecodable(event: dict[str, Any]) -> None:
+    with pytest.raises(Reject) as caught:
+        JsonDecoder({"a": "any"}).decode(json.dumps(event).encode())
+    assert caught.value.reason == "undecodable"

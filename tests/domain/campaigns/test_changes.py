@@ -108,6 +108,16 @@ def test_a_retrigger_is_open_after_the_last_slot_and_when_all_rows_are_read() ->
     assert shard.command("retrigger", {"day": "2025-11-03"})["status"] == 200
 
 
+@pytest.mark.parametrize("day", ["2025-11-02", "2025-11-05", "2035-01-01"])
+def test_a_day_that_the_campaign_has_not_is_no_day_to_wait_for(ended: Shard, day: str) -> None:
+    refused = ended.command("retrigger", {"day": day})
+    assert refused["status"] == 422
+    assert refused["because"] == (
+        f"day: {day!r}, expected a day of the campaign, 2025-11-03 to 2025-11-04"
+    )
+    assert ended.command("retrigger", {"day": "2025-11-04"})["status"] == 409
+
+
 def test_a_dry_run_says_what_would_be_touched_and_touches_nothing(ended: Shard) -> None:
     before = dict(ended.fdds())
     for name in ("retrigger", "reschedule", "revoke", "pause"):

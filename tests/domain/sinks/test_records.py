@@ -34,6 +34,13 @@ def test_an_id_is_the_record_s_the_event_s_or_the_position() -> None:
     assert read(EVENT).content == FLUSH
 
 
+def test_what_an_event_has_in_base64_is_seen_through_where_it_is_a_json_object() -> None:
+    event = {name: value for name, value in EVENT.items() if name != "data"}
+    assert read({**event, "data_base64": "eyJhIjogMX0="}).content == {"a": 1}
+    for text in ("AAE=", "WzFd", "no!"):
+        assert read({**event, "data_base64": text}).content["data_base64"] == text
+
+
 @pytest.mark.parametrize("value", [b"", b"x", b"[1]", b'"a"', b"\xff", b"{"])
 def test_what_is_no_object_is_refused(value: bytes) -> None:
     with pytest.raises(Reject):
