@@ -3,7 +3,7 @@
 import pytest
 
 from domain.campaigns import dispatch, machine
-from domain.campaigns.document import Reattempts
+from domain.campaigns.document import FlowsOf, Reattempts
 from tests.domain.campaigns.kit import REQUEST, Shard, at, flow, number
 
 
@@ -30,6 +30,19 @@ def test_a_slot_that_is_over_makes_nothing_and_in_a_running_one_fdds_are_due_now
     shard.upload(4, ("10:00-12:00", "16:00-18:00"))
     assert shard.counts()["not_created"]["past_slot"] == 4
     assert len(shard.orders()) == 4
+    shard.prove()
+
+
+def test_nobody_is_ordered_while_the_flow_is_halted_and_within_a_minute_when_it_is_not() -> None:
+    shard = Shard(flow(channels=2))
+    shard.upload(3)
+    shard.flows = FlowsOf(*shard.documents, halts={"reminder"})
+    shard.until("2025-11-03 10:30")
+    assert shard.orders() == []
+    assert shard.counts()["pending"] == 3
+    shard.flows = FlowsOf(*shard.documents)
+    shard.until("2025-11-03 10:31")
+    assert len(shard.orders()) == 2
     shard.prove()
 
 
