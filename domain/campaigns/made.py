@@ -11,9 +11,9 @@ The FDD of that prefix and each record number has that number, and what is share
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-MADE = "made"
+MADE: Final = "made"
 OF_EACH = ("id", "request_id", "record_no", "number")
 """What comes before what is shared, in this order."""
 
