@@ -45,7 +45,7 @@ class CampaignStores:
                 (self.documents if documents else self.negatives).write(part)
                 for documents, part in parts.items()
             ),
-            *(self.documents.make(each) for each in made),
+            self.documents.make(made),
             *(self.documents.lease(lease) for lease in leases),
         )
 

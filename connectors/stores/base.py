@@ -164,9 +164,9 @@ class Documents(Protocol):
         highest version counts, of one version the last. A call that raises StoreUnavailable or is
         cancelled may have written some of them: repeat it. Raises BadValue."""
 
-    async def make(self, made: Made) -> None:
+    async def make(self, made: Sequence[Made]) -> None:
         """The same as a write of each of them, which costs a third of it. Most are expected to be
-        new."""
+        new; none is there twice."""
 
     async def lease(self, lease: Lease) -> None:
         """The same change of many FDDs, which costs a tenth of as many writes; durable when it

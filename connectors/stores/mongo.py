@@ -6,7 +6,7 @@ Acknowledged is what a majority has in its journal.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from bson import decode
@@ -82,16 +82,17 @@ class MongoDocuments:
                 if not writes or await _put(kind, writes, stored, collection):
                     return
 
-    async def make(self, made: Made) -> None:
+    async def make(self, made: Sequence[Made]) -> None:
         """See `Documents`. They are inserted unseen; what is there already, or a newer one, is
         looked at as any write is."""
-        check_made(made)
-        parts = as_bson(made)
-        for _ in range(0, len(made.records), CHUNK):
+        for each in made:
+            check_made(each)
+        parts = chain.from_iterable(map(as_bson, made))
+        for _ in range(0, sum(len(each.records) for each in made), CHUNK):
             left = await self._insert(islice(parts, CHUNK))
             if left:
                 values = [decode(each.raw) for each in left]
-                writes = [Write("fdds", v["_id"], made.version, _value(v)) for v in values]
+                writes = [Write("fdds", v["_id"], v["_version"], _value(v)) for v in values]
                 await self._write("fdds", writes)
 
     async def _insert(self, parts: Iterable[bytes]) -> list[RawBSONDocument]:

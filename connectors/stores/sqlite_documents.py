@@ -1,7 +1,7 @@
 """FDDs and campaigns in one SQLite file: the embedded twin of `mongo`."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,18 +97,11 @@ class SqliteDocuments:
 
         await self._file.write(work)
 
-    async def make(self, made: Made) -> None:
+    async def make(self, made: Sequence[Made]) -> None:
         """See `Documents`. One transaction."""
-        check_made(made)
-        shared, version, request_id = made.shared, made.version, made.request_id
-        state, date, slot, reason = (shared[name] for name in ("state", "date", "slot", "reason"))
-        rows = [
-            (ident, version, request_id, place, state, number, date, slot, reason, 0, value)
-            for ident, place, number, value in zip(
-                ids_of(made), places_of(made), made.numbers, as_json(made), strict=True
-            )
-        ]
-        await self._file.write(lambda connection: connection.executemany(_FDD, rows).rowcount)
+        rows = [row for each in made for row in _rows_of(each)]
+        if rows:
+            await self._file.write(lambda connection: connection.executemany(_FDD, rows).rowcount)
 
     async def lease(self, lease: Lease) -> None:
         """See `Documents`. One transaction."""
@@ -286,6 +279,15 @@ def _row(write: Write) -> tuple[object, ...]:
     return (
         write.id, write.version, fdd["request_id"], order_of(fdd), *found, reached, _text(fdd)
     )  # fmt: skip
+
+
+def _rows_of(made: Made) -> Iterator[tuple[object, ...]]:
+    check_made(made)
+    shared, version, request_id = made.shared, made.version, made.request_id
+    state, date, slot, reason = (shared[name] for name in ("state", "date", "slot", "reason"))
+    each = zip(ids_of(made), places_of(made), made.numbers, as_json(made), strict=True)
+    for ident, place, number, value in each:
+        yield ident, version, request_id, place, state, number, date, slot, reason, 0, value
 
 
 def _text(value: Mapping[str, Any] | None) -> str | None:

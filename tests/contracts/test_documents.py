@@ -135,10 +135,10 @@ def test_what_is_made_at_once_is_what_writes_would_make(documents: DocumentStore
     alone = Made(other + prefix[len(r) :], 2, other, shared, [1], ["+12"])
 
     async def story(store: Documents) -> None:
-        await store.make(alone)
+        await store.make([])
         await store.write([put(values[0] | {"reason": "old"}, 1), put(values[1] | {"x": 1}, 3)])
         for _ in range(2):  # once more, as after a kill
-            await store.make(made)
+            await store.make([alone, made])
         newer = values[1] | {"x": 1}
         assert [await store.fdd(value["id"]) for value in values] == [values[0], newer, values[2]]
         pages = await all_pages(lambda at: store.find_fdds(FddFilter(r), at, 1))
@@ -149,17 +149,17 @@ def test_what_is_made_at_once_is_what_writes_would_make(documents: DocumentStore
             assert found.items == [value]
         assert [each.count for each in await store.counts(r)] == [3]
         await store.write([Write("fdds", values[0]["id"], 3, None)])
-        await store.make(made)
+        await store.make([made])
         assert await store.fdd(values[0]["id"]) is None
         await store.lease(Lease([values[2]["id"]], 3, TRIED))
-        await store.make(made)
+        await store.make([made])
         found = await store.find_fdds(FddFilter(r, states=["LEASED"]))
         assert [each["id"] for each in found.items] == [values[2]["id"]]
         assert await store.fdd(alone.prefix + "1") == values[0] | {
             "id": f"{alone.prefix}1", "request_id": other, "number": "+12"
         }  # fmt: skip
         with pytest.raises(BadValue):
-            await store.make(Made("x" * 255, 1, r, shared, [1], ["+1"]))
+            await store.make([Made("x" * 255, 1, r, shared, [1], ["+1"])])
 
     documents.run(story)
 

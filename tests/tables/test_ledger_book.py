@@ -168,3 +168,14 @@ def test_a_due_key_tells_its_instant() -> None:
     book = LedgerBook(MemoryStore())
     book.wake(1_700_000_000_000, b"k")
     assert [instant_of(key) for key in book.changed] == [1_700_000_000_000]
+
+
+def test_what_is_written_at_once_before_the_first_is_found() -> None:
+    store, floors = MemoryStore(), Floors()
+    book = LedgerBook(store, floors)
+    book.put(b"q/5", b"")
+    assert [key for key, _ in book.scan(b"q/")] == [b"q/5"]
+    _write(store, book)
+    book = LedgerBook(store, floors)
+    book.put_all([(b"f/1", b""), (b"q/7", b""), (b"q/2", b"")])
+    assert [key for key, _ in book.scan(b"q/")] == [b"q/2", b"q/5", b"q/7"]
