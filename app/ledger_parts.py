@@ -41,27 +41,34 @@ async def open_ledger(
     means: LedgerMeans, table: str, number: int, deliver: Deliver = no_stores
 ) -> Ledger:
     """The shard's ledger, recovered and claimed."""
-    settings = means.settings
-    path = settings.data_dir / "tables" / settings.app_id / f"{table}-{number}"
-    store = RocksStore(path, settings.state_memory_bytes, durable=False)
-    if store.moved_aside is not None:
-        logger.warning(
-            "%s of shard %d were damaged: moved to %s, rebuilding",
-            table, number, store.moved_aside,
-        )  # fmt: skip
-    changelog = Changelog(means.log, means.names.changelog(table), number, means.worker)
-    means.recoveries.begin(table, number, changelog)
-    ledger = Ledger(
-        number, store, changelog, means.send, deliver, on_step=means.on_step,
-        # a broker keeps tombstones by its own time, also under a trial clock
-        now_ms=system_ms if settings.brokers else means.clock.now_ms,
-    )  # fmt: skip
+    ledger = ledger_of(means, table, number, deliver, means.settings.state_memory_bytes)
+    means.recoveries.begin(table, number, ledger.changelog)
     try:
         await ledger.open()
     except BaseException:
         ledger.close()
         raise
     return ledger
+
+
+def ledger_of(
+    means: LedgerMeans, table: str, number: int, deliver: Deliver, memory_bytes: int
+) -> Ledger:
+    """The ledger on its folder, to be opened, or to be kept as a copy."""
+    settings = means.settings
+    path = settings.data_dir / "tables" / settings.app_id / f"{table}-{number}"
+    store = RocksStore(path, memory_bytes, durable=False)
+    if store.moved_aside is not None:
+        logger.warning(
+            "%s of shard %d were damaged: moved to %s, rebuilding",
+            table, number, store.moved_aside,
+        )  # fmt: skip
+    changelog = Changelog(means.log, means.names.changelog(table), number, means.worker)
+    return Ledger(
+        number, store, changelog, means.send, deliver, on_step=means.on_step,
+        # a broker keeps tombstones by its own time, also under a trial clock
+        now_ms=system_ms if settings.brokers else means.clock.now_ms,
+    )  # fmt: skip
 
 
 class LedgerShard(Protocol):

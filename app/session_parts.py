@@ -15,16 +15,23 @@ logger = logging.getLogger(__name__)
 
 def make_shard(means: LedgerMeans, number: int, folds: Folds) -> Shard:
     """Not recovered yet."""
+    shard = shard_of(means, number, folds, means.settings.state_memory_bytes)
+    if shard.changelog is not None:
+        means.recoveries.begin("sessions", number, shard.changelog)
+    return shard
+
+
+def shard_of(means: LedgerMeans, number: int, folds: Folds, memory_bytes: int) -> Shard:
+    """The shard on its folder, to be opened, or to be kept as a copy."""
     settings = means.settings
     path = settings.data_dir / "tables" / settings.app_id / f"sessions-{number}"
-    store = RocksStore(path, settings.state_memory_bytes, durable=False)
+    store = RocksStore(path, memory_bytes, durable=False)
     if store.moved_aside is not None:
         logger.warning(
             "state of shard %d was damaged: moved to %s, rebuilding", number, store.moved_aside
         )
     name = means.names.changelog("sessions")
     changelog = Changelog(means.log, name, number, means.worker, SHARD)
-    means.recoveries.begin("sessions", number, changelog)
     return Shard(
         number, store, changelog, folds.rule_of, means.send,
         cache_rows=settings.cache_rows, on_step=means.on_step,

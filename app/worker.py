@@ -28,6 +28,7 @@ from app.recoveries import Recoveries
 from app.rollup_parts import RollupParts
 from app.session_parts import make_shard
 from app.source_parts import make_collector
+from app.standby_parts import make_standbys, shards_among
 from app.topic_specs import spec_of
 from app.trail.by_topic import asked_teller, teller
 from app.widening import Widening
@@ -39,7 +40,7 @@ from config.topics import Topics
 from connectors.outbound import Outbound
 from connectors.streams import open_log
 from connectors.streams.base import Log
-from connectors.streams.faust_app import make_app
+from connectors.streams.faust_app import make_app, standbys_of
 from connectors.streams.faust_schema import BatchSchema
 from domain.aggregation.document import Aggregator
 from domain.aggregation.limit import Limit
@@ -134,6 +135,7 @@ class Worker:
         self.rollups = RollupParts(ledger)
         self.insight = InsightParts(ledger)
         self.impressions = self._make_impressions()
+        self.standbys = make_standbys(ledger, self.engine.folds, self.catch_up, self._fail_now)
         self.app = make_app(
             self.settings,
             self.log,
@@ -256,6 +258,8 @@ class Worker:
     async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
         self._control = None
         ours = {(tp.topic, tp.partition) for tp in assigned}
+        copies = shards_among(self.names, standbys_of(self.app) - ours)
+        await self.standbys.leave(copies)
         for one in (self.engine, self.campaigns, self.rollups.work, self.insight.work):
             await one.assign(ours)
         await self.impressions.assign(ours)
@@ -263,6 +267,7 @@ class Worker:
         self.sinks.assigned({tp.partition for tp in assigned if tp.topic == lanes})
         lanes = self.names.changelog("sources")
         self.collector.assigned({tp.partition for tp in assigned if tp.topic == lanes})
+        self.standbys.take(copies)
         self.assigned = True
 
     async def _on_revoked(self, _app: Any, _revoked: set[Any], **_: Any) -> None:
@@ -375,10 +380,9 @@ class Worker:
     async def stop(self) -> None:
         """Finishes what is under way, commits, closes everything."""
         await end(*self._tasks)
-        if hasattr(self, "sinks"):
-            await self.sinks.close()  # before another worker gets what was ours
-        if hasattr(self, "collector"):
-            await self.collector.close()
+        for name in ("sinks", "collector"):  # before another worker gets what was ours
+            if hasattr(self, name):
+                await getattr(self, name).close()
         if self.app is not None:
             if self.failure is not None:
                 await self._pumps.stop()
@@ -386,9 +390,7 @@ class Worker:
             await self._pumps.stop()
         for _, task in self._subscribed.values():
             task.cancel()
-        if hasattr(self, "engine"):
-            await self.engine.stop()
-        for name in ("campaigns", "rollups", "insight", "impressions"):
+        for name in ("standbys", "engine", "campaigns", "rollups", "insight", "impressions"):
             if hasattr(self, name):
                 await getattr(self, name).stop()
         await self.log.stop()

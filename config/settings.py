@@ -127,6 +127,9 @@ class Settings:
         64 << 20, readers.whole(1 << 20, 1 << 40), "memory of RocksDB, a partition"
     )
     cache_rows: int = _setting(20_000, readers.whole(0, 10**9), "rows kept decoded, a partition")
+    standby: int = _setting(
+        0, readers.whole(0, 10), "other workers that keep a copy of a partition's state"
+    )
     batch_records: int = _setting(40_000, readers.whole(1, 10**6), "records of a batch at most")
     batch_bytes: int = _setting(4 << 20, readers.whole(1 << 10, 1 << 30), "bytes of a fetch")
     session_timeout_s: float = _setting(

@@ -51,6 +51,7 @@ class Changelog:
         self.gaps = False
         self.reading = False
         self.followed = (0, 0)
+        self.read_bytes = READ_BYTES
         self._formats = formats
         self._newer: dict[bytes, int] = {}
 
@@ -71,7 +72,7 @@ class Changelog:
         self.reading, self.followed = True, (from_offset, end)
         while self.next_offset < end:
             part = await self._stream.read(
-                self.topic, self.partition, self.next_offset, max_bytes=READ_BYTES
+                self.topic, self.partition, self.next_offset, max_bytes=self.read_bytes
             )
             changes = self._accept(part.items)
             self.gaps |= part.next_offset - self.next_offset != len(part.items)
@@ -97,7 +98,7 @@ class Changelog:
         late: list[Change] = []
         self._lost = ""
         while True:
-            self._check_formats()
+            self.check_formats()
             expected, epoch = self.next_offset, self.epoch + 1
             stamp = self._stamp(epoch)
             first, last = await self._stream.append(
@@ -111,7 +112,7 @@ class Changelog:
             self.next_offset = last + 1
             if self.epoch < epoch:
                 self.epoch, self.claimed, self.reading = epoch, True, False
-                self._check_formats()
+                self.check_formats()
                 return late
 
     async def append(self, changes: Sequence[Change], timestamp: int | None = None) -> None:
@@ -195,7 +196,8 @@ class Changelog:
             self._newer.pop(key, None)
         return found
 
-    def _check_formats(self) -> None:
+    def check_formats(self) -> None:
+        """Raises NewerState when something was read that this version doesn't know."""
         if self._newer:
             where = f"{self.topic} partition {self.partition}"
             raise NewerState(where, max(self._newer.values()), self._formats.current)

@@ -81,7 +81,8 @@ class Marks(msgspec.Struct, array_like=True):
 class Local(msgspec.Struct, array_like=True):
     """`changelog_next`: the state has everything before this offset. `totals` by aggregator.
     `numbered`: last output number. `written`: when, in epoch ms by the clock that the changelog's
-    tombstones live by; 0 when that was not told.
+    tombstones live by; 0 when that was not told. `intruded`: keys that a fenced writer wrote last,
+    to be written again by the owner.
     """
 
     changelog_next: int = 0
@@ -90,6 +91,7 @@ class Local(msgspec.Struct, array_like=True):
     floors: list[list[Any]] = []
     epoch: int = 0
     written: int = 0
+    intruded: list[bytes] = []
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -200,7 +200,10 @@ class Ledger:
     def local(self) -> bytes:
         """What only this disk knows, as it is after the write batch that it is part of."""
         changelog = self.changelog
-        return encode(Local(changelog.next_offset, changelog.epoch, self.sent, self.now_ms()))
+        intruded = [*changelog.intruded]
+        return encode(
+            Local(changelog.next_offset, changelog.epoch, self.sent, self.now_ms(), intruded)
+        )
 
     async def settle(self) -> None:
         """Sends what was decided and is not known to be out; does nothing when all is."""

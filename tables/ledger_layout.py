@@ -40,12 +40,14 @@ class Marker(msgspec.Struct, array_like=True):
 class Local(msgspec.Struct, array_like=True):
     """`changelog_next`: the state has everything before this offset. `sent`: the outputs of commits
     up to this sequence are out. `written`: when, by the clock that tombstones are kept by.
+    `intruded`: keys that a fenced writer wrote last, to be written again by the owner.
     """
 
     changelog_next: int = 0
     epoch: int = 0
     sent: int = 0
     written: int = 0
+    intruded: list[bytes] = []
 
 
 decode_marker = msgspec.msgpack.Decoder(Marker).decode

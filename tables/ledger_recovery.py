@@ -7,6 +7,7 @@ next commit, and a marker comes only after all keys are set back.
 """
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tables.changelog import Change
@@ -32,7 +33,7 @@ STALE_MS = 12 * 3600 * 1000  # half of what both streams keep tombstones for
 SCAN_ROWS = 5_000  # rows of one write batch
 
 
-class _Tail:
+class Tail:
     """What the newest commits have replaced, as long as no marker of theirs was seen."""
 
     def __init__(self) -> None:
@@ -55,39 +56,62 @@ async def recover(ledger: "Ledger") -> None:
     """Reads, claims, sets back. Afterwards the ledger's marker and rows are those of one commit."""
     if not await _recovered(ledger):
         logger.warning("campaigns of shard %d are of long ago: rebuilding", ledger.number)
-        _empty(ledger)
+        empty(ledger)
         await _recovered(ledger)
+
+
+@dataclass
+class Reading:
+    """A store that is brought up with its changelog from `next` on. `cold`: it holds nothing yet.
+    `stale`: it is of so long ago that tombstones may be gone."""
+
+    cold: bool
+    stale: bool
+    next: int
+    tail: Tail
+
+
+def begin(ledger: "Ledger") -> Reading:
+    """Takes over what the store knows; what isn't warm is emptied."""
+    store, changelog = ledger.store, ledger.changelog
+    known = store.get_many([LOCAL, MARKER])
+    cold = known[0] is None
+    local = Local() if known[0] is None else decode_local(known[0])
+    if cold:
+        empty(ledger)  # the rest of a recovery that was killed, who knows when
+    elif known[1] is not None:
+        ledger.marker = decode_marker(known[1])
+    ledger.sent = local.sent
+    changelog.epoch = local.epoch  # the claim it came from may be the last thing in the log
+    changelog.intruded = set(local.intruded)
+    stale = not cold and not 0 <= ledger.now_ms() - local.written < STALE_MS
+    return Reading(cold, stale, local.changelog_next, Tail())
 
 
 async def _recovered(ledger: "Ledger") -> bool:
     """False, and nothing claimed, when the store is too old to be sure of: rows may have been
     deleted since, whose tombstones are gone."""
-    store, changelog = ledger.store, ledger.changelog
-    known = store.get_many([LOCAL, MARKER])
-    local = Local() if known[0] is None else decode_local(known[0])
-    if known[0] is None:
-        _empty(ledger)  # the rest of a recovery that was killed, who knows when
-    elif known[1] is not None:
-        ledger.marker = decode_marker(known[1])
-    ledger.sent = local.sent
-    stale = known[0] is not None and not 0 <= ledger.now_ms() - local.written < STALE_MS
-    changelog.epoch = local.epoch  # the claim it came from may be the last thing in the log
-    tail = _Tail()
-    async for changes in changelog.follow(local.changelog_next):
-        if stale and changelog.gaps:
+    reading = begin(ledger)
+    changelog, tail = ledger.changelog, reading.tail
+    async for changes in changelog.follow(reading.next):
+        if reading.stale and changelog.gaps:
             break
-        _take(ledger, tail, changes)
-    if stale and changelog.gaps:
+        take(ledger, tail, changes)
+    if reading.stale and changelog.gaps:
         return False
-    _take(ledger, tail, await changelog.claim())
+    take(ledger, tail, await changelog.claim())
+    logger.info(
+        "%s of shard %d: its changelog was read from offset %d to %d",
+        changelog.topic, ledger.number, reading.next, changelog.next_offset,
+    )  # fmt: skip
     sequence, before = tail.after(ledger.marker.sequence)
     if sequence > ledger.marker.sequence:
         await _set_back(ledger, tail, sequence, before)
-    store.write([(LOCAL, ledger.local()), (MARKER, encode(ledger.marker))])
+    ledger.store.write([(LOCAL, ledger.local()), (MARKER, encode(ledger.marker))])
     return True
 
 
-def _empty(ledger: "Ledger") -> None:
+def empty(ledger: "Ledger") -> None:
     """Deletes everything in the store, what makes it warm last."""
     store, at = ledger.store, b"\0"
     while keys := [key for key, _ in store.scan(at, b"\xff", SCAN_ROWS)]:
@@ -98,7 +122,8 @@ def _empty(ledger: "Ledger") -> None:
     ledger.changelog.restart()
 
 
-def _take(ledger: "Ledger", tail: _Tail, changes: list[Change]) -> None:
+def take(ledger: "Ledger", tail: Tail, changes: list[Change]) -> None:
+    """Puts changes that follow those before, the last of a key."""
     from tables.ledger import undo_of
 
     latest: dict[bytes, bytes | None] = {}
@@ -123,7 +148,7 @@ def _take(ledger: "Ledger", tail: _Tail, changes: list[Change]) -> None:
 
 
 async def _set_back(
-    ledger: "Ledger", tail: _Tail, sequence: int, before: dict[bytes, bytes | None]
+    ledger: "Ledger", tail: Tail, sequence: int, before: dict[bytes, bytes | None]
 ) -> None:
     """A commit of its own, without outputs: those of the last one stay to be sent."""
     marker = Marker(

@@ -10,7 +10,8 @@ and what is in the log made anew.
 """
 
 import logging
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from domain.aggregation.rule import split_row_key
@@ -57,12 +58,34 @@ async def recover(shard: "Shard") -> None:
     bring_up(shard.store, SHARD, f"state of shard {shard.number}")
     if not await _recovered(shard):
         logger.warning("state of shard %d is of long ago: rebuilding", shard.number)
-        _empty(shard)
+        empty(shard)
         await _recovered(shard)
 
 
-async def _recovered(shard: "Shard") -> bool:
-    """False, and nothing claimed, when the store is too old to be sure of."""
+@dataclass
+class Reading:
+    """A store that is brought up with its changelog from `next` on: a `cold` one holds nothing but
+    what is put; a warm one is that of the instant `written`. `stale`: that is so long ago that
+    tombstones may be gone.
+    """
+
+    carried: Carried
+    cold: bool
+    written: int
+    stale: bool
+    next: int
+
+    def apply(self, shard: "Shard", changes: list[Change]) -> None:
+        """Changes that follow those before."""
+        if self.cold:
+            _put(shard, changes)
+        else:
+            # until all of it is applied, the store is as old as it was
+            _apply(shard, changes, self.carried, self.written)
+
+
+def begin(shard: "Shard") -> Reading:
+    """Takes over what the store knows; what isn't warm is emptied."""
     known = shard.store.get_many([LOCAL, MARKS])
     local = Local() if known[0] is None else decode_local(known[0])
     cold = known[0] is None
@@ -74,32 +97,42 @@ async def _recovered(shard: "Shard") -> bool:
     }
     if known[1] is not None:
         shard.marks = decode_marks(known[1])
+    if shard.changelog is not None:
+        if cold:
+            empty(shard)  # the rest of a recovery that was killed, who knows when
+        # the claim it came from may be the last thing in the log
+        shard.changelog.epoch = local.epoch
+        shard.changelog.intruded = set(local.intruded)
+    stale = not cold and not 0 <= shard.now_ms() - local.written < STALE_MS
+    return Reading(Carried(shard.store), cold, local.written, stale, local.changelog_next)
+
+
+async def _recovered(shard: "Shard") -> bool:
+    """False, and nothing claimed, when the store is too old to be sure of."""
+    reading = begin(shard)
     changelog = shard.changelog
     if changelog is None:
         return True
-    stale = not cold and not 0 <= shard.now_ms() - local.written < STALE_MS
-    if cold:
-        _empty(shard)  # the rest of a recovery that was killed, who knows when
-    # until all of it is applied, the store is as old as it was
-    apply = _put if cold else partial(_apply, written=local.written)
-    changelog.epoch = local.epoch  # the claim it came from may be the last thing in the log
-    carried = Carried(shard.store)
-    async for changes in changelog.follow(local.changelog_next):
-        if stale and changelog.gaps:
+    async for changes in changelog.follow(reading.next):
+        if reading.stale and changelog.gaps:
             break
-        apply(shard, changes, carried)
-    if stale and changelog.gaps:
+        reading.apply(shard, changes)
+    if reading.stale and changelog.gaps:
         return False
-    apply(shard, await changelog.claim(), carried)
-    if cold:
-        _derive(shard, carried)
-    await carried.settle(shard)
+    reading.apply(shard, await changelog.claim())
+    logger.info(
+        "state of shard %d: its changelog was read from offset %d to %d",
+        shard.number, reading.next, changelog.next_offset,
+    )  # fmt: skip
+    if reading.cold:
+        derive(shard, reading.carried)
+    await reading.carried.settle(shard)
     deletes = _finish_retiring(shard)
-    shard.store.write([(LOCAL, shard.local())], deletes)
+    shard.store.write([(LOCAL, shard.local()), (MARKS, encode(shard.marks))], deletes)
     return True
 
 
-def _empty(shard: "Shard") -> None:
+def empty(shard: "Shard") -> None:
     """Deletes everything in the store, what makes it warm last."""
     store, at = shard.store, b"\0"
     while keys := [key for key, _ in store.scan(at, b"\xff", SCAN_ROWS)]:
@@ -111,7 +144,7 @@ def _empty(shard: "Shard") -> None:
         shard.changelog.restart()
 
 
-def _put(shard: "Shard", changes: list[Change], _carried: Carried) -> None:
+def _put(shard: "Shard", changes: list[Change]) -> None:
     latest = dict(changes)
     _note_marks(shard, latest)
     shard.store.write(
@@ -141,9 +174,9 @@ def _note_marks(shard: "Shard", latest: dict[bytes, bytes | None]) -> None:
         shard.applied[source] = max(offset, shard.applied.get(source, -1))
 
 
-def _derive(shard: "Shard", carried: Carried) -> None:
+def derive(shard: "Shard", carried: Carried, on_piece: Callable[[], None] = lambda: None) -> None:
     """Due index, forget index, event ids' keys, outbox and totals of a store that holds only what
-    the changelog does.
+    the changelog does. `on_piece` is called all the while; what it raises ends it.
     """
     shard.numbered = shard.marks.sent
     shard.totals = unpack_totals(shard.marks.retired)
@@ -154,6 +187,7 @@ def _derive(shard: "Shard", carried: Carried) -> None:
             shard.store.write(puts)
             puts.clear()
             carried.look(least)
+            on_piece()
 
     for key, body in shard.store.scan(BLOCK, BLOCK_END):  # in their order: the last of an id counts
         number, block = number_of(key), decode_block(body)
@@ -184,9 +218,10 @@ def _apply(shard: "Shard", changes: list[Change], carried: Carried, written: int
     comes after a kill finds them together.
     """
     latest = dict(changes)
+    sent = shard.marks.sent
     _note_marks(shard, latest)
     puts: list[tuple[bytes, bytes]] = []
-    deletes: list[bytes] = []
+    deletes = _sent_since(shard, sent)
     rows = [key for key in latest if key[:1] == ROW]
     for key, old in zip(rows, shard.store.get_many(rows), strict=True):
         row_key, body = key[1:], latest[key]
@@ -209,9 +244,18 @@ def _apply(shard: "Shard", changes: list[Change], carried: Carried, written: int
             if key[:1] == SEEN:
                 puts.append((FORGET + instant_bytes(decode_any(body)[4]) + key, b""))
     _apply_blocks(shard, latest, puts, deletes)
-    puts.append((LOCAL, shard.local(written)))
+    # the marks as they are now: a part of a commit may have brought its blocks and not its marks
+    puts += [(LOCAL, shard.local(written)), (MARKS, encode(shard.marks))]
     shard.store.write(puts, deletes)
     carried.look()
+
+
+def _sent_since(shard: "Shard", sent: int) -> list[bytes]:
+    """The outbox's keys of what its owner has sent since."""
+    if shard.marks.sent == sent:
+        return []
+    found = shard.store.scan(outbox_key(sent + 1), outbox_key(shard.marks.sent + 1))
+    return [key for key, _ in found]
 
 
 def _apply_blocks(

@@ -228,9 +228,10 @@ class Shard:
         following = 0 if self.changelog is None else self.changelog.next_offset
         floors = [[*source, offset] for source, offset in self.applied.items()]
         epoch = 0 if self.changelog is None else self.changelog.epoch
+        intruded = [] if self.changelog is None else [*self.changelog.intruded]
         totals = pack_totals(self.totals)
         written = self.now_ms() if written is None else written
-        return encode(Local(following, self.numbered, totals, floors, epoch, written))
+        return encode(Local(following, self.numbered, totals, floors, epoch, written, intruded))
 
     def stage(self, changes: Changes, *, cached: bool = True) -> None:
         """Encodes `changes.rows`, each for the last time in its commit, and empties it. Done by the

@@ -6,7 +6,7 @@ import faust
 from yarl import URL
 
 from config.settings import Settings
-from connectors.streams.base import Log
+from connectors.streams.base import TP, Log
 from connectors.streams.faust_transport import register
 from domain.clock import Clock
 
@@ -60,7 +60,8 @@ def make_app(
             "topic_replication_factor": settings.replication,
             # no leader topic: nothing of ours runs on "the leader"
             "topic_disable_leader": True,
-            "table_standby_replicas": 0,
+            # no table of Faust's: its assignor says who stands by for the partitions of a topic
+            "table_standby_replicas": settings.standby,
             # an agent that raised must not go on with the next batch
             "agent_supervisor": "mode.supervisors.CrashingSupervisor",
             "broker_commit_interval": settings.commit_interval_s,
@@ -86,6 +87,11 @@ def make_app(
     app.sluice_settings = settings
     app.sluice_clock = clock
     return app
+
+
+def standbys_of(app: App) -> set[TP]:
+    """The partitions that this worker stands by for, as of the last assignment."""
+    return {(tp.topic, tp.partition) for tp in app.assignor.assigned_standbys()}
 
 
 def broker_urls(settings: Settings) -> list[URL]:
