@@ -38,12 +38,13 @@ step = st.one_of(
     st.tuples(st.just("take over"), st.integers(0, 1)),
 )
 # the blocks of a commit are there, and not its marks, when the copy takes over
+ALL = [("follow", 0, 4, 999, False), ("follow", 1, 4, 999, False)]
+WORK = ("work", 5, True)
 BLOCKS_ONLY = [
-    ("produce", 0, [1, 2, 3]), ("work", 5, True), ("work", 5, True), ("follow", 0, 4, 999, False),
-    ("follow", 1, 4, 999, False), ("produce", 0, [4, 5, 6]), ("work", 5, True), ("cut", 2, "changelog"),
-    ("work", 5, False), ("follow", 0, 4, 999, False), ("follow", 1, 4, 999, False), ("restart copy", 0),
-    ("restart copy", 1), ("take over", 0), ("take over", 1), ("produce", 1, [7, 8]),
-    ("work", 5, True), ("work", 5, True), ("produce", 0, [4, 5, 6, 7, 8]), ("work", 5, True),
+    ("produce", 0, [1, 2, 3]), WORK, WORK, *ALL, ("produce", 0, [4, 5, 6]), WORK,
+    ("cut", 2, "changelog"), ("work", 5, False), *ALL, ("restart copy", 0), ("restart copy", 1),
+    ("take over", 0), ("take over", 1), ("produce", 1, [7, 8]), WORK, WORK,
+    ("produce", 0, [4, 5, 6, 7, 8]), WORK,
 ]  # fmt: skip
 
 
