@@ -165,6 +165,7 @@ class Node:
             insight=worker.insight,
             recoveries=worker.recoveries,
             impressions=worker.impressions,
+            standbys=worker.standbys,
             any_users=lambda: self._people.any_users,
         )
         self._people = People(lambda take: TopicJournal(worker.log, worker.names.people, take))

@@ -287,12 +287,14 @@ class TableInfo:
 
 @dataclass(frozen=True)
 class TableRow:
-    """`value` is JSON."""
+    """`value` is JSON. `age_s`: how old it may be when it is from the standby copy of `worker`;
+    None: from the owner, as of its last commit."""
 
     key: str
     value: bytes
     partition: int
     worker: str = ""
+    age_s: float | None = None
 
 
 # The system as a whole

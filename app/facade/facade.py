@@ -18,6 +18,7 @@ from app.facade.campaigns.raised import Raised
 from app.facade.campaigns.sources import sources_of
 from app.facade.commands import Commands, CommandsArea
 from app.facade.completeness import Completeness
+from app.facade.copies import Copies
 from app.facade.days import Days
 from app.facade.documents import DocumentsArea, loaded
 from app.facade.erasing import Notes
@@ -123,7 +124,7 @@ class Facade(
         self._topics = TopicsArea(parts)
         self._backups = Backups(parts)
         self._tables = Tables(parts, owners, self._routes)
-        self.local.add(self._tables.questions)
+        self.local.add({**self._tables.questions, **Copies(parts).questions})
         self._figured = Figured(
             parts, self._peers, owners, self._routes, self._letters, self._sinks,
             self._metric_sources, self._notes,

@@ -6,9 +6,9 @@ from typing import Any
 
 from agents.aggregate import ShardProcessor
 from agents.engine import TP
-from app.facade.local import epoch_of
 from app.facade.parts import Parts
 from app.facade.sampler import Lag, Sampler
+from app.facade.shard_rows import epoch_of
 from connectors.streams.base import StreamError
 from domain.aggregation.rule import split_row_key
 from tables.codec import decode_row

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +14,8 @@ from tables.ledger_book import LedgerBook
 
 QUESTION = "ledger_rows"
 LEDGERS = ("campaigns", "rollups", "insight")
+Books = Callable[[str], dict[int, tuple[int, LedgerBook]]]
+"""By number of the shards of a table that are open: (epoch, what is committed)."""
 
 _STRUCTS: Mapping[bytes, Any] = {
     b"c": campaign_rows.Campaign,
@@ -108,19 +110,23 @@ class LedgerRows:
         return {} if ledgers is None or table == "campaigns" else ledgers.books()
 
     async def _tell(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
-        """[key, key text, value] by shard, in the order of keys."""
-        table, found = asked["table"], {}
-        for number, (epoch, book) in self._books(table).items():
-            if self._books(table).get(number, (None,))[0] != epoch:
-                continue  # lost on the way; its store may be closed
-            rows, reached = _page(book, asked)
-            found[number] = {
-                "epoch": epoch,
-                "rows": [[key, key_text(key), value_json(table, key, raw)] for key, raw in rows],
-                "reached": reached,
-            }
-            await asyncio.sleep(0)
-        return found
+        return await tell_rows(self._books, asked)
+
+
+async def tell_rows(books: Books, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """[key, key text, value] by shard, in the order of keys; `books` are those open at the time."""
+    table, found = asked["table"], {}
+    for number, (epoch, book) in books(table).items():
+        if books(table).get(number, (None,))[0] != epoch:
+            continue  # lost on the way; its store may be closed
+        rows, reached = _page(book, asked)
+        found[number] = {
+            "epoch": epoch,
+            "rows": [[key, key_text(key), value_json(table, key, raw)] for key, raw in rows],
+            "reached": reached,
+        }
+        await asyncio.sleep(0)
+    return found
 
 
 def _page(

@@ -60,6 +60,7 @@ class Metrics:
             *self._control(mine),
             *self._shards(),
             *await self._opening(),
+            *self._standing_by(),
             *self._lags(),
             *(
                 Sample("sluice_document_version", v.version, {"kind": v.kind, "name": v.name})
@@ -163,6 +164,19 @@ class Metrics:
                 labels = {"shard": str(number)}
                 found.append(Sample("sluice_recovery_records_left", max(0, left), labels))
         return found
+
+    def _standing_by(self) -> Iterator[Sample]:
+        """Those that can't be kept have no sample: the worker's log says why."""
+        standbys = self._parts.standbys
+        if standbys is None:
+            return
+        for (table, number), kept in sorted(standbys.kept.items(), key=lambda item: item[0]):
+            labels = {"table": table, "shard": str(number)}
+            age_s = standbys.age_s(kept)
+            if age_s is not None:
+                yield Sample("sluice_standby_age_seconds", age_s, labels)
+            if kept.copy is not None:
+                yield Sample("sluice_standby_records_left", kept.left, labels)
 
     def _lags(self) -> Iterator[Sample]:
         names = self._parts.names

@@ -3,12 +3,15 @@
 import asyncio
 from typing import Any
 
+from app import aged
 from app.backend import Unavailable
 from app.cluster.peers import Peers
+from app.facade.copies import OF_COPIES
 from app.facade.parts import Parts
 
 MOVING_S = 5.0  # how long a question waits for a shard that is being taken over
 LOOK_S = 0.1
+COPY_S = 0.3  # how long an owner is waited for where a copy may answer
 
 Told = dict[int, tuple[str, dict[str, Any]]]
 """shard -> (worker that owns it, what it tells)"""
@@ -26,24 +29,53 @@ class Owners:
         return owned(await self._peers.ask(question, arguments))
 
     async def all(
-        self, question: str, arguments: dict[str, Any], shards: int | None = None
+        self,
+        question: str,
+        arguments: dict[str, Any],
+        shards: int | None = None,
+        *,
+        or_copy: bool = False,
     ) -> Told:
         """The answer of every shard's owner: of all shards of sessions, or of so many. Raises
-        Unavailable when one can't be had soon."""
+        Unavailable when one can't be had soon.
+
+        With `or_copy` a standby copy answers for an owner that does not, and that is noted
+        (`app/aged.py`): for what people look at, never for what something is decided by.
+        """
         count = self._parts.shards if shards is None else shards
-        deadline = asyncio.get_running_loop().time() + MOVING_S
+        or_copy = or_copy and self._parts.settings.standby > 0
+        began = asyncio.get_running_loop().time()
         while True:
             told = await self.now(question, arguments)
-            missing = [number for number in range(count) if number not in told]
+            missing = {number for number in range(count) if number not in told}
+            waited_s = asyncio.get_running_loop().time() - began
+            if missing and or_copy and waited_s >= COPY_S:
+                copied = await self._copied(question, arguments, missing)
+                told |= copied
+                missing -= copied.keys()
             if not missing:
                 return told
-            if asyncio.get_running_loop().time() >= deadline:
-                which = ", ".join(map(str, missing))
+            if waited_s >= MOVING_S:
+                which = ", ".join(map(str, sorted(missing)))
                 what = "partition" if len(missing) == 1 else "partitions"
                 raise Unavailable(
                     f"state of {what} {which}", "no worker has it open; it is being recovered"
                 )
             await asyncio.sleep(LOOK_S)
+
+    async def _copied(self, question: str, arguments: dict[str, Any], missing: set[int]) -> Told:
+        """What the youngest copy of each of these shards tells, if there is one."""
+        found: Told = {}
+        answers = await self._peers.ask(OF_COPIES + question, arguments)
+        for worker, answer in answers.items():
+            for number in missing & answer.keys():
+                one = answer[number]
+                if number not in found or one["age_s"] < found[number][1]["age_s"]:
+                    found[number] = worker, one
+        if found.keys() >= missing:  # else nothing is answered by them yet
+            for _, one in found.values():
+                aged.note(one["age_s"])
+        return found
 
 
 def owned(answers: dict[str, dict[int, dict[str, Any]]]) -> Told:

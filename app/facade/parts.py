@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from agents.collect import Collector
 from agents.engine import Engine
 from agents.sinks.lanes import SinkLanes
+from agents.standbys import Standbys
 from app.campaign_parts import CampaignParts
 from app.cluster.members import Members
 from app.facade.campaigns.sources import Sources
@@ -47,6 +48,7 @@ class Parts:
     insight: InsightParts | None = None
     recoveries: Recoveries | None = None
     impressions: ImpressionParts | None = None
+    standbys: Standbys | None = None
     any_users: Callable[[], bool] = lambda: False
     names: Names = field(init=False)
     topics: Topics = field(init=False)

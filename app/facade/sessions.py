@@ -62,7 +62,7 @@ class Sessions:
                 "after": after,
                 "limit": limit - len(found),
             }
-            told = await self._owners.all("sessions", asked)
+            told = await self._owners.all("sessions", asked, or_copy=True)
             rows, after = page(told, limit - len(found))
             found += (shown(*row) for row in rows)
             if after is None or len(found) >= limit or clock() > until:
@@ -74,14 +74,16 @@ class Sessions:
         if not rules:
             self._look_for(aggregator)
             return None
-        opened = await self.opened(rules, key.encode())
+        opened = await self.opened(rules, key.encode(), or_copy=True)
         flushes = await self._flushes.of(rules, key.encode())
         if opened is None and not flushes:
             return None
         return SessionDetail(aggregator, key, opened, flushes)
 
-    async def opened(self, rules: Sequence[Rule], key: bytes) -> SessionRow | None:
-        """The open session of a key."""
+    async def opened(
+        self, rules: Sequence[Rule], key: bytes, *, or_copy: bool = False
+    ) -> SessionRow | None:
+        """The open session of a key; with `or_copy` only for people to look at."""
         # the newest group specification first: the key may be open under an older one too
         keys = dict.fromkeys(rule.prefix + key for rule in reversed(rules))
         asked = {
@@ -89,7 +91,7 @@ class Sessions:
             "after": None,
             "limit": len(keys),
         }
-        rows, _ = page(await self._owners.all("sessions", asked), len(keys))
+        rows, _ = page(await self._owners.all("sessions", asked, or_copy=or_copy), len(keys))
         by_key = {row[0]: shown(number, worker, row) for number, worker, row in rows}
         return next((by_key[row_key] for row_key in keys if row_key in by_key), None)
 

@@ -1,16 +1,16 @@
 """The tables of keyed state, row by row, from the workers that own them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from app.facade.cursors import cursor_of, place_of
 from app.facade.ledger_rows import LEDGERS, QUESTION, LedgerRows, key_bytes
-from app.facade.local import ROWS_TABLES
-from app.facade.owners import Owners, page
+from app.facade.owners import Owners, Told, page
 from app.facade.parts import Parts
 from app.facade.routes import Routes
+from app.facade.shard_rows import ROWS_TABLES
 from app.shapes import Page, TableInfo, TableRow
 from domain.aggregation.flush import to_json
 from domain.aggregation.instants import print_instant
@@ -54,8 +54,8 @@ class Tables:
         """See `Backend.table_row`."""
         if table in ROWS_TABLES:
             asked = {"table": table, "prefix": "", "exact": key, "after": None, "limit": 1}
-            rows, _ = page(await self._owners.all("rows", asked), 1)
-            return next(map(_row, rows), None)
+            told = await self._owners.all("rows", asked, or_copy=True)
+            return next(_rows(told, page(told, 1)[0]), None)
         if table in LEDGERS:
             page_of_one = await self._of_ledger(table, b"", key_bytes(key), 1, None)
             return next(iter(page_of_one.items), None)
@@ -71,8 +71,9 @@ class Tables:
             asked = {
                 "table": table, "prefix": prefix, "exact": None, "after": after, "limit": limit,
             }  # fmt: skip
-            found, reached = page(await self._owners.all("rows", asked), limit)
-            return Page([*map(_row, found)], None if reached is None else cursor_of(reached))
+            told = await self._owners.all("rows", asked, or_copy=True)
+            found, reached = page(told, limit)
+            return Page([*_rows(told, found)], None if reached is None else cursor_of(reached))
         if table in LEDGERS:
             return await self._of_ledger(table, key_bytes(prefix), None, limit, cursor)
         here = await self._here(table)
@@ -89,8 +90,9 @@ class Tables:
         after = None if cursor is None else place_of(cursor, bytes)
         asked = {"table": table, "prefix": prefix, "exact": exact, "after": after, "limit": limit}
         count = await self._parts.partitions(self._ledgers.topic(table)) or 0
-        found, reached = page(await self._owners.all(QUESTION, asked, count), limit)
-        return Page([*map(_row, found)], None if reached is None else cursor_of(reached))
+        told = await self._owners.all(QUESTION, asked, count, or_copy=True)
+        found, reached = page(told, limit)
+        return Page([*_rows(told, found)], None if reached is None else cursor_of(reached))
 
     async def _here(self, table: str) -> list[TableRow] | None:
         """All rows of a table that every worker can tell; None for no such table."""
@@ -113,9 +115,9 @@ class Tables:
                 yield TableRow(f"{kind}/{name}/{version.version}", _shown(version), 0)
 
 
-def _row(found: tuple[int, str, list[Any]]) -> TableRow:
-    number, worker, (_, key, value) = found
-    return TableRow(key, value, number, worker)
+def _rows(told: Told, found: Sequence[tuple[int, str, list[Any]]]) -> Iterator[TableRow]:
+    for number, worker, (_, key, value) in found:
+        yield TableRow(key, value, number, worker, told[number][1].get("age_s"))
 
 
 def _shown(version: Version) -> bytes:

@@ -34,6 +34,8 @@ MetricName = Literal[
     "sluice_batch_seconds_total",
     "sluice_outbox_records",
     "sluice_recovery_records_left",
+    "sluice_standby_age_seconds",
+    "sluice_standby_records_left",
     "sluice_state_bytes",
     "sluice_state_memory_bytes",
     "sluice_campaign_records_total",
@@ -134,6 +136,15 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     ),
     "sluice_recovery_records_left": Metric(
         "gauge", "records", "changelog records still to read before a shard serves", ("shard",)
+    ),
+    "sluice_standby_age_seconds": Metric(
+        "gauge",
+        "seconds",
+        "how old the standby copy of a shard is; above 10 for long: see the worker's log",
+        ("table", "shard"),
+    ),
+    "sluice_standby_records_left": Metric(
+        "gauge", "records", "changelog records still to read by a standby copy", ("table", "shard")
     ),
     "sluice_state_bytes": Metric("gauge", "bytes", "state on disk", ("shard",)),
     "sluice_state_memory_bytes": Metric(

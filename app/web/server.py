@@ -10,7 +10,7 @@ from app.backend import Backend
 from app.people.oidc import Oidc
 from app.people.people import People
 from app.trail.trail import MemoryTrail, Trail
-from app.web import api, audited, guard, limits, masked, pages, problems, security
+from app.web import api, audited, guard, limits, masked, pages, problems, security, standby
 from app.web.api import reference
 from app.web.context import BACKEND, CLOCK, SETTINGS, WebSettings
 from app.web.held import HELD, HeldFiles
@@ -45,7 +45,15 @@ def make_web(
     application ends open streams.
     """
     app = web.Application(
-        middlewares=[_count, masked.mask, _problems, limits.limit, guard.guard, audited.audit],
+        middlewares=[
+            _count,
+            standby.mark,
+            masked.mask,
+            _problems,
+            limits.limit,
+            guard.guard,
+            audited.audit,
+        ],
         client_max_size=limits.FORM_BYTES,
     )
     app[BACKEND] = backend

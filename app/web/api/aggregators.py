@@ -10,6 +10,7 @@ from app.web import params
 from app.web.context import BACKEND
 from app.web.problems import bad_parameter, not_found
 from app.web.routes import CURSOR, LIMIT, Answer, Param, Route, in_path
+from app.web.standby import StandbyAge, standby_age
 from app.web.wire import answer, exact
 
 GROUP = "group."
@@ -62,10 +63,11 @@ class SessionOut(msgspec.Struct):
 
 
 class SessionsOut(msgspec.Struct):
-    """Open sessions in key order."""
+    """Open sessions in key order; `standby_age_s` as in the header X-Sluice-Standby-Age."""
 
     items: list[SessionOut]
     next: str | None
+    standby_age_s: StandbyAge = msgspec.UNSET
 
 
 class TotalsOut(msgspec.Struct):
@@ -96,7 +98,9 @@ async def list_sessions(request: web.Request) -> web.StreamResponse:
     if page is None:
         raise no_aggregator(name)
     items = [msgspec.Raw(row.record) for row in page.items]
-    return answer({"items": items, "next": page.next})
+    age = standby_age()
+    more = {} if age is msgspec.UNSET else {"standby_age_s": age}
+    return answer({"items": items, "next": page.next, **more})
 
 
 def group_filter(request: web.Request) -> dict[str, str]:

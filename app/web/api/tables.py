@@ -12,6 +12,7 @@ from app.web.context import BACKEND
 from app.web.masked import check_key
 from app.web.problems import not_found
 from app.web.routes import CURSOR, LIMIT, Answer, Param, Route, in_path
+from app.web.standby import StandbyAge, standby_age
 from app.web.wire import answer
 
 
@@ -33,12 +34,14 @@ class TablesOut(msgspec.Struct):
 
 
 class RowOut(msgspec.Struct):
-    """A row of a table and who owns it."""
+    """A row of a table and who owns it; with `standby_age_s` (seconds) it is from the standby copy
+    of `worker`, since the owner does not answer."""
 
     key: str
     value: Any
     partition: int
     worker: str
+    standby_age_s: StandbyAge = msgspec.UNSET
 
 
 class RowsOut(msgspec.Struct):
@@ -46,6 +49,7 @@ class RowsOut(msgspec.Struct):
 
     items: list[RowOut]
     next: str | None
+    standby_age_s: StandbyAge = msgspec.UNSET
 
 
 async def list_tables(request: web.Request) -> web.StreamResponse:
@@ -64,7 +68,7 @@ async def list_rows(request: web.Request) -> web.StreamResponse:
     )
     if page is None:
         raise not_found(f"table {table!r}", "GET /api/tables lists all.")
-    return answer(RowsOut([_shown(row) for row in page.items], page.next))
+    return answer(RowsOut([_shown(row) for row in page.items], page.next, standby_age()))
 
 
 async def get_row(request: web.Request) -> web.StreamResponse:
@@ -78,7 +82,8 @@ async def get_row(request: web.Request) -> web.StreamResponse:
 
 
 def _shown(row: TableRow) -> RowOut:
-    return RowOut(row.key, value_shown(row.value), row.partition, row.worker)
+    age = msgspec.UNSET if row.age_s is None else round(row.age_s, 1)
+    return RowOut(row.key, value_shown(row.value), row.partition, row.worker, age)
 
 
 _TABLE = in_path("table", "the table's name")

@@ -15,6 +15,7 @@ from typing import Any, Final
 import jinja2
 from aiohttp import web
 
+from app import aged
 from app.shapes import ClockInfo
 from app.web import marks, masked, security
 from app.web.bodies import form_of
@@ -26,6 +27,7 @@ from app.web.routes import Handler
 from app.web.watches import OWN_TOKEN, WATCHES, Piece, Round, event, event_of, news
 from app.web.wire import dumps
 
+AGED = "aged"  # the piece of every live page that says how old it is
 SHAPE_AFTER_S = 1.0  # from here on a person wonders: the page's shape is shown, figures follow
 Context = dict[str, Any]
 Build = Callable[[web.Request], Awaitable[Context]]
@@ -170,6 +172,7 @@ async def _common(request: web.Request, page: Page | None) -> Context:
         "query": request.query,
         "path": request.path,
         "path_qs": request.path_qs,
+        "aged_s": aged.age_s(),
     }
 
 
@@ -228,7 +231,9 @@ async def _round(request: web.Request, page: Page, view: View, before: Round | N
     number = 1 if before is None else before.number + 1
     pieces = {} if before is None else dict(before.pieces)
     try:
-        context = {**await _common(request, page), **await view.build(request)}
+        with aged.noted():
+            built = await view.build(request)
+            context = {**await _common(request, page), **built}
     except AWAY as error:
         return Round(number, event("failed", {"detail": str(error)}))
     context["csrf"] = OWN_TOKEN
@@ -237,9 +242,12 @@ async def _round(request: web.Request, page: Page, view: View, before: Round | N
     template = request.app[TEMPLATES]().get_template(view.template)
     masker = masked.fresh_masker_of(request)
     marks.MASKING.set(masker)
-    for name in view.pieces:
+    base = request.app[TEMPLATES]().get_template("base.html")
+    for name in (*view.pieces, AGED):
         counted = 0 if masker is None else masker.found
-        html = piece(template, name, context)
+        html = piece(base if name == AGED else template, name, context)
+        if name == AGED and not html and name not in pieces:
+            continue  # as the page has it already
         digest = marks.without_relative(html)
         known = pieces.get(name)
         if known is None or known.digest != digest:

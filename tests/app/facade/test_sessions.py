@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.backend import BadCursor, Unavailable
-from app.facade import local, owners
+from app.facade import owners, shard_rows
 from app.facade.cursors import cursor_of
 from app.shapes import Page, SessionRow
 from domain.aggregation.instants import print_instant
@@ -101,8 +101,8 @@ def test_flushed_sessions_are_not_listed_and_cost_only_their_bound(
         living.clock.advance(HOUR_MS + 1)
         await living.work()
         await living.send({"account": "z", "bytes": 1})
-        monkeypatch.setattr(local, "EXAMINED", 3)
-        monkeypatch.setattr(local, "PIECE", 2)
+        monkeypatch.setattr(shard_rows, "EXAMINED", 3)
+        monkeypatch.setattr(shard_rows, "PIECE", 2)
         assert keys(await listed(living, 5)) == ['["z"]']
         monkeypatch.setattr("app.facade.sessions.PATIENCE_S", -1.0)
         page = await listed(living, 5)

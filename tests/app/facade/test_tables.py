@@ -10,9 +10,9 @@ import pytest
 
 from agents.campaign_parcels import parcels
 from agents.campaign_route import EVENTS, route
-from app.facade import local
+from app.facade import shard_rows
 from app.facade.ledger_rows import LEDGERS
-from app.facade.local import due_range
+from app.facade.shard_rows import due_range
 from app.insight_parts import InsightParts
 from app.ledger_parts import LedgerMeans
 from app.recoveries import Recoveries
@@ -127,7 +127,7 @@ def test_the_due_index_is_read_by_time(tmp_path: Path) -> None:
 
 
 def test_rows_are_counted_out_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "PIECE", 2)
+    monkeypatch.setattr(shard_rows, "PIECE", 2)
 
     async def story(living: Living) -> None:
         for table in ("sessions", "due"):
