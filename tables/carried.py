@@ -40,18 +40,26 @@ class Carried:
             self._lost += _missing(self._store, self._waiting)
             self._waiting = []
 
-    async def settle(self, shard: "Shard") -> None:
-        """Writes the blocks that are missing, when everything was read and is claimed: durable in
-        the changelog first, then in the store.
-        """
+    def lost(self, now_ms: int) -> list[tuple[bytes, Run]]:
+        """Runs of ids that are still to be known and have no block, all that were read being in the
+        store."""
         self.look()
-        changes = Changes()
-        now_ms = shard.marks.effective_now
+        found: list[tuple[bytes, Run]] = []
         for row_key, run in _missing(self._store, self._lost):
             left = [each for each in _triples(run[3]) if each[2] + run[2] > now_ms]
             if left:
                 run[3] = [part for each in left for part in each]
-                gather(changes.firsts, row_key, [run], 0)
+                found.append((row_key, run))
+        self._lost = found
+        return found
+
+    async def settle(self, shard: "Shard") -> None:
+        """Writes the blocks that are missing, when everything was read and is claimed: durable in
+        the changelog first, then in the store.
+        """
+        changes = Changes()
+        for row_key, run in self.lost(shard.marks.effective_now):
+            gather(changes.firsts, row_key, [run], 0)
         self._lost = []
         if not changes.firsts:
             return

@@ -15,7 +15,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from domain.errors import Invariant, SluiceError
-from tables.carried import Carried
 from tables.changelog import Changelog
 from tables.formats import SHARD, bring_up
 from tables.layout import LOCAL, MARKS, encode
@@ -91,8 +90,7 @@ class ShardCopy:
         if reading.cold or changed or now - reading.written >= SETTLED_MS:
             shard.store.write([(LOCAL, shard.local()), (MARKS, encode(shard.marks))])
             reading.written = now
-        # an owner's commit has the blocks before the rows that need them: none is missing for long
-        reading.carried = Carried(shard.store)
+        reading.carried.lost(shard.marks.effective_now)
         reading.cold = reading.stale = False
         self.readable = True
 
@@ -105,6 +103,14 @@ class ShardCopy:
         self._left = True
 
     def close(self) -> None:
-        """Closes the store, while `catch_up` does not run; what was applied is on disk."""
+        """Closes the store, while `catch_up` does not run; what was applied is on disk.
+
+        A commit's blocks come before the rows whose ids they hold. Should rows have come without,
+        only reading all of the changelog brings those ids back.
+        """
         self.readable = False
-        self.shard.close()
+        reading, shard = self._reading, self.shard
+        warm = reading is not None and not reading.cold
+        if reading is not None and warm and reading.carried.lost(shard.marks.effective_now):
+            shard.store.write([], [LOCAL])
+        shard.close()

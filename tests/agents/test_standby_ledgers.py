@@ -100,18 +100,18 @@ def test_a_commit_without_its_marker_is_not_shown_until_the_next_owner_has_set_i
         world.run(world.route(first, first + 2))
     world.run(world.work(1, commit=True))
     world.run(world.follow(2, restarted=False))
-    before = dict(world.copy.ledger.rows()) if world.copy else {}
+    assert world.copy is not None
+    copy, before = world.copy, world.copy.ledger.rows()
     world.log.survives = lambda _topic, n: n - 1 if n > 1 else n
     world.run(world.work(1, commit=True))
     world.log.survives = lambda _topic, n: n
     for _ in range(2):
         world.run(world.follow(2, restarted=False))
-        assert world.copy is not None and world.copy.readable
-        assert world.copy.ledger.rows() == before
+        assert copy.readable and copy.ledger.rows() == before
     spare = dict(world.spare._rows)
     assert world.run(world.rows()) == before
     world.run(world.follow(2, restarted=False))
-    assert world.copy.ledger.rows() == before
+    assert copy.ledger.rows() == before
     world.spare._rows = spare  # and who takes over from what there was then finds the same
     world.spare._ordered.clear()
     world.take_over()
