@@ -287,8 +287,7 @@ class TableInfo:
 
 @dataclass(frozen=True)
 class TableRow:
-    """`value` is JSON. `age_s`: how old it may be when it is from the standby copy of `worker`;
-    None: from the owner, as of its last commit."""
+    """`value` is JSON. With `age_s` it is from the standby copy of `worker`, of that age."""
 
     key: str
     value: bytes
