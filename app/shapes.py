@@ -108,9 +108,8 @@ class Rejected:
 class Trial:
     """What records would do under a document.
 
-    `sessions` are open at the end, as the flushed record's JSON with flushType ""; `flushed`
-    were flushed by a condition on the way. `filtered` holds indexes of records that the
-    filter passes over.
+    `sessions` are open at the end, as the flushed record's JSON with flushType ""; `flushed` were
+    flushed by a condition on the way. `filtered`: indexes of records that the filter passes over.
     """
 
     sessions: Sequence[bytes] = ()

@@ -79,7 +79,7 @@ def test_what_is_noted_in_one_answer_is_not_in_another() -> None:
         aged.note(age_s)
 
     async def run() -> list[float | None]:
-        return await asyncio.gather(answer(1.0), answer(7.04))
+        return [*await asyncio.gather(answer(1.0), answer(7.04))]
 
     assert asyncio.run(run()) == [1.0, 7.0]
     aged.note(1.0)  # for nobody
