@@ -10,10 +10,13 @@ from domain.aggregation.carried import take_carried
 from domain.aggregation.numbers import float_hook
 from domain.errors import Reject
 
-take = take_carried("cell")
 decode = msgspec.json.Decoder(float_hook=float_hook).decode
 TOO_DEEP = "cell is nested deeper than 100 levels"
 TOO_MUCH = "cell: a number of more than 1,000 digits or an exponent beyond ±1,000"
+
+
+def take(found: Any) -> bytes | None:
+    return take_carried("cell")(found)
 
 
 def both(text: str) -> list[Any]:
