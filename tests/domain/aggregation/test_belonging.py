@@ -71,6 +71,14 @@ def test_what_else_a_document_asks_of_a_record_does_not_matter() -> None:
         event_time="when", flush={"by": "timeout", "timeout": {"timestamp_field": "ends"}},
     )  # fmt: skip
     assert of({"user": "u"}, asks)(b'{"user":"u","when":"soon"}') is True
+    made = []
+
+    def decoder_of(paths: Any) -> JsonDecoder:
+        made.append(set(paths))
+        return JsonDecoder(paths)
+
+    belonging([asks], {"user": "u"}, decoder_of)
+    assert made == [{"user"}]
 
 
 def test_a_record_that_the_filter_passes_over_does_not_belong() -> None:
@@ -166,6 +174,11 @@ def test_versions_that_group_and_filter_alike_are_tested_once(
         ({"n": 5}, b'{"n":5_,', False),
         ({"n": 5}, b'{"n":55,15,5}', True),
         ({"n": 55}, b'{"n":555,55}', True),
+        ({"n": 5}, b'-5:"n"', False),
+        ({"n": 5}, b'{"n":5,"m":55}', True),
+        ({"n": 5}, b'{"n":55,5,15}', True),
+        ({"account": "x"}, b'"account":"x"5', True),
+        ({"account": "x"}, b'"account":5"x"', True),
         ({"n": True}, b'{"n":true}', True),
         ({"n": True}, b'{"n":untrue}', False),
     ],

@@ -107,10 +107,19 @@ def test_values_further_right_are_tested_row_by_row() -> None:
     assert chosen.exact is None
 
 
+@pytest.mark.parametrize("other", range(6))
+def test_a_grouping_that_lacks_the_field_hides_no_other(other: int) -> None:
+    chosen = Selection([a_rule([f"other{other}"]), ACCOUNT], ASKED)
+    assert chosen.exact == [(ACCOUNT, b'["a"]')]
+
+
 def test_a_filter_decides_over_each_session() -> None:
     big = Compare("meta.count", ">=", 3, "number")
-    chosen = Selection([ACCOUNT], replace(ASKED, group=None, filter=big))
+    sums = Compare("sum_x", "==", 7, "number")
+    condition = All((big, sums, Compare("account", "==", "a", "any")))
+    chosen = Selection([ACCOUNT], replace(ASKED, group=None, filter=condition))
     assert chosen.takes(ACCOUNT, b'["a"]', a_session(3))
+    assert not chosen.takes(ACCOUNT, b'["b"]', a_session(3))
     assert not chosen.takes(ACCOUNT, b'["a"]', a_session(2))
 
 
