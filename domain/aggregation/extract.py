@@ -90,11 +90,10 @@ def paths_of(document: Aggregator) -> dict[str, Literal["any", "raw"]]:
     """The paths that a view must offer; raw where only the JSON text is wanted."""
     found: dict[str, Literal["any", "raw"]] = {}
     for item in inputs_of(document):
-        path = item.field.removeprefix("record.") if item.kind == "test" else item.field
         if item.kind == "raw":
-            found.setdefault(path, "raw")
+            found.setdefault(_path(item), "raw")
         else:
-            found[path] = "any"
+            found[_path(item)] = "any"
     found.update(dict.fromkeys(_not_folded(document), "any"))
     return found
 
@@ -103,12 +102,13 @@ def number_paths(document: Aggregator) -> set[str]:
     """The paths of which nothing is asked but which number it is, or whether there is one."""
     inputs = inputs_of(document)
     others = set(_not_folded(document))
-    others.update(
-        item.field.removeprefix("record.")
-        for item in inputs
-        if item.kind not in ("number", "present")
-    )
+    others.update(_path(item) for item in inputs if item.kind not in ("number", "present"))
     return {item.field for item in inputs if item.kind == "number"} - others
+
+
+def _path(item: Input) -> str:
+    """Where a record has the value; only conditions write `record.` before it."""
+    return item.field.removeprefix("record.") if item.kind == "test" else item.field
 
 
 def _not_folded(document: Aggregator) -> list[str]:

@@ -210,6 +210,17 @@ def test_only_numbers_are_asked_of_some_paths() -> None:
     assert number_paths(document()) == set()
 
 
+def test_a_field_may_be_within_an_object_named_record() -> None:
+    summed, carried, counted = (
+        {"field": "record.x", "operation": operation}
+        for operation in ("sum", "carry_last", "count")
+    )
+    assert paths_of(document([summed])) == {"record.x": "any", "account": "any"}
+    assert paths_of(document([carried])) == {"record.x": "raw", "account": "any"}
+    assert number_paths(document([summed, counted])) == {"record.x"}
+    assert number_paths(document([summed, carried])) == set()  # what is carried is kept as it came
+
+
 def test_what_is_read_by_paths_is_raw_only_if_nothing_else_is_wanted() -> None:
     for order in (1, -1):
         of = document(
