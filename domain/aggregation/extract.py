@@ -247,9 +247,7 @@ def _group_value(field: str, null_group: bool) -> Callable[[Any], Any]:
     def value(found: Any) -> Any:
         if found is None and null_group:
             return None
-        if isinstance(found, Decimal):
-            return int(found) if found == found.to_integral_value() else found
-        if isinstance(found, bool | str):
+        if isinstance(found, bool | str | Decimal):
             return found
         if isinstance(found, int | NotANumber):
             try:
@@ -335,7 +333,7 @@ def _take_distinct(field: str) -> Callable[[Any], Any]:
 
 
 def _take_due(_: str) -> Callable[[Any], Any]:
-    return lambda found: parse_instant(found) if isinstance(found, str) else None
+    return parse_instant
 
 
 def _take_event_id(field: str) -> Callable[[Any, Any], bytes]:
@@ -344,7 +342,7 @@ def _take_event_id(field: str) -> Callable[[Any, Any], bytes]:
             found = cloud
         elif found.__class__ is str:
             return blake2b(canonical(found), digest_size=16).digest()
-        elif found is ABSENT or found is None or not isinstance(found, bool | int | str | Decimal):
+        elif not isinstance(found, int | Decimal):  # a boolean is an int
             raise Reject("missing_event_id", f"{field} is absent, null or not a single value")
         return blake2b(canonical(found), digest_size=16).digest()
 

@@ -36,6 +36,10 @@ from tests.domain.aggregation.extracting import (
         (b"1.0", b"[1]"),
         (b"10e-1", b"[1]"),
         (b"1.50", b"[1.5]"),
+        (b"0.0", b"[0]"),
+        (b"-0.0", b"[0]"),
+        (b"-0e5", b"[0]"),
+        (b"1e3", b"[1000]"),
         (b'"1"', b'["1"]'),
         (b"true", b"[true]"),
         (b"1180591620717411303424", b"[1180591620717411303424]"),
@@ -79,7 +83,16 @@ def test_values_are_in_the_order_of_the_document_and_never_joined() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("beside", ["x", 1, 1.5, True])
+def test_a_number_at_the_limits_is_a_group_value_whatever_stands_beside_it(beside: Any) -> None:
+    two = document(group={"fields": ["account", "n"]})
+    text = json.dumps(beside)
+    (found,) = extracted(two, f'{{"account":1e1000,"n":{text}}}'.encode())
+    assert found == (f"[1{'0' * 1000},{text}]".encode(), ())
+
+
 def test_a_period_is_part_of_the_key_and_so_is_a_zone_of_its_own() -> None:
+    turned = document(group={"fields": ["account"], "periods": [ZONED, MONTH]})
     both = document(group={"fields": ["account"], "periods": [MONTH, ZONED]})
     record = {"account": "a", "at": "2024-08-31T22:00:00Z", "until": "2024-08-31T22:00:00Z"}
     found = extracted(
@@ -94,6 +107,9 @@ def test_a_period_is_part_of_the_key_and_so_is_a_zone_of_its_own() -> None:
         first, (b'["a","2024-09","2024-09-01","Asia/Tokyo"]', ()),
         (b'["a","2024-08","2024-08-31","UTC"]', ()), first,
     ]  # fmt: skip
+    assert extracted(turned, {**record, "zone": "UTC"}) == [
+        (b'["a","2024-08-31","UTC","2024-09"]', ())
+    ]
 
 
 @pytest.mark.parametrize("known", [0, 1, 20_000])
