@@ -16,7 +16,8 @@ TOO_MUCH = "cell: a number of more than 1,000 digits or an exponent beyond ±1,0
 
 
 def take(found: Any) -> bytes | None:
-    return take_carried("cell")(found)
+    taken: bytes | None = take_carried("cell")(found)
+    return taken
 
 
 def both(text: str) -> list[Any]:

@@ -228,7 +228,9 @@ def test_a_value_beside_a_period_places_by_its_text() -> None:
     assert placer(of)(b'["a","2024-09"]') == b"a"
 
 
-SOME = st.sampled_from(["a", "1", "true", 1, 1.0, 1.5, True, False, 0, None, [1], {}])
+SOME: st.SearchStrategy[Any] = st.sampled_from(
+    ["a", "1", "true", 1, 1.0, 1.5, True, False, 0, None, [1], {}]
+)
 
 
 @settings(max_examples=40, deadline=None)

@@ -77,7 +77,8 @@ def sigma(x: float) -> float:
 
 
 def tau(x: float) -> float:
-    return (1 - x - sum((1 - x ** (2.0**-k)) ** 2 * 2.0**-k for k in range(1, 60))) / 3
+    rest: float = sum((1 - x ** (2.0**-k)) ** 2 * 2.0**-k for k in range(1, 60))
+    return (1 - x - rest) / 3
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,8 @@ def test_values_are_held_to_the_limit_and_estimated_beyond(small: int) -> None:
     assert noted(held, 7) is held
     at_rest = distinct.at_rest(held)
     assert at_rest == pack(">3Q", 9, 7, 8)
-    assert list(noted(at_rest, 8)) == [9, 7, 8]
+    again: Any = noted(at_rest, 8)
+    assert list(again) == [9, 7, 8]
     for before in (held, at_rest):
         assert not distinct.is_estimate(before)
         found = distinct.unique(before)
