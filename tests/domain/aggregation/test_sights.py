@@ -17,6 +17,7 @@ def test_a_sight_is_kept_as_long_as_it_counts(
     run = run_of(b"e", sight, taken_back=taken_back)
     assert run == ["usage", 2, 500, [b"e", 7, 1_000], mark, 0]
     assert sights_of([run]) == {b"e": [*SIGHT, *[1] * mark]}
+    assert run_of(b"e", SIGHT) == ["usage", 2, 500, [b"e", 7, 1_000], 0, 0]
 
 
 def test_runs_hold_many_and_the_last_sight_counts() -> None:
