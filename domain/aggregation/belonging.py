@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from domain.aggregation.document import Aggregator, Flush, Group, Operation
+from domain.aggregation.document import Aggregator, Flush, Group
 from domain.aggregation.keys import matches, places
 from domain.aggregation.numbers import canonical
 from domain.aggregation.rule import Rule, compile_rule
@@ -76,7 +76,7 @@ def _named_only(document: Aggregator, group: Mapping[str, Any]) -> Aggregator:
             tuple(period for period in document.group.periods if period.field in group),
             True,
         ),
-        aggregate=(Operation("*", "count", "count"),),
+        aggregate=(),
         flush=Flush("end_of_stream"),
         event_id=None,
         event_time=None,

@@ -90,11 +90,10 @@ def paths_of(document: Aggregator) -> dict[str, Literal["any", "raw"]]:
     """The paths that a view must offer; raw where only the JSON text is wanted."""
     found: dict[str, Literal["any", "raw"]] = {}
     for item in inputs_of(document):
-        path = item.field.removeprefix("record.") if item.kind == "test" else item.field
         if item.kind == "raw":
-            found.setdefault(path, "raw")
+            found.setdefault(_path(item), "raw")
         else:
-            found[path] = "any"
+            found[_path(item)] = "any"
     found.update(dict.fromkeys(_not_folded(document), "any"))
     return found
 
@@ -103,12 +102,13 @@ def number_paths(document: Aggregator) -> set[str]:
     """The paths of which nothing is asked but which number it is, or whether there is one."""
     inputs = inputs_of(document)
     others = set(_not_folded(document))
-    others.update(
-        item.field.removeprefix("record.")
-        for item in inputs
-        if item.kind not in ("number", "present")
-    )
+    others.update(_path(item) for item in inputs if item.kind not in ("number", "present"))
     return {item.field for item in inputs if item.kind == "number"} - others
+
+
+def _path(item: Input) -> str:
+    """Where a record has the value; only conditions write `record.` before it."""
+    return item.field.removeprefix("record.") if item.kind == "test" else item.field
 
 
 def _not_folded(document: Aggregator) -> list[str]:
@@ -247,9 +247,7 @@ def _group_value(field: str, null_group: bool) -> Callable[[Any], Any]:
     def value(found: Any) -> Any:
         if found is None and null_group:
             return None
-        if isinstance(found, Decimal):
-            return int(found) if found == found.to_integral_value() else found
-        if isinstance(found, bool | str):
+        if isinstance(found, bool | str | Decimal):
             return found
         if isinstance(found, int | NotANumber):
             try:
@@ -335,7 +333,7 @@ def _take_distinct(field: str) -> Callable[[Any], Any]:
 
 
 def _take_due(_: str) -> Callable[[Any], Any]:
-    return lambda found: parse_instant(found) if isinstance(found, str) else None
+    return parse_instant
 
 
 def _take_event_id(field: str) -> Callable[[Any, Any], bytes]:
@@ -344,7 +342,7 @@ def _take_event_id(field: str) -> Callable[[Any, Any], bytes]:
             found = cloud
         elif found.__class__ is str:
             return blake2b(canonical(found), digest_size=16).digest()
-        elif found is ABSENT or found is None or not isinstance(found, bool | int | str | Decimal):
+        elif not isinstance(found, int | Decimal):  # a boolean is an int
             raise Reject("missing_event_id", f"{field} is absent, null or not a single value")
         return blake2b(canonical(found), digest_size=16).digest()
 

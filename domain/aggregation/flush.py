@@ -1,6 +1,6 @@
 """The flushed record: what billing receives, and what an open session looks like when listed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -43,9 +43,14 @@ def flush_id(rule: Rule, key: bytes, session: Session) -> str:
     """64 hex digits: SHA-256 of aggregator, group specification, key and the position of the first
     record.
     """
-    topic, partition, first = session.sources[0][:3]
-    position = canonical_key((rule.name, rule.spec, topic, input_partition(partition), first))
-    return sha256(position + b"\0" + key).hexdigest()
+    return id_at(rule, key, session.sources[0])
+
+
+def id_at(rule: Rule, key: bytes, position: Sequence[Any]) -> str:
+    """The id of a flush whose first record is at [topic, partition, offset, …]."""
+    topic, partition, first = position[:3]
+    at = canonical_key((rule.name, rule.spec, topic, input_partition(partition), first))
+    return sha256(at + b"\0" + key).hexdigest()
 
 
 def group_of(rule: Rule, key: bytes) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -48,7 +48,7 @@ def _settle(row: Row, topic: str, partition: int) -> None:
             known = source
     for i, source in enumerate(sources):
         if source[0] == topic and source[1] == alone:
-            if i == 0 or known is None:
+            if known is None:
                 source[1] = together
             else:
                 known[2], known[3] = min(known[2], source[2]), max(known[3], source[3])

@@ -15,7 +15,7 @@ from typing import Any
 
 from domain.aggregation.compiled import compile_fold
 from domain.aggregation.document import Flush
-from domain.aggregation.flush import SourceName, enveloped, flush_id, flushed_record, to_json
+from domain.aggregation.flush import SourceName, enveloped, flushed_record, id_at, to_json
 from domain.aggregation.fold import AUDIT, Fold
 from domain.aggregation.instants import print_instant
 from domain.aggregation.numbers import Number, canonical
@@ -32,7 +32,7 @@ def obstacles(rule: Rule) -> list[str]:
     return [
         slot.operation.name
         for slot in rule.slots
-        if slot.operation.field != "*" and not OPERATIONS[slot.operation.operation].additive
+        if not OPERATIONS[slot.operation.operation].additive
     ]
 
 
@@ -42,7 +42,7 @@ def negative_of(rule: Rule, view_of: Callable[[Mapping[str, Any]], Any]) -> Any:
     `view_of` gives, for the paths that are asked for (path -> kind), the attributes and the view of
     the record. Raises Reject as the record's routing would.
     """
-    alone = replace(rule.document, flush=Flush("end_of_stream"), event_id=None, keyed_by=())
+    alone = replace(rule.document, flush=Flush("end_of_stream"), event_id=None)
     plain = compile_rule(alone, rule.version)
     attributes, view = view_of(plain.paths())
     found = plain.extractor(attributes)(view)
@@ -71,9 +71,7 @@ def event_key(value: object) -> bytes:
 
 def flush_id_of(rule: Rule, key: bytes, sight: Sequence[Any]) -> str:
     """The id of the flush that takes back the event first seen there."""
-    topic, partition, offset = sight[:3]
-    session = Session(0, 0, 0, 0, 0, 0, 0, [], [[topic, partition, offset, offset, 1]])
-    return sha256(f"retraction {flush_id(rule, key, session)}".encode()).hexdigest()
+    return sha256(f"retraction {id_at(rule, key, sight)}".encode()).hexdigest()
 
 
 def counted_in(session: Session | None, topic: str, partition: int, offset: int) -> bool:

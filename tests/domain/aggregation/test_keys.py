@@ -27,6 +27,8 @@ ZONED = {"field": "at", "period": "day", "timezone_field": "zone"}
         ("-0.5", [b'"-0.5"', b"-0.5"]),
         ("1.0", [b'"1.0"']),  # the number 1 prints as 1
         ("true", [b'"true"', b"true"]),
+        ("false", [b'"false"', b"false"]),
+        ("FALSE", [b'"FALSE"']),
         ("null", [b'"null"', b"null"]),
         ('a"b', [b'"a\\"b"']),
     ],
@@ -83,3 +85,16 @@ def test_a_range_holds_what_begins_with_its_prefix_and_nothing_else(prefix: byte
         assert first <= inside < end
     if prefix == b"a":
         assert not first <= b"b" < end
+
+
+def test_a_range_ends_before_the_next_prefix() -> None:
+    assert within(b"a") == (b"a", b"b")
+    assert within(b"aX") == (b"aX", b"aY")
+    assert within(b"a\xff") == (b"a\xff", b"b")
+
+
+def test_a_key_has_to_have_each_value_that_is_tested() -> None:
+    assert matches(b'["x"]', ())
+    assert matches(b'["x"]', ((0, (b"1", b'"x"')),))
+    assert not matches(b'["x"]', ((1, (b'"x"',)),))
+    assert not matches(b'["x"]', ((0, (b'"x"',)), (1, (b'"x"',))))

@@ -261,3 +261,17 @@ def test_a_month_is_as_long_as_its_days() -> None:
         days = timedelta(milliseconds=interval.end_ms - interval.start_ms).days
         assert (first + timedelta(days=days)).day == 1
         assert interval == Interval(f"2023-{month:02}", *interval[1:])
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_period_is_worked_out_once(unit: Unit) -> None:
+    found = Calendar(unit, "Europe/Stockholm")
+    first = instant("2024-09-03T10:00Z")
+    made = found.interval(first)
+    for later_ms in (0, 1, 60_000, 1_800_000):  # in its quarter of an hour, and in another
+        assert found.interval(first + later_ms) is made
+    assert found.interval(made.start_ms) is made
+    assert found.interval(made.end_ms - 1) is made
+    assert found.interval(made.start_ms - 1) is not made
+    assert found.interval(made.end_ms) is not made
+    assert found.interval(first) is made
