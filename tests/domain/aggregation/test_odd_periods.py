@@ -23,6 +23,8 @@ from tests.domain.aggregation.wall_clocks import instant
         # 00:01 jumps to 01:01 at 03:31Z
         ("hour", "America/St_Johns", "2010-03-14T00-03:30", "2010-03-14T03:30:00", "03:31:00"),
         ("hour", "America/St_Johns", "2010-03-14T01-02:30", "2010-03-14T03:31:00", "04:30:00"),
+        # 23:30 jumps to midnight at 16:00Z
+        ("hour", "Asia/Singapore", "1981-12-31T23+07:30", "1981-12-31T15:30:00", "16:00:00"),
         # 44 min 30 s behind
         ("hour", "Africa/Monrovia", "1972-01-01T00-00:44:30", "1972-01-01T00:44:30", "01:44:30"),
         ("hour", "Africa/Monrovia", "1972-01-06T23-00:44:30", "1972-01-06T23:44:30", "00:44:30"),
