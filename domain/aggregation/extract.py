@@ -377,12 +377,13 @@ def _placement(values: tuple[Any, ...]) -> bytes:
     array.
     """
     if len(values) > 1:
-        return canonical_key(values)
+        return f"[{','.join(map(_json, values))}]".encode()
     value = values[0]
-    if value.__class__ is str:
-        return str(value).encode()
-    return (
-        plain(value)
-        if isinstance(value, int | Decimal) and not isinstance(value, bool)
-        else canonical(value).decode()
-    ).encode()
+    return value.encode() if isinstance(value, str) else _json(value).encode()
+
+
+def _json(value: Any) -> str:
+    """Canonical JSON of a group value: 1e1000 read from a key has more digits than a record may."""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return plain(value)
+    return canonical(value).decode()

@@ -203,6 +203,23 @@ def test_a_record_is_placed_by_what_its_producer_keys_it_with(
     assert placer(of)(key) == placement
 
 
+def test_a_number_at_the_limits_is_placed_as_its_producer_keys_it() -> None:
+    group = {"fields": ["account", "n"]}
+    number = "1" + "0" * 1000
+    for keyed_by, place in (
+        (["account"], number),
+        (["account", "n"], f"[{number},1.5]"),
+        (["n", "account"], f"[1.5,{number}]"),
+    ):
+        of = document(group=group, keyed_by=keyed_by)
+        decoder = JsonDecoder(paths_of(of))
+        view = decoder.decode(b'{"account":1e1000,"n":1.5}')
+        found = compile_extract(of, decoder.attributes)(view)
+        assert found is not None
+        assert found[2] == place.encode()
+        assert placer(of)(found[0]) == place.encode()
+
+
 @pytest.mark.parametrize("key", [b'["a"]', b'["\\""]', b"[1]", b"[null]", b'["a","b"]'])
 def test_without_keyed_by_the_session_key_places_it(key: bytes) -> None:
     assert placer(document())(key) == key
