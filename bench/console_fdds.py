@@ -22,6 +22,7 @@ from connectors.streams.murmur2 import partition_for
 from domain.aggregation.instants import print_instant
 from domain.campaigns import machine
 from domain.campaigns.document import CampaignAlert, ContactPolicy, Flow, flow_json
+from domain.campaigns.document import Flows as KnownFlows
 from tables.changelog import Changelog
 from tables.layout import encode
 from tables.ledger import Ledger
@@ -114,7 +115,7 @@ class Filler:
         self.now_ms = midnight_ms
         self._flows = Flows()
         self._stores = CampaignStores(open_documents("", folder), open_negatives("", folder))
-        self._shards: dict[int, FlowShard[Flows]] = {}
+        self._shards: dict[int, FlowShard[KnownFlows]] = {}
         self._told = 0
         self.orders: list[dict[str, Any]] = []
 
