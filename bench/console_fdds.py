@@ -75,6 +75,9 @@ class Flows:
     def __call__(self, name: str) -> Flow | None:
         return self._flows.get(name)
 
+    def halted(self, name: str) -> bool:
+        return False
+
     def policies(self) -> tuple[ContactPolicy, ...]:
         return ()
 
