@@ -47,10 +47,24 @@ def cpu_s(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICKS
 
 
+def busy_s(pid: int) -> float:
+    """The same, without children, by the nanosecond; of threads that have not ended."""
+    found = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(each.read_text().split()[0]) for each in found) / 1e9
+
+
 def peak_mib(pid: int) -> int:
     """The most memory a process has held."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+def rss_mib(pid: int) -> int:
+    """The memory that a process holds now."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
             return int(line.split()[1]) // 1024
     return 0
 

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.console import START_S, get, server, until_ready
+from bench.console import server
+from bench.console_live import START_S, get, until_ready
 from bench.machine import machine
 from bench.measure import cpu_s
 

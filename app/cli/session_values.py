@@ -66,19 +66,33 @@ def same(left: object, right: object) -> bool:
 
 
 def find(
-    context: Context, aggregator: str, values: Sequence[Wanted], query: dict[str, object]
+    context: Context,
+    aggregator: str,
+    values: Sequence[Wanted],
+    query: dict[str, object],
+    least: int = 1,
 ) -> dict[str, Any]:
-    """A page of the sessions with these values.
+    """A page of the sessions with these values; the server looks on until it has `least` of them.
 
     The server searches by text: 5 finds 5 and "5". Sessions with the very value are preferred;
     where there are none, 5 without quotes means the text too.
     """
     path = f"/api/aggregators/{segment(aggregator)}/sessions"
-    page = context.client.get(path, query | {f"group.{v.field}": v.text for v in values})
+    page = _page(context, path, query | {f"group.{v.field}": v.text for v in values}, least)
     exact = [item for item in page["items"] if all(value.is_in(item) for value in values)]
     if exact or any(value.exact for value in values):
         return {"items": exact, "next": page["next"]}
     typed = {f"group.{v.field}": v.typed for v in values}
     if any(value.text != value.typed for value in values):
-        page = context.client.get(path, query | typed)
+        page = _page(context, path, query | typed, least)
     return {"items": page["items"], "next": page["next"]}
+
+
+def _page(context: Context, path: str, query: dict[str, object], least: int) -> dict[str, Any]:
+    """An answer holds what was found among some thousand sessions: further ones are asked for."""
+    page: dict[str, Any] = context.client.get(path, query)
+    items = page["items"]
+    while page["next"] and len(items) < least:
+        page = context.client.get(path, query | {"cursor": page["next"]})
+        items += page["items"]
+    return {"items": items, "next": page["next"]}

@@ -97,7 +97,7 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
 
         return show_explained(arguments, context)
     out = context.out
-    page = find(context, arguments.aggregator, wanted(arguments.values), {"limit": 2})
+    page = find(context, arguments.aggregator, wanted(arguments.values), {"limit": 2}, least=2)
     items = page["items"]
     if not items:
         raise NoSession(arguments.aggregator, arguments.values)

@@ -9,7 +9,7 @@ from app.backend import Unavailable
 from app.cluster.peers import Peers
 from app.facade.campaigns.asking import Asking
 from app.facade.cursors import cursor_of, place_of
-from app.facade.owners import LOOK_S, MOVING_S, Told, owned, page
+from app.facade.owners import LOOK_S, MOVING_S, Rows, Told, owned, page, share
 from app.facade.parts import Parts
 from app.facade.usage_period import Period, charts_of, highest_of, period_of
 from app.insight_backend import (
@@ -28,6 +28,7 @@ from domain.insight.events import WHATS
 from domain.insight.reach import Reached
 
 FUNNEL, MESSAGE, FIGURES, RECORDS = "funnel", "funnel_event", "usage", "usage_records"
+ROUNDS = 3  # where filters leave few, the cursor says where to go on
 _ID = re.compile(r"([0-9]{1,5})-([0-9]{1,5})-([0-9]{1,18})")
 
 
@@ -135,18 +136,32 @@ class Insight:
                 )
             await asyncio.sleep(LOOK_S)
 
+    async def _page(
+        self, question: str, asked: dict[str, Any], limit: int, cursor: str | None
+    ) -> Rows:
+        """The newest of all shards; ROUNDS times at most each is asked for its share of them."""
+        count = await self._parts.partitions(self._parts.names.insight_in) or 0
+        after: bytes | None = b"" if cursor is None else place_of(cursor, bytes)
+        found: list[tuple[int, str, list[Any]]] = []
+        for _ in range(ROUNDS):
+            more = limit - len(found)
+            told = await self._ask(question, {**asked, "after": after, "limit": share(more, count)})
+            rows, after = page(told, more)
+            found += rows
+            if after is None or len(found) >= limit:
+                break
+        return found, after
+
     async def funnel(self, asked: FunnelAsked, limit: int, cursor: str | None) -> Page[FunnelEvent]:
         """See `InsightBackend.funnel`."""
         now_ms = self._parts.clock.now_ms()
-        arguments = {
+        arguments: dict[str, Any] = {
             "campaign": asked.campaign,
             "label": asked.label,
             "customer": asked.customer,
             "since_ms": 0 if asked.span_ms is None else max(0, now_ms - asked.span_ms),
-            "after": b"" if cursor is None else place_of(cursor, bytes),
-            "limit": limit,
         }
-        rows, reached = page(await self._ask(FUNNEL, arguments), limit)
+        rows, reached = await self._page(FUNNEL, arguments, limit, cursor)
         items = [
             FunnelEvent(_id(shard, partition, offset), at_ms, event)
             for shard, _, (_, at_ms, partition, offset, event) in rows
@@ -201,17 +216,10 @@ class Insight:
         """See `InsightBackend.usage_detail`."""
         period = period_of(from_, to, self._parts.clock.now_ms())
         what = CHARTS[chart]
-        asked = {
-            "what": what,
-            "from_ms": period.from_ms,
-            "to_ms": period.to_ms,
-            "after": b"" if cursor is None else place_of(cursor, bytes),
-            "limit": limit,
-        }
-        told, answers = await asyncio.gather(
-            self._told(period, [what], whole=False), self._ask(RECORDS, asked)
+        asked = {"what": what, "from_ms": period.from_ms, "to_ms": period.to_ms}
+        told, (rows, reached) = await asyncio.gather(
+            self._told(period, [what], whole=False), self._page(RECORDS, asked, limit, cursor)
         )
-        rows, reached = page(answers, limit)
         records = [
             UsageRecord(_id(shard, partition, offset), at_ms, event)
             for shard, _, (_, at_ms, partition, offset, event) in rows

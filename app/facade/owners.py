@@ -15,6 +15,10 @@ COPY_S = 0.3  # how long an owner is waited for where a copy may answer
 
 Told = dict[int, tuple[str, dict[str, Any]]]
 """shard -> (worker that owns it, what it tells)"""
+Rows = tuple[list[tuple[int, str, list[Any]]], Any]
+"""[(shard, worker, row)] in the order of the rows' first element, and up to where all shards have
+been looked through (None: to the end)."""
+SPARE = 1.25  # what a shard is asked for beyond its share, as shares are not alike
 
 
 class Owners:
@@ -63,6 +67,37 @@ class Owners:
                 )
             await asyncio.sleep(LOOK_S)
 
+    async def rows(
+        self,
+        question: str,
+        asked: dict[str, Any],
+        limit: int,
+        after: bytes | None,
+        shards: int | None = None,
+        examine: int | None = None,
+    ) -> tuple[*Rows, Told]:
+        """For people to look at: the first rows of all shards behind `after`, at most `limit` of
+        them, up to where all were looked through (None: to the end), and what the shards told last.
+
+        With `examine` it ends when so many rows were looked at, however few were found. The
+        question has to know `limit`, `after`, and `examine`; a copy may answer it.
+        """
+        count = self._parts.shards if shards is None else shards
+        found: list[tuple[int, str, list[Any]]] = []
+        left = examine
+        while True:
+            more = limit - len(found)
+            wanted = {**asked, "after": after, "limit": share(more, count)}
+            if left is not None:
+                wanted["examine"] = max(1, left // max(1, count))
+            told = await self.all(question, wanted, count, or_copy=True)
+            some, after = page(told, more)
+            found += some
+            if left is not None:
+                left -= sum(one.get("examined", left) for _, one in told.values())
+            if after is None or len(found) >= limit or (left is not None and left <= 0):
+                return found, after, told
+
     async def _copied(self, question: str, arguments: dict[str, Any], missing: set[int]) -> Told:
         """What the youngest copy of each of these shards tells, if there is one."""
         found: Told = {}
@@ -88,9 +123,13 @@ def owned(answers: dict[str, dict[int, dict[str, Any]]]) -> Told:
     return told
 
 
-def page(told: Told, limit: int) -> tuple[list[tuple[int, str, list[Any]]], bytes | None]:
-    """(shard, worker, row) in the order of the rows' first element, at most `limit` of them, and
-    up to where all shards have been looked through (None: to the end)."""
+def share(limit: int, shards: int) -> int:
+    """How many rows to ask each shard for, so that all together have the first `limit`, mostly."""
+    return limit if shards < 2 else min(limit, int(limit * SPARE / shards) + 3)
+
+
+def page(told: Told, limit: int) -> Rows:
+    """At most `limit` of the rows that were told."""
     unfinished = [one["reached"] for _, one in told.values() if one["reached"] is not None]
     horizon = min(unfinished) if unfinished else None
     rows = [

@@ -1,7 +1,7 @@
 """Rows of the shards that are open here, as plain data.
 
-Scans go in pieces of a few milliseconds and stop after EXAMINED rows a shard, however few of them
-were wanted.
+Scans go in pieces of a few milliseconds and stop after EXAMINED rows a shard, or `examine` of them,
+however few of them were wanted.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from app.facade import shown
 from app.facade.parts import Parts
 from domain.aggregation.instants import parse_instant
-from domain.aggregation.keys import matches, within
+from domain.aggregation.keys import matches, may_match, within
 from domain.aggregation.rule import split_row_key
 from tables.codec import decode_row
 from tables.layout import ROW, WAKE, instant_bytes
@@ -47,14 +47,16 @@ class ShardRows:
         self._open = open_ones
 
     async def sessions(self, asked: dict[str, Any]) -> Answers:
-        """Open sessions: `searches` [[first, end, tests]], `after` a row key, `limit`.
+        """Open sessions: `searches` [[first, end, tests]], `after` a row key, `limit`, `examine`.
 
         Rows are [row key, record, due, created, updated]; `reached` is the last row key looked
-        at, None when all were.
+        at, None when all were; `examined` how many were.
         """
         rule_of = self._parts.documents.rule
 
         def take(key: bytes, value: bytes, tests: Any) -> list[Any] | None:
+            if not may_match(key, tests):
+                return None
             row_key = key[1:]
             if not matches(split_row_key(row_key)[2], tests):
                 return None
@@ -118,9 +120,10 @@ class ShardRows:
     ) -> Answers:
         after = asked["after"]
         floor = b"" if after is None else kind + after + b"\0"
+        most = min(EXAMINED, asked.get("examine", EXAMINED))
         found: Answers = {}
         for number in self._open():
-            answer = await self._scan_shard(number, ranges, floor, asked["limit"], take)
+            answer = await self._scan_shard(number, ranges, floor, asked["limit"], most, take)
             if answer is not None:
                 found[number] = answer
         return found
@@ -131,11 +134,16 @@ class ShardRows:
         ranges: list[tuple[bytes, bytes, Any]],
         floor: bytes,
         limit: int,
+        most: int,
         take: Callable[[bytes, bytes, Any], list[Any] | None],
     ) -> dict[str, Any] | None:
-        """None when the shard was lost on the way."""
+        """None when the shard was lost on the way. At most `most` rows are looked at."""
         rows: list[list[Any]] = []
         examined, epoch = 0, -1
+
+        def told(reached: bytes | None) -> dict[str, Any]:
+            return {"epoch": epoch, "rows": rows, "reached": reached, "examined": examined}
+
         for first, end, tests in ranges:
             at = max(first, floor)
             while at < end:
@@ -143,17 +151,19 @@ class ShardRows:
                 if processor is None:
                     return None
                 epoch = epoch_of(processor.shard)
-                piece = list(processor.shard.store.scan(at, end, PIECE))
+                # mostly the first rows are those that are wanted
+                wanted = min(PIECE if examined else limit + 1, most - examined)
+                piece = list(processor.shard.store.scan(at, end, wanted))
                 for key, value in piece:
                     row = take(key, value, tests)
                     if row is not None and len(rows) == limit:
-                        return {"epoch": epoch, "rows": rows, "reached": rows[-1][0]}
+                        return told(rows[-1][0])
                     if row is not None:
                         rows.append(row)
                     examined += 1
-                    if examined >= EXAMINED:
-                        return {"epoch": epoch, "rows": rows, "reached": key[1:]}
-                if len(piece) < PIECE:
+                    if examined >= most:
+                        return told(key[1:])
+                if len(piece) < wanted:
                     break
                 at = piece[-1][0] + b"\0"
                 await asyncio.sleep(0)
@@ -162,7 +172,7 @@ class ShardRows:
             if processor is None:
                 return None
             epoch = epoch_of(processor.shard)
-        return {"epoch": epoch, "rows": rows, "reached": None}
+        return told(None)
 
 
 def epoch_of(shard: Shard) -> int:

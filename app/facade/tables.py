@@ -16,6 +16,8 @@ from domain.aggregation.flush import to_json
 from domain.aggregation.instants import print_instant
 from tables.documents import Version
 
+LOOKED = 5_000  # rows looked at for an answer: what was erased or is no row of this table, too
+
 PURPOSES = {
     "sessions": "open sessions and what is left of flushed ones, by aggregator and group values",
     "due": "when which session is to be looked at next",
@@ -68,11 +70,10 @@ class Tables:
         """See `Backend.table_rows`."""
         if table in ROWS_TABLES:
             after = None if cursor is None else place_of(cursor, bytes)
-            asked = {
-                "table": table, "prefix": prefix, "exact": None, "after": after, "limit": limit,
-            }  # fmt: skip
-            told = await self._owners.all("rows", asked, or_copy=True)
-            found, reached = page(told, limit)
+            asked = {"table": table, "prefix": prefix, "exact": None}
+            found, reached, told = await self._owners.rows(
+                "rows", asked, limit, after, examine=LOOKED
+            )
             return Page([*_rows(told, found)], None if reached is None else cursor_of(reached))
         if table in LEDGERS:
             return await self._of_ledger(table, key_bytes(prefix), None, limit, cursor)
@@ -88,10 +89,9 @@ class Tables:
         self, table: str, prefix: bytes, exact: bytes | None, limit: int, cursor: str | None
     ) -> Page[TableRow]:
         after = None if cursor is None else place_of(cursor, bytes)
-        asked = {"table": table, "prefix": prefix, "exact": exact, "after": after, "limit": limit}
+        asked = {"table": table, "prefix": prefix, "exact": exact}
         count = await self._parts.partitions(self._ledgers.topic(table)) or 0
-        told = await self._owners.all(QUESTION, asked, count, or_copy=True)
-        found, reached = page(told, limit)
+        found, reached, told = await self._owners.rows(QUESTION, asked, limit, after, count)
         return Page([*_rows(told, found)], None if reached is None else cursor_of(reached))
 
     async def _here(self, table: str) -> list[TableRow] | None:

@@ -16,8 +16,10 @@ SCHEMA = """
 CREATE TABLE entries (
     id TEXT PRIMARY KEY, place INTEGER, at INTEGER, actor TEXT, action TEXT, object TEXT, body BLOB
 );
-CREATE INDEX entries_place ON entries (at, place)
+CREATE INDEX entries_place ON entries (at, place);
+CREATE INDEX entries_oldest ON entries (place)
 """
+LOOKED = 5_000  # entries looked at for a page by who, what or about what: some 10 ms
 
 
 class Trail(Protocol):
@@ -76,9 +78,9 @@ class TopicTrail:
         await self._view.catch_up()
         tp = (self._topic, 0)
         begin = (await self._log.begin_offsets([tp]))[tp]
-        rows = await self._view.run(_find, wanted, limit + 1, before, begin)
-        more = cursor_of(list(rows[limit - 1][:2])) if len(rows) > limit else None
-        return Page([decode(body) for _, _, body in rows[:limit]], more)
+        rows, reached = await self._view.run(_find, wanted, limit, before, begin)
+        more = None if reached is None else cursor_of(list(reached))
+        return Page([decode(body) for _, _, body in rows], more)
 
     async def stop(self) -> None:
         await self._view.stop()
@@ -103,28 +105,42 @@ def _find(
     limit: int,
     before: tuple[int, int] | None,
     begin: int,
-) -> list[tuple[int, int, bytes]]:
-    """(at, place, body); entries that the topic no longer keeps go."""
+) -> tuple[list[tuple[int, int, bytes]], tuple[int, int] | None]:
+    """[(at, place, body)], and up to which (at, place) was looked (None: to the end); entries that
+    the topic no longer keeps go. Of those of the time, LOOKED are held against the other filters.
+    """
     connection.execute("DELETE FROM entries WHERE place < ?", (begin,))
     tests, arguments = ["1"], list[object]()
-    for test, value in (
-        ("at >= ?", wanted.from_ms),
-        ("at < ?", wanted.to_ms),
-        ("actor = ?", wanted.actor or None),
-    ):
-        if value is not None:
-            tests.append(test)
-            arguments.append(value)
+    if wanted.from_ms is not None:
+        tests.append("at >= ?")
+        arguments.append(wanted.from_ms)
+    if wanted.to_ms is not None:
+        tests.append("at < ?")
+        arguments.append(wanted.to_ms)
+    if before is not None:
+        tests.append("(at, place) < (?, ?)")
+        arguments += before
+    last: tuple[int, int] | None = None
+    order = "ORDER BY at DESC, place DESC LIMIT"
+    if wanted.actor or wanted.action or wanted.object:
+        last = connection.execute(
+            f"SELECT at, place FROM entries WHERE {' AND '.join(tests)} {order} 1 OFFSET ?",
+            (*arguments, LOOKED - 1),
+        ).fetchone()
+    if last is not None:
+        tests.append("(at, place) >= (?, ?)")
+        arguments += last
+    if wanted.actor:
+        tests.append("actor = ?")
+        arguments.append(wanted.actor)
     for column, start in (("action", wanted.action), ("object", wanted.object)):
         if start:
             tests.append(f"substr({column}, 1, ?) = ?")
             arguments += [len(start), start]
-    if before is not None:
-        tests.append("(at, place) < (?, ?)")
-        arguments += before
     found: list[tuple[int, int, bytes]] = connection.execute(
-        f"SELECT at, place, body FROM entries WHERE {' AND '.join(tests)}"
-        " ORDER BY at DESC, place DESC LIMIT ?",
-        (*arguments, limit),
+        f"SELECT at, place, body FROM entries WHERE {' AND '.join(tests)} {order} ?",
+        (*arguments, limit + 1),
     ).fetchall()
-    return found
+    if len(found) > limit:
+        return found[:limit], found[limit - 1][:2]
+    return found, last

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from domain.aggregation.conditions import expression, predicate
-from domain.aggregation.document import Compare, Condition
+from domain.aggregation.document import All, Compare, Condition
 from domain.aggregation.keys import Part, Range, find, places, within
 from domain.aggregation.numbers import canonical
 from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import Session
+from domain.errors import Reject
+
+WAYS = 100  # ranges of keys that a filter is worth
 
 Action = Literal["flush", "delete", "set-timeout", "erase"]
 
@@ -61,9 +64,11 @@ class Selection:
         by_prefix = {rule.prefix: rule for rule in rules}
         self.ranges: list[tuple[Range, tuple[Part, ...]]] = []
         self.exact: list[tuple[Rule, bytes]] | None = []
-        values = None
+        values: dict[str, tuple[bytes, ...]] | None = None
         if command.group is not None:
             values = {field: (canonical(value),) for field, value in command.group.items()}
+        elif command.filter is not None:
+            values = _narrowing(rules, command.filter) or None
         for prefix, rule in sorted(by_prefix.items()):
             if values is None:
                 self.ranges.append((within(prefix), ()))
@@ -73,7 +78,7 @@ class Selection:
             if found is None:
                 continue
             self.ranges += [(each, found.tests) for each in found.ranges]
-            if not found.exact:
+            if not found.exact or command.group is None:
                 self.exact = None
             elif self.exact is not None:
                 self.exact += [(rule, key) for key in found.exact]
@@ -85,6 +90,27 @@ class Selection:
         `rule` is that of the session's version.
         """
         return self._test is None or self._test(rule, key, session)
+
+
+def _narrowing(rules: Sequence[Rule], condition: Condition) -> dict[str, tuple[bytes, ...]]:
+    """Group fields that can only have some values where the condition holds, and these: then not
+    every session has to be looked at. The condition is tested all the same."""
+    items = condition.items if isinstance(condition, All) else (condition,)
+    results = {slot.operation.name for rule in rules for slot in rule.slots} | {"", "meta.count"}
+    found: dict[str, tuple[bytes, ...]] = {}
+    ways = 1
+    for item in items:
+        if not isinstance(item, Compare) or item.op not in ("==", "in") or item.kind == "instant":
+            continue
+        wanted = item.value if isinstance(item.value, tuple) else (item.value,)
+        if item.field in results or item.field in found or ways * len(wanted) > WAYS:
+            continue
+        try:
+            found[item.field] = tuple(dict.fromkeys(map(canonical, wanted)))
+        except Reject:
+            continue  # a number that no key has
+        ways *= len(wanted)
+    return found
 
 
 def compiled(condition: Condition) -> Callable[[Rule, bytes, Session], bool]:

@@ -151,6 +151,40 @@ class Campaign(msgspec.Struct, array_like=True):
     erased: bool = False  # its numbers are gone, all of them
 
 
+class OnDay(msgspec.Struct, array_like=True, gc=False):
+    """What the index of days has of a campaign: what stays as it is. A row that an older version
+    wrote is empty."""
+
+    created_ms: int
+    name: str
+    timezone: str
+
+
+class Head(msgspec.Struct, array_like=True, gc=False):
+    """The beginning of a campaign's row, for those who look at many: the rest is not read."""
+
+    request_id: str
+    name: str
+    flow: msgspec.Raw
+    slots: msgspec.Raw
+    start_day: str
+    last_day: str
+    duplicate_policy: str
+    created_ms: int
+    file: str
+    digest: str
+    columns: msgspec.Raw
+    actor: str
+    revision: int
+    accepted: int
+    rejected: int
+    duplicates: int
+    last_record: int
+    progress: float
+    processed_ms: int | None
+    revoked: bool
+
+
 class Counts(msgspec.Struct, array_like=True):
     """Figures of one campaign, day and slot.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from domain.campaigns import days
 from domain.campaigns.book import Book
-from domain.campaigns.check import slots_of, total
+from domain.campaigns.check import total
 from domain.campaigns.document import Flow, Flows
-from domain.campaigns.fdds import all_places, document
+from domain.campaigns.fdds import document
 from domain.campaigns.keys import Ref, key, ref_of_id
 from domain.campaigns.rows import (
     COMPLETED,
@@ -23,12 +24,15 @@ from domain.campaigns.rows import (
     Counts,
     Executions,
     Fdd,
+    OnDay,
     Tabs,
     Window,
+    decode,
 )
 from domain.campaigns.status import allowed_actions, is_running, status
 from domain.campaigns.work import Place, pending_of, read, shown_instant, window_of
 
+DAY_MS = 86_400_000
 _NOT_CREATED = ("negative", "past_slot", "dst_gap", "duplicate", "revoked")
 
 
@@ -41,8 +45,9 @@ def campaign_json(
         return None
     flow = flows(campaign.flow.name) or campaign.flow
     day = day or days.day_of(campaign.flow.timezone, now_ms)
-    slots = slots_of(book, campaign, day)
-    everywhere = all_counts(book, campaign)
+    figures = all_counts(book, campaign)
+    slots = {slot: counts for (each, slot), counts in figures.items() if each == day}
+    everywhere = list(figures.values())
     pending = sum(map(pending_of, everywhere))
     creating = any(each.state == "creating" for each in campaign.days)
     return {
@@ -72,11 +77,16 @@ def campaign_json(
     }
 
 
-def all_counts(book: Book, campaign: Campaign) -> list[Counts]:
-    """The figures of all days and slots."""
-    spots = {(day, slot) for day, slot, _ in all_places(campaign)}
-    found = (read(book, key("z", campaign.request_id, *spot), Counts) for spot in sorted(spots))
-    return [each for each in found if each is not None]
+def all_counts(book: Book, campaign: Campaign) -> dict[tuple[str, str], Counts]:
+    """The figures of all days and slots, by both."""
+    found = {}
+    after, prefix = b"", key("z", campaign.request_id) + b"/"
+    while rows := book.scan(prefix, after):
+        for row_key, raw in rows:
+            day, slot = row_key[len(prefix) :].decode().split("/")
+            found[day, slot] = decode(Counts, raw)
+        after = rows[-1][0]
+    return found
 
 
 def _scheduled(campaign: Campaign) -> list[str]:
@@ -151,21 +161,61 @@ def campaigns_of_day(book: Book, day: str, after: str = "", limit: int = 100) ->
     return [row_key[len(prefix) :].decode() for row_key, _ in rows]
 
 
-def has_fdd(book: Book, campaign: Campaign, from_ms: int, to_ms: int) -> bool:
-    """Whether an FDD was made of a day that is partly in [from_ms, to_ms)."""
-    zone = campaign.flow.timezone
-    for day, slot, _ in all_places(campaign):
-        begins_ms, ends_ms = (days.instant(zone, one, 0) for one in (day, days.day_after(day)))
-        if begins_ms < to_ms and from_ms < ends_ms:
-            counts = read(book, key("z", campaign.request_id, day, slot), Counts)
-            if counts is not None and counts.created:
-                return True
-    return False
+def on_days(book: Book, first: str, last: str) -> Iterator[tuple[str, OnDay]]:
+    """(request, what is known of it) of the days from `first` to `last`, a request once for each;
+    those whose campaign isn't there are left out."""
+    for _, request_id, raw in _index(book, first, last):
+        if raw:
+            yield request_id, decode(OnDay, raw)
+            continue
+        campaign = read(book, key("c", request_id), Campaign)
+        if campaign is not None:
+            yield request_id, OnDay(campaign.created_ms, campaign.name, campaign.flow.timezone)
 
 
-def is_on_day(campaign: Campaign, day: str) -> bool:
-    """Whether the campaign has an upload or FDDs on that date."""
-    return day in campaign.counted_on
+def _index(book: Book, first: str, last: str) -> Iterator[tuple[str, str, bytes]]:
+    """(day, request, row) of the index of days."""
+    prefix, after = b"o/", key("o", first)
+    if first == last:
+        prefix = after = after + b"/"
+    while rows := book.scan(prefix, after):
+        for row_key, raw in rows:
+            _, day, request_id = row_key.decode().split("/")
+            if day > last:
+                return
+            yield day, request_id, raw
+        after = rows[-1][0]
+
+
+def with_fdds(book: Book, from_ms: int, to_ms: int) -> set[str]:
+    """The requests of which an FDD was made of a day that is partly in [from_ms, to_ms). Costs the
+    campaigns of these days."""
+    found: set[str] = set()
+    if from_ms >= to_ms:
+        return found
+    first, last = (days.day_of("UTC", at_ms) for at_ms in (from_ms - DAY_MS, to_ms + DAY_MS))
+    spans: dict[tuple[str, str], bool] = {}
+    for day, request_id, raw in _index(book, first, last):
+        if request_id in found:
+            continue
+        zone = decode(OnDay, raw).timezone if raw else _zone(book, request_id)
+        inside = spans.get((zone, day))
+        if inside is None:
+            begins_ms, ends_ms = (days.instant(zone, d, 0) for d in (day, days.day_after(day)))
+            inside = spans[zone, day] = begins_ms < to_ms and from_ms < ends_ms
+        if inside and _made_any(book, request_id, day):
+            found.add(request_id)
+    return found
+
+
+def _zone(book: Book, request_id: str) -> str:
+    campaign = read(book, key("c", request_id), Campaign)
+    return "UTC" if campaign is None else campaign.flow.timezone
+
+
+def _made_any(book: Book, request_id: str, day: str) -> bool:
+    rows = book.scan(key("z", request_id, day) + b"/")
+    return any(decode(Counts, raw).created for _, raw in rows)
 
 
 def tabs(book: Book, day: str) -> dict[str, int]:

@@ -24,6 +24,7 @@ from domain.campaigns.rows import (
     Counts,
     Executions,
     Job,
+    OnDay,
     Tabs,
     Window,
     decode,
@@ -199,7 +200,8 @@ class Work:
         """From now on the campaign's rows are in the tabs of that day."""
         if day not in campaign.counted_on:
             campaign.counted_on.append(day)
-            self.book.put(key("o", day, campaign.request_id), b"")
+            found = OnDay(campaign.created_ms, campaign.name, campaign.flow.timezone)
+            self.book.put(key("o", day, campaign.request_id), encode(found))
             self.tabs(day).uploaded += campaign.accepted + campaign.rejected
 
     def close(self) -> None:

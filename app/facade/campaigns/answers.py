@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from app.facade.campaigns.listing import listed
 from domain.aggregation.instants import print_instant
 from domain.campaigns import views
 from domain.campaigns.alerts import alerts_json
@@ -14,7 +15,16 @@ from domain.campaigns.erase import over_before
 from domain.campaigns.keys import key, record_key, ref_of_key
 from domain.campaigns.negatives import upload_json
 from domain.campaigns.numbers import normalised
-from domain.campaigns.rows import Campaign, Command, Counts, Negative, Record, Upload, decode
+from domain.campaigns.rows import (
+    Campaign,
+    Command,
+    Counts,
+    Head,
+    Negative,
+    Record,
+    Upload,
+    decode,
+)
 from domain.campaigns.why import why_json
 from domain.campaigns.work import read
 
@@ -26,46 +36,6 @@ Ask = Callable[[Book, Mapping[str, Any], int, Flows], Any]
 def campaign(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
     """`GET /api/campaigns/{id}`; None when it is unknown here."""
     return views.campaign_json(book, asked["request_id"], _day(asked["day"]), now_ms, flows)
-
-
-def listed(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
-    """Campaigns of a day, the newest first: `{"tabs", "items": [[order, campaign]]}`, at most
-    `limit` of them behind `after`. Each is of the day in its own zone."""
-    found: list[tuple[str, str, str]] = []
-    after, prefix = b"", b"c/"
-    tabs: dict[str, int] = dict.fromkeys(("uploaded", "attempted", "negative", "pending"), 0)
-    days: set[str] = set()
-    while rows := book.scan(prefix, after, PAGE):
-        for _, raw in rows:
-            one = decode(Campaign, raw)
-            day = _day(asked["day"]) or day_of(one.flow.timezone, now_ms)
-            days.add(day)
-            if views.is_on_day(one, day) and _matches(one, asked["q"]):
-                found.append((_order(one), one.request_id, day))
-        after = rows[-1][0]
-    for day in days:
-        for name, number in views.tabs(book, day).items():
-            tabs[name] += number
-    items: list[list[Any]] = []
-    for order, request_id, day in sorted(found):
-        if asked["after"] is not None and order <= asked["after"]:
-            continue
-        shown = views.campaign_json(book, request_id, day, now_ms, flows)
-        if shown is not None and asked["status"] in (None, shown["status"]):
-            items.append([order, shown])
-        if len(items) == asked["limit"]:
-            break
-    return {"tabs": tabs, "items": items}
-
-
-def _order(one: Campaign) -> str:
-    """Sorts the newest upload first, alike in all shards."""
-    return f"{10**15 - one.created_ms:016}/{one.request_id}"
-
-
-def _matches(one: Campaign, text: str) -> bool:
-    wanted = text.casefold()
-    return any(wanted in t.casefold() for t in (one.request_id, one.name, one.flow.name))
 
 
 def about(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
@@ -103,12 +73,12 @@ def ids(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
 def census(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
     """[request id, name, whether it is revoked, whether it has an FDD of a day that is partly in
     [from_ms, to_ms)] of every campaign."""
+    with_fdds = views.with_fdds(book, asked["from_ms"], asked["to_ms"])
     found, after = [], b""
     while rows := book.scan(b"c/", after, PAGE):
         for _, raw in rows:
-            one = decode(Campaign, raw)
-            has_fdd = views.has_fdd(book, one, asked["from_ms"], asked["to_ms"])
-            found.append([one.request_id, one.name, one.revoked, has_fdd])
+            one = decode(Head, raw)
+            found.append([one.request_id, one.name, one.revoked, one.request_id in with_fdds])
         after = rows[-1][0]
     return found
 

@@ -7,8 +7,10 @@ from app.backend import BadCursor, Unavailable
 from app.campaign_shapes import Campaigns, Json
 from app.facade.campaigns.answers import shown_not_to_call
 from app.facade.campaigns.asking import Asking
+from app.facade.campaigns.listing import JUDGED
 from app.facade.campaigns.sources import Sources
 from app.facade.cursors import cursor_of, place_of
+from app.facade.owners import page, share
 from app.shapes import Page
 from connectors.stores.base import BadPlace, FddFilter, StoreUnavailable
 from domain.campaigns.keys import flow_of_request, ref_of_id
@@ -26,16 +28,25 @@ class Reads:
         self, day: str | None, q: str, status: str | None, limit: int, cursor: str | None
     ) -> Campaigns:
         after = None if cursor is None else place_of(cursor, str)
-        told = await self._asking.all(
-            "listed", day=day, q=q, status=status, limit=limit + 1, after=after
-        )
         tabs: dict[str, int] = {}
-        for one in told.values():
-            for name, number in one["tabs"].items():
-                tabs[name] = tabs.get(name, 0) + number
-        found = sorted((item for one in told.values() for item in one["items"]), key=lambda i: i[0])
-        more = cursor_of(found[limit - 1][0]) if len(found) > limit else None
-        return Campaigns(tabs, [item for _, item in found[:limit]], more)
+        found: list[Json] = []
+        left = JUDGED
+        while True:
+            more = limit - len(found)
+            wanted = share(more, self._parts.shards())
+            told = await self._asking.all(
+                "listed", day=day, q=q, status=status, limit=wanted, after=after
+            )
+            if not tabs:
+                for one in told.values():
+                    for name, number in one["tabs"].items():
+                        tabs[name] = tabs.get(name, 0) + number
+            rows, after = page({n: ("", _rows(one, wanted)) for n, one in told.items()}, more)
+            found += (row[1] for _, _, row in rows)
+            # by status they have to be looked at one by one: some for an answer
+            left -= sum(one.get("judged", JUDGED) for one in told.values()) if status else 0
+            if after is None or len(found) >= limit or left <= 0:
+                return Campaigns(tabs, found, None if after is None else cursor_of(after))
 
     async def campaign(self, request_id: str, day: str | None) -> Json | None:
         found: Json | None = await self._asking.of_request("campaign", request_id, day=day)
@@ -129,6 +140,13 @@ class Reads:
             return None
         found = await self._asking.of_flow("do_not_call", "", limit=1, after=None, number=wanted)
         return shown_not_to_call(found[0]) if found else None
+
+
+def _rows(one: Mapping[str, Any], limit: int) -> dict[str, Any]:
+    """As `page` takes them. A worker of an older version doesn't say up to where it looked."""
+    items = one["items"]
+    last = items[-1][0] if len(items) >= limit else None
+    return {"rows": items, "reached": one.get("reached", last)}
 
 
 def states_of(status: str | None) -> tuple[str, ...] | None:

@@ -22,8 +22,6 @@ from config.commands import ACTIONS
 from config.documents.base import DocumentError, Problem
 from domain.aggregation.numbers import number_from_text
 
-COUNTING = Change("", "")
-
 
 async def build(request: web.Request) -> Context:
     """The sessions that the address means, counted; and what was done, when it says so."""
@@ -35,7 +33,8 @@ async def _shown(request: web.Request, query: Mapping[str, str]) -> Context:
     asked, title = await _meant(request, name, query)
     counted = None
     if asked:
-        counted = await request.app[BACKEND].count_command(name, "flush", asked, COUNTING)
+        counting = Change(actor_of(request), "")
+        counted = await request.app[BACKEND].count_command(name, "flush", asked, counting)
     if counted is None:
         raise not_found(f"aggregator {name!r}", "Sessions lists what is open, by aggregator.")
     meant = {key: query[key] for key in query if key in ("aggregator", "key") or _is_group(key)}

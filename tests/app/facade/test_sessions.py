@@ -104,7 +104,7 @@ def test_flushed_sessions_are_not_listed_and_cost_only_their_bound(
         monkeypatch.setattr(shard_rows, "EXAMINED", 3)
         monkeypatch.setattr(shard_rows, "PIECE", 2)
         assert keys(await listed(living, 5)) == ['["z"]']
-        monkeypatch.setattr("app.facade.sessions.PATIENCE_S", -1.0)
+        monkeypatch.setattr("app.facade.sessions.LOOKED", 6)
         page = await listed(living, 5)
         assert (keys(page), page.next is None) == ([], False)
 

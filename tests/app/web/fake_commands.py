@@ -34,7 +34,8 @@ class FakeCommands:
             return None
         rule = compile_rule(self._aggregator(aggregator), 1)
         message = {"id": "dry", "action": action, "aggregator": aggregator, **asked}
-        read_command({**message, "reason": change.reason}, [rule], dry=True)
+        said = {"actor": change.actor, "reason": change.reason}
+        read_command({**message, **said}, [rule], dry=True)
         touched = 1 if "group" in asked else self.open_sessions
         found = Commanded("", action, aggregator, True, True, touched, touched * 40)
         return replace(found, letters=2, source_records=3) if action == "erase" else found
