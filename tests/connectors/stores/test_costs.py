@@ -28,11 +28,6 @@ def _list(**wanted: Any) -> Callable[[Documents], Awaitable[Page]]:
     return look
 
 
-async def _person_further_on(store: Documents) -> Page:
-    page = await store.find_by_number("+919800000007", None, 2)
-    return await store.find_by_number("+919800000007", page.next, 2)
-
-
 async def _started(store: Documents) -> list[Any]:
     return [each async for each in store.started(NOON_MS, NOON_MS + 10_000)]
 
@@ -45,9 +40,6 @@ LOOKS: dict[str, Look] = {
     "pending of a day": _list(states=["CREATED", "QUEUED", "LEASED"], day="2025-11-04"),
     "person in it": _list(number="+919800000007"),
     "person": lambda store: store.find_by_number("+919800000007", None, 5),
-    "person further on": _person_further_on,
-    "person in a state": _list(number="+919800000007", states=["COMPLETED", "CREATED"]),
-    "failed ones": _list(states=["FAILED"], reasons=["OUT_OF_SLOT"]),
     "attempts": _started,
 }
 
