@@ -212,7 +212,7 @@ class Cluster:
         deleted = [item for item in audit if b'"kind":"command"' not in (item[3] or b"")]
         answers = [item for item in audit if item not in deleted]
         check_totals(wanted, totals, deleted)
-        check_flushes(wanted, flushed, deleted)
+        check_flushes(wanted, flushed, deleted, answers)
         self.touched = check_answers(answers, flushed, deleted)
         letters = list(itertools.chain.from_iterable(self.read("dead-letters").values()))
         check_letters(wanted, log, letters)
