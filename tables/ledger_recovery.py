@@ -100,7 +100,7 @@ async def _recovered(ledger: "Ledger") -> bool:
     if reading.stale and changelog.gaps:
         return False
     take(ledger, tail, await changelog.claim())
-    logger.info(
+    logger.debug(
         "%s of shard %d: its changelog was read from offset %d to %d",
         changelog.topic, ledger.number, reading.next, changelog.next_offset,
     )  # fmt: skip

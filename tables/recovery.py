@@ -120,7 +120,7 @@ async def _recovered(shard: "Shard") -> bool:
     if reading.stale and changelog.gaps:
         return False
     reading.apply(shard, await changelog.claim())
-    logger.info(
+    logger.debug(
         "state of shard %d: its changelog was read from offset %d to %d",
         shard.number, reading.next, changelog.next_offset,
     )  # fmt: skip

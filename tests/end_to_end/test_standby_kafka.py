@@ -53,6 +53,7 @@ def pair(kafka: str, tmp_path: Path, unique: Callable[[str], str]) -> Iterator[l
         "SLUICE_PARTITIONS": str(PARTITIONS),
         "SLUICE_SESSION_TIMEOUT_S": "8",
         "SLUICE_STANDBY": "1",
+        "SLUICE_LOG_LEVEL": "debug",  # tells what was read
     }
     words = ("worker", "--role", "all")
     made = [Sluice(tmp_path / name, words, environ) for name in ("one", "two")]
