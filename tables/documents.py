@@ -126,7 +126,9 @@ class Documents:
         """The newest version of an aggregator, removed or not, that can be read; raises as above
         when none can.
         """
-        return self.rule(name, max(v for k, v in (self.rules or self.unread) if k == name))
+        numbers = [number for known, number in self.rules if known == name]
+        numbers = numbers or [number for known, number in self.unread if known == name]
+        return self.rule(name, max(numbers))
 
     def missing(self, name: str, version: int) -> OutOfService:
         """What is to be told of an aggregator's version that can't be read."""

@@ -14,6 +14,7 @@ from config.documents.base import Document, DocumentError, Problem
 from config.documents.flow import load_flow
 from tables import in_force
 from tables.in_force import out_of_service
+from tables.out_of_service import OutOfService
 from tests.agents.world import LIMIT, NAMES, START_MS, World, aggregator
 
 HOUR_MS = 3_600_000
@@ -230,3 +231,15 @@ def test_a_contact_policy_that_is_refused_halts_the_flows_it_names(
     flows = FlowsInForce(world.documents())
     assert flows.halted(A_FLOW["name"])
     assert not flows.halted("another")
+
+
+def test_one_without_a_version_that_can_be_read_is_told_though_others_can(
+    stricter: Callable[[], None],
+) -> None:
+    world = filled()
+    stricter()
+    documents = world.documents()
+    world.run(feed(world))
+    assert documents.newest("other").version == 1
+    with pytest.raises(OutOfService, match="aggregator/old version 1 is out of service"):
+        documents.newest("old")
