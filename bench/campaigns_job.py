@@ -31,13 +31,13 @@ def flow(channels: int) -> Flow:
 
 
 class Flows:
-    """See `domain.campaigns.document.Flows`: that flow alone."""
+    """See `domain.campaigns.document.Flows`: these alone, by name."""
 
-    def __init__(self, channels: int) -> None:
-        self._flow = flow(channels)
+    def __init__(self, *flows: Flow) -> None:
+        self._flows = {each.name: each for each in flows}
 
     def __call__(self, name: str) -> Flow | None:
-        return self._flow
+        return self._flows.get(name)
 
     def policies(self) -> tuple[ContactPolicy, ...]:
         return ()

@@ -75,7 +75,7 @@ class Bench:
         changelog = Changelog(self._log, name, 0, "bench")
         self.ledger = Ledger(0, store, changelog, self._send, self._deliver)
         await self.ledger.open()
-        flows = Flows(self.rows)
+        flows = Flows(flow(self.rows))
         self.shard = FlowShard(self.ledger, Executing(machine), flows, lambda: self.now_ms)
         description = {"flow": "bench", "name": "bench", "slots": ["10:00-12:00", "16:00-18:00"]}
         told = {"description": description, "flow": flow_json(flow(self.rows)), "now_ms": START_MS}

@@ -14,6 +14,7 @@ from agents.campaign_parcels import Entry
 from agents.campaign_stores import CampaignStores
 from agents.execute import Executing
 from agents.flow_shard import FlowShard
+from bench.campaigns_job import Flows
 from bench.console_copies import Copies, added, copy_documents, shard_of, tabs_of
 from config.documents.registry import load_document
 from config.settings import Settings
@@ -21,7 +22,7 @@ from connectors.stores.opening import open_documents, open_negatives
 from connectors.streams.murmur2 import partition_for
 from domain.aggregation.instants import print_instant
 from domain.campaigns import machine
-from domain.campaigns.document import CampaignAlert, ContactPolicy, Flow, flow_json
+from domain.campaigns.document import Flow, flow_json
 from domain.campaigns.document import Flows as KnownFlows
 from tables.changelog import Changelog
 from tables.layout import encode
@@ -62,30 +63,10 @@ def document(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class Flows:
-    """See `domain.campaigns.document.Flows`."""
-
-    def __init__(self) -> None:
-        self._flows: dict[str, Flow] = {}
-        for n in range(FLOWS):
-            loaded = load_document(document(f"f{n}"))
-            if isinstance(loaded, Flow):
-                self._flows[loaded.name] = loaded
-
-    def __call__(self, name: str) -> Flow | None:
-        return self._flows.get(name)
-
-    def halted(self, name: str) -> bool:
-        return False
-
-    def policies(self) -> tuple[ContactPolicy, ...]:
-        return ()
-
-    def alerts(self) -> tuple[CampaignAlert, ...]:
-        return ()
-
-    def keeps(self, number: str) -> bool:
-        return False
+def flows() -> Flows:
+    """All of them."""
+    loaded = (load_document(document(f"f{n}")) for n in range(FLOWS))
+    return Flows(*(each for each in loaded if isinstance(each, Flow)))
 
 
 class Nowhere:
@@ -116,7 +97,7 @@ class Filler:
     def __init__(self, folder: Path, midnight_ms: int, partitions: int) -> None:
         self._settings, self._partitions = Settings(data_dir=folder), partitions
         self.now_ms = midnight_ms
-        self._flows = Flows()
+        self._flows = flows()
         self._stores = CampaignStores(open_documents("", folder), open_negatives("", folder))
         self._shards: dict[int, FlowShard[KnownFlows]] = {}
         self._told = 0

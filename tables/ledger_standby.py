@@ -14,33 +14,19 @@ from tables.layout import encode
 from tables.ledger import Ledger
 from tables.ledger_layout import LOCAL, MARKER
 from tables.ledger_recovery import Reading, Tail, begin, empty, take
-from tables.standby import READ_BYTES, SETTLED_MS, Left
+from tables.standby import SETTLED_MS, Follower
 
 HELD = 50_000  # changes of a commit that wait for its marker; a commit has some thousand rows
 
 
-class LedgerCopy:
-    """See the module. One task uses `catch_up`; others may read the ledger's `view` while
-    `readable`."""
+class LedgerCopy(Follower[Reading]):
+    """See the module; others may read the ledger's `view` while it is `readable`."""
 
     def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger.number, ledger.changelog)
         self.ledger = ledger
-        self.number = ledger.number
-        self.changelog = ledger.changelog
-        self.changelog.read_bytes = READ_BYTES
-        self.readable = False
-        self._reading: Reading | None = None
         self._held: list[Change] = []
         self._settled_ms = 0
-        self._left = False
-
-    async def catch_up(self) -> None:
-        """See `ShardCopy.catch_up`."""
-        try:
-            await self._catch_up(self._reading or self._begin())
-        except BaseException:
-            self._reading = None  # more may have been read than was put
-            raise
 
     def _begin(self) -> Reading:
         self.changelog.restart()
@@ -58,8 +44,7 @@ class LedgerCopy:
                 self.readable, self._reading = False, None
                 await asyncio.to_thread(empty, ledger)
                 return
-            if self._left:
-                raise Left(f"copy of {changelog.topic} partition {self.number}")
+            self._look()
             changelog.check_formats()
             self._held += changes
             if changelog.gaps or len(self._held) > HELD:
@@ -92,10 +77,6 @@ class LedgerCopy:
         reading.tail = Tail()
         reading.cold = reading.stale = False
         self.readable = True
-
-    def leave(self) -> None:
-        """Makes `catch_up` end soon."""
-        self._left = True
 
     def close(self) -> None:
         """Closes the store, while `catch_up` does not run; what was put is on disk."""

@@ -12,7 +12,9 @@ all rows together (totals, marks) is not to be read from a copy.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 from domain.errors import Invariant, SluiceError
 from tables.changelog import Changelog
@@ -25,24 +27,24 @@ READ_BYTES = 256 << 10  # some milliseconds of work at a time: an owner works in
 SETTLED_MS = 60_000  # how often a copy that nothing happens to says that it is up to date
 
 
+R = TypeVar("R")
+
+
 class Left(SluiceError):
     """The copy is being closed in the middle of its work."""
 
 
-class ShardCopy:
-    """See the module. One task uses `catch_up`; others may read `shard.store` while `readable`."""
+class Follower(ABC, Generic[R]):
+    """What copies of shards and of ledgers have in common: one task uses `catch_up`; others may
+    read the store while `readable`. R: how far what is read is applied.
+    """
 
-    def __init__(self, shard: Shard, documents: Callable[[], Awaitable[object]]) -> None:
-        """`documents` returns when all that were in force when it was called are known here."""
-        if shard.changelog is None:
-            raise Invariant("a copy has a changelog to follow", f"shard {shard.number}")
-        self.shard = shard
-        self.number = shard.number
-        self.changelog: Changelog = shard.changelog
+    def __init__(self, number: int, changelog: Changelog) -> None:
+        self.number = number
+        self.changelog = changelog
         self.changelog.read_bytes = READ_BYTES
         self.readable = False
-        self._documents = documents
-        self._reading: Reading | None = None
+        self._reading: R | None = None
         self._left = False
 
     async def catch_up(self) -> None:
@@ -54,6 +56,34 @@ class ShardCopy:
         except BaseException:
             self._reading = None  # more may have been read than was applied
             raise
+
+    def leave(self) -> None:
+        """Makes `catch_up` end soon."""
+        self._left = True
+
+    def _look(self) -> None:
+        if self._left:
+            raise Left(f"copy of {self.changelog.topic} partition {self.number}")
+
+    @abstractmethod
+    def _begin(self) -> R:
+        """Takes over what the store knows."""
+
+    @abstractmethod
+    async def _catch_up(self, reading: R) -> None:
+        """Applies what follows, up to the present end."""
+
+
+class ShardCopy(Follower[Reading]):
+    """See the module."""
+
+    def __init__(self, shard: Shard, documents: Callable[[], Awaitable[object]]) -> None:
+        """`documents` returns when all that were in force when it was called are known here."""
+        if shard.changelog is None:
+            raise Invariant("a copy has a changelog to follow", f"shard {shard.number}")
+        super().__init__(shard.number, shard.changelog)
+        self.shard = shard
+        self._documents = documents
 
     def _begin(self) -> Reading:
         bring_up(self.shard.store, SHARD, f"copy of shard {self.number}")
@@ -93,14 +123,6 @@ class ShardCopy:
         reading.carried.lost(shard.marks.effective_now)
         reading.cold = reading.stale = False
         self.readable = True
-
-    def _look(self) -> None:
-        if self._left:
-            raise Left(f"copy of shard {self.number}")
-
-    def leave(self) -> None:
-        """Makes `catch_up` end soon."""
-        self._left = True
 
     def close(self) -> None:
         """Closes the store, while `catch_up` does not run; what was applied is on disk.
