@@ -10,9 +10,11 @@ from time import perf_counter
 from typing import Any
 
 from agents.chunks import Chunk, Progress
+from agents.columnar import LEAST_KEYS, Columnar
 from agents.letters import TOPIC as LETTERS
 from agents.letters import Letter
 from agents.limits import session_run
+from domain.aggregation.columns import Plan, plan_of
 from domain.aggregation.compiled import FoldFunction, compile_fold
 from domain.aggregation.flush import SourceName
 from domain.aggregation.fold import Fold, Rejection
@@ -20,10 +22,12 @@ from domain.aggregation.limit import NONE, Limit
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import NEVER, Row
 from domain.aggregation.sights import sights_of
+from tables.changes import Changes
 from tables.layout import wake_key
 from tables.letters import KEPT_MS, is_letter
 from tables.out_of_service import WAIT_MS
-from tables.shard import Changes, Shard
+from tables.packed import Shapes
+from tables.shard import Shard
 from tables.sights import Sights, known
 
 DIRECT, ROUTED, HANDED_ON = 0, 1, 2
@@ -33,6 +37,7 @@ TICK_ROWS = 5_000
 FORGET_IDS = 20_000
 # rows that are read, folded and encoded before the next are: as many as stay in a core's own cache
 PIECE_KEYS = 400
+COLUMN_KEYS = 2_000  # as many that a call of numpy costs little for each
 
 
 class Folds:
@@ -54,6 +59,10 @@ class Folds:
         self.latest = latest
         self.unread, self.waits = unread, waits
         self._compiled: dict[tuple[str, int], tuple[Rule, FoldFunction]] = {}
+        self._plans: dict[tuple[str, int], Plan | None] = {}
+        self.shapes = Shapes()
+        self.many_keys, self.least_keys = PIECE_KEYS, LEAST_KEYS
+        """A chunk of more keys is folded by the piece, in columns where so many are alike."""
 
     def get(self, name: str, version: int) -> tuple[Rule, FoldFunction]:
         found = self._compiled.get((name, version))
@@ -61,6 +70,13 @@ class Folds:
             rule = self.rule_of(name, version)
             found = self._compiled[name, version] = (rule, compile_fold(rule))
         return found
+
+    def plan(self, rule: Rule) -> Plan | None:
+        """How many keys of that version are folded at once, if they can be."""
+        at = (rule.name, rule.version)
+        if at not in self._plans:
+            self._plans[at] = plan_of(rule)
+        return self._plans[at]
 
 
 class ShardProcessor:
@@ -153,12 +169,18 @@ class ShardProcessor:
                 source_name=self.source_name,
             )  # fmt: skip
             refused: list[Rejection] = []
-            if apart and len(groups) > PIECE_KEYS:
+            if apart and len(groups) > self._folds.many_keys:
                 cached = len(groups) <= self.shard.cache_rows
-                for piece in _pieces(groups):
+                plan, shapes = self._folds.plan(rule), self._folds.shapes
+                for piece in _pieces(groups, PIECE_KEYS if plan is None else COLUMN_KEYS):
+                    if plan is not None:
+                        piece = Columnar(
+                            self.shard, changes, chunk, ctx, plan, shapes, cached,
+                            self._folds.least_keys,
+                        ).fold(piece)  # fmt: skip
                     rows = self.shard.load(piece)
                     more |= self._fold(changes, rows, piece, chunk, ctx, fold, refused)
-                    self._stage(changes, cached=cached)
+                    self._stage(changes, cached=cached, shapes=shapes)
             else:
                 rows.update(self.shard.load(key for key in groups if key not in rows))
                 more = self._fold(changes, rows, groups, chunk, ctx, fold, refused)
@@ -304,10 +326,12 @@ class ShardProcessor:
         row.wake = 0
         changes.rows[key] = (row, rule.ttl_ms)
 
-    def _stage(self, changes: Changes, *, cached: bool = True) -> None:
+    def _stage(
+        self, changes: Changes, *, cached: bool = True, shapes: Shapes | None = None
+    ) -> None:
         """No row of `changes` is touched again before the commit."""
         before = len(changes.sent)
-        self.shard.stage(changes, cached=cached)
+        self.shard.stage(changes, cached=cached, shapes=shapes)
         self.flushes += len(changes.sent) - before
 
     async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
@@ -316,11 +340,11 @@ class ShardProcessor:
         await self.shard.commit(changes)
 
 
-def _pieces(groups: dict[bytes, Sequence[Any]]) -> Iterator[dict[bytes, Sequence[Any]]]:
+def _pieces(groups: dict[bytes, Sequence[Any]], most: int) -> Iterator[dict[bytes, Sequence[Any]]]:
     """Keys that are stored side by side come together: a block is read once for all of its rows."""
     keys = sorted(groups)
-    for at in range(0, len(keys), PIECE_KEYS):
-        yield {key: groups[key] for key in keys[at : at + PIECE_KEYS]}
+    for at in range(0, len(keys), most):
+        yield {key: groups[key] for key in keys[at : at + most]}
 
 
 def _by_row(prefix: bytes, groups: Iterable[Any], floor: int) -> dict[bytes, Sequence[Any]]:

@@ -29,10 +29,11 @@ from connectors.streams.murmur2 import partition_for
 from domain.aggregation.limit import DEFAULT, Limit
 from domain.clock import Clock
 from tables.changelog import Changelog
+from tables.changes import Output
 from tables.documents import Documents
 from tables.out_of_service import OutOfService
 from tables.routes import RouteLog
-from tables.shard import Output, Shard
+from tables.shard import Shard
 from tables.stream import Item
 
 REMOTE_PROGRESS_S = 1.0  # how often shards of other workers hear from idle inputs

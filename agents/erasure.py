@@ -14,9 +14,10 @@ from agents.replay_messages import REPLAY
 from domain.aggregation.fold import Fold
 from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import Row, set_applied
+from tables.changes import Changes
 from tables.forgetting import take_out
 from tables.layout import decode_any, encode, gone_key, wake_key
-from tables.shard import Changes, Shard
+from tables.shard import Shard
 
 # Longer than records are kept on inputs that the product makes: none comes again later.
 KNOWN_MS = 8 * 86_400_000

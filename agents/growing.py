@@ -31,11 +31,12 @@ from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import Row
 from domain.aggregation.sights import run_of
 from domain.aggregation.totals import Totals, contribution
+from tables.changes import Changes
 from tables.codec import decode_row, encode_row
 from tables.forgetting import sweep
 from tables.layout import FORGET, ROW, instant_bytes, seen_key
 from tables.letters import KEPT_MS, is_letter, set_state, state_of
-from tables.shard import Changes, Shard
+from tables.shard import Shard
 from tables.sights import of_row, resolved
 
 PIECE_ROWS = 2_000  # looked at, and gone in one commit

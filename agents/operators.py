@@ -31,9 +31,10 @@ from domain.aggregation.keys import matches
 from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import Row
+from tables.changes import Changes, Send
 from tables.codec import decode_row
 from tables.layout import COMMAND, COMMAND_END, ROW, Underway, command_key, wake_key
-from tables.shard import Changes, Send, Shard
+from tables.shard import Shard
 
 PIECE_ROWS = 2_000  # looked at in one piece: a batch waits for no longer than that takes
 ANSWERS = 1_000  # kept for each shard

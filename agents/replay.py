@@ -23,8 +23,9 @@ from domain.aggregation.fold import AUDIT
 from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import Row
+from tables.changes import Changes, Output
 from tables.layout import decode_any, encode
-from tables.shard import Changes, Output, Shard
+from tables.shard import Shard
 from tables.store import KeyedStore
 from tables.stream import Item
 

@@ -30,8 +30,8 @@ from domain.aggregation.session import History, Row
 from domain.aggregation.sights import run_of, sights_of
 from domain.aggregation.sources import apart
 from domain.aggregation.totals import Totals
+from tables.changes import Changes
 from tables.letters import KEPT_MS, LetterState, letter_key, set_state, state_of
-from tables.shard import Changes
 
 MESSAGES = 500  # of one commit at most, and
 COMMIT_BYTES = 2 << 20  # as much of records

@@ -18,8 +18,9 @@ from domain.aggregation.retract import retract
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import is_withdrawn
 from domain.aggregation.sights import SIGHT
+from tables.changes import Changes
 from tables.layout import wake_key
-from tables.shard import Changes, Shard
+from tables.shard import Shard
 
 KEY = b"retraction"
 

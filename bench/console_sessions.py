@@ -11,9 +11,10 @@ from connectors.streams.murmur2 import partition_for
 from domain.aggregation.numbers import canonical_key
 from domain.aggregation.rule import compile_rule
 from domain.aggregation.totals import Totals
+from tables.changes import Output
 from tables.codec import encode_row
 from tables.layout import LOCAL, ROW, pack_totals, unpack_totals, wake_key
-from tables.shard import Output, Shard
+from tables.shard import Shard
 from tables.store import RocksStore
 
 DOCUMENT: dict[str, Any] = {

@@ -27,8 +27,9 @@ from connectors.streams.base import Slice
 from domain.aggregation.numbers import canonical_key
 from domain.aggregation.rule import Rule, compile_rule
 from tables.changelog import Changelog
+from tables.changes import Output
 from tables.formats import SHARD
-from tables.shard import Output, Shard
+from tables.shard import Shard
 from tables.store import RocksStore
 from tables.stream import Row
 

@@ -19,7 +19,8 @@ from connectors.streams.memory import MemoryLog
 from domain.aggregation.numbers import canonical_key
 from domain.aggregation.rule import compile_rule
 from domain.clock import FixedClock
-from tables.shard import Output, Shard
+from tables.changes import Output
+from tables.shard import Shard
 from tables.store import RocksStore
 
 START_MS = 1_700_000_000_000

@@ -19,7 +19,7 @@ from tables.layout import FORGET, SEEN, block_key, encode, instant_bytes, seen_p
 from tables.store import KeyedStore
 
 if TYPE_CHECKING:
-    from tables.shard import Changes
+    from tables.changes import Changes
 
 Firsts = dict[tuple[str, int, int, int, int], list[tuple[bytes, list[Any]]]]
 """(topic, partition, kept ms, mark, length of a key) -> (what keys begin with behind SEEN, [the

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from domain.aggregation.sights import SIGHT
 from tables.blocks import gather, put_blocks
+from tables.changes import Changes
 from tables.layout import MARKS, decode_any, encode, seen_key
-from tables.shard import Changes
 from tables.store import KeyedStore
 
 if TYPE_CHECKING:

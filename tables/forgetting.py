@@ -28,7 +28,7 @@ from tables.sights import of_row
 from tables.store import KeyedStore
 
 if TYPE_CHECKING:
-    from tables.shard import Changes
+    from tables.changes import Changes
 
 BLOCKS_AT_ONCE = 200  # written again in one commit: 3 MB
 IDS_AT_ONCE = 2_000

@@ -7,7 +7,7 @@ from tables.changelog import Change
 from tables.layout import ROW, wake_key
 
 if TYPE_CHECKING:
-    from tables.shard import Changes
+    from tables.changes import Changes
 
 
 def hand_over(changes: "Changes", log: list[Change], deletes: list[bytes]) -> None:

@@ -233,8 +233,10 @@ def _apply(shard: "Shard", changes: list[Change], carried: Carried, written: int
             row = decode_row(body)
             _count(shard, row_key, row, 1)
             puts.append((wake_key(row.wake, row_key), b""))
-            puts += _taken_off(shard, row_key, row, carried)
-            puts.append((key, encode_row(row)))
+            if row.outputs or row.seen:
+                puts += _taken_off(shard, row_key, row, carried)
+                body = encode_row(row)
+            puts.append((key, body))
     for key, body in latest.items():
         if key[:1] not in (ROW, BLOCK):
             if body is None:

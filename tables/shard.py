@@ -14,15 +14,15 @@ nothing:
 Steps 1 to 4 are `Shard.commit` (the acknowledgement is its caller's), step 5 is the consumer's.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import Row, Session
 from domain.aggregation.totals import Totals, contribution
-from tables.blocks import Firsts, gather, put_blocks
+from tables.blocks import gather, put_blocks
 from tables.changelog import Change, Changelog
+from tables.changes import Changes, Output, Send, Source
 from tables.codec import decode_rows, encode_row, encode_twice
 from tables.forgetting import over
 from tables.handed_over import hand_over
@@ -49,57 +49,12 @@ from tables.layout import (
     wake_key,
 )  # fmt: skip
 from tables.out_of_service import sums_of
+from tables.packed import Shapes
 from tables.sights import Sights, sights
 from tables.store import KeyedStore
 
-Output = tuple[str, bytes | None, bytes]
-"""(public topic, key, value)"""
-Send = Callable[[list[Output]], Awaitable[None]]
-Source = tuple[int, str, int, str]
-"""(path: 0 direct, 1 routed, 2 handed on; public topic; partition; aggregator): what comes from one
-is applied in the order of offsets.
-"""
 RuleOf = Callable[[str, int], Rule]
 OUTBOX_ROWS = 1_000  # read or cleared at a time
-
-
-@dataclass
-class Changes:
-    """What a batch or a tick decided: rows by row key with their time to live, positions and
-    totals.
-    """
-
-    rows: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
-    applied: dict[Source, int] = field(default_factory=dict)
-    totals: dict[str, Totals] = field(default_factory=dict)
-    effective_now: int = 0
-    retire: list[bytes] = field(default_factory=list)
-    dropped: list[bytes] = field(default_factory=list)
-    """Index keys that were looked at and are no longer wanted."""
-    forget: list[bytes] = field(default_factory=list)
-    """Keys of records no longer to be remembered: event ids, answers to commands."""
-    wake_up_to: bytes = b""
-    forget_up_to: bytes = b""
-    """All keys of the due and of the forget index up to these are among `dropped`."""
-    lowest_wake: bytes = b"\xff"
-    lowest_forget: bytes = b"\xff"
-    """The first keys that are added to these indexes: found out by the commit."""
-    outputs: list["Output"] = field(default_factory=list)
-    """Outputs of no row: for a shard without a changelog only."""
-    kept: dict[bytes, bytes] = field(default_factory=dict)
-    """Further records of the same write batch, in the changelog too."""
-    gone: dict[bytes, Row] = field(default_factory=dict)
-    sights: dict[bytes, list[Any]] = field(default_factory=dict)
-    firsts: Firsts = field(default_factory=dict)
-    """`gone`: rows that live on another shard now; `sights`: of a row that comes, by their keys;
-    `firsts`: of rows that were staged."""
-    rewoken: dict[bytes, tuple[Row, int]] = field(default_factory=dict)
-    """Rows whose only change is when to look at them again: (row, instant)."""
-    staged: dict[bytes, Row | None] = field(default_factory=dict)
-    """What `Shard.stage` took from `rows`, None for rows not to be cached; and what it made."""
-    log: list[Change] = field(default_factory=list)
-    puts: list[tuple[bytes, bytes]] = field(default_factory=list)
-    sent: list["Output"] = field(default_factory=list)
 
 
 class Shard:
@@ -129,7 +84,7 @@ class Shard:
         self.totals: dict[str, Totals] = {}
         self.applied: dict[Source, int] = {}
         self._send = send
-        self._cache: dict[bytes, Row] = {}
+        self._cache: dict[bytes, Row | bytes] = {}
         self.cache_rows = cache_rows
         # No keys of the two indexes are before these. A scan that began with the index itself
         # would step over all that was deleted there and is not yet gone from the disk.
@@ -149,19 +104,29 @@ class Shard:
         if self._send is not None:
             await self._send_outbox(self._send)
 
+    def at_rest(self, row_keys: Sequence[bytes]) -> dict[bytes, Any]:
+        """The rows of these keys as they are kept: a Row or its bytes, None where there is none."""
+        cache = self._cache
+        found: dict[bytes, Any] = (
+            dict(zip(row_keys, map(cache.get, row_keys), strict=True))
+            if cache
+            else dict.fromkeys(row_keys)
+        )
+        missing = [key for key, row in found.items() if row is None]
+        if missing:
+            stored = self.store.get_many([ROW + key for key in missing])
+            found.update(zip(missing, stored, strict=True))
+        return found
+
     def load(self, row_keys: Iterable[bytes]) -> dict[bytes, Row]:
         """The rows of these keys, new ones where there is none; the caller's until the commit."""
-        keys = list(row_keys)
-        if self._cache:
-            rows: dict[bytes, Any] = dict(zip(keys, map(self._cache.get, keys), strict=True))
-            missing = [key for key, row in rows.items() if row is None]
-        else:
-            rows, missing = {}, keys
-        if missing:
-            found = self.store.get_many([ROW + key for key in missing])
-            rows.update(zip(missing, decode_rows(found), strict=True))
+        rows = self.at_rest(list(row_keys))
+        packed = [key for key, row in rows.items() if row.__class__ is not Row]
+        if packed:
+            found = [rows[key] for key in packed]
+            rows.update(zip(packed, decode_rows(found), strict=True))
             if self.gone:
-                self._know(missing, found, rows)
+                self._know(packed, found, rows)
         return rows
 
     def _know(
@@ -233,14 +198,16 @@ class Shard:
         written = self.now_ms() if written is None else written
         return encode(Local(following, self.numbered, totals, floors, epoch, written, intruded))
 
-    def stage(self, changes: Changes, *, cached: bool = True) -> None:
+    def stage(self, changes: Changes, *, cached: bool = True, shapes: Shapes | None = None) -> None:
         """Encodes `changes.rows`, each for the last time in its commit, and empties it. Done by the
-        piece while they are in the processor's own cache; without `cached` they are let go of.
+        piece while they are in the processor's own cache; without `cached` they are let go of. With
+        `shapes` rows that have one are written so.
         """
         log, puts, deletes, outputs = changes.log, changes.puts, changes.dropped, changes.sent
         lowest_wake = changes.lowest_wake
         logged, staged = self.changelog is not None, changes.staged
         since = self.marks.blocks + 1
+        packed: dict[bytes, bytes] = {}
         for key, (row, ttl_ms) in changes.rows.items():
             session = row.open
             wake = row.touched + ttl_ms
@@ -267,12 +234,41 @@ class Shard:
                     log.append((ROW + key, as_logged))
                 puts.append((ROW + key, at_rest))
             else:
-                change = (ROW + key, encode_row(row))
+                data = None if shapes is None else shapes.pack(row)
+                if data is None:
+                    data = encode_row(row)
+                else:
+                    packed[key] = data
+                change = (ROW + key, data)
                 log.append(change)
                 puts.append(change)
         rows = changes.rows
         staged.update({key: rows[key][0] for key in rows} if cached else dict.fromkeys(rows))
+        if cached:
+            staged.update(packed)
         changes.lowest_wake, changes.rows = lowest_wake, {}
+
+    def stage_packed(
+        self,
+        changes: Changes,
+        rows: Mapping[bytes, bytes],
+        woken: Iterable[tuple[bytes, int, int]],
+        *,
+        cached: bool,
+    ) -> None:
+        """As `stage` for rows by key that are bytes already; `woken` is (key, when it would have
+        been looked at, when it is to be), 0 for never.
+        """
+        changed = [(ROW + key, data) for key, data in rows.items()]
+        changes.log += changed
+        changes.puts += changed
+        for key, before, after in woken:
+            if before:
+                changes.dropped.append(wake_key(before, key))
+            at = wake_key(after, key)
+            changes.puts.append((at, b""))
+            changes.lowest_wake = min(changes.lowest_wake, at)
+        changes.staged.update(rows if cached else dict.fromkeys(rows))
 
     def _encode(
         self, changes: Changes
@@ -340,6 +336,9 @@ class Shard:
     def _remember(self, changes: Changes) -> None:
         cache = self._cache
         kept = {key: row for key, row in changes.staged.items() if row is not None}
+        if cache and len(kept) < len(changes.staged):
+            for key in changes.staged:
+                cache.pop(key, None)
         if len(cache) + len(kept) > self.cache_rows:
             cache.clear()
         cache.update(kept if len(kept) <= self.cache_rows else {})

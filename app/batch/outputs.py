@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from agents.letters import TOPIC as LETTERS
 from app.batch.targets import Target
 from domain.aggregation.fold import AUDIT
-from tables.shard import Output
+from tables.changes import Output
 
 
 class Outputs:

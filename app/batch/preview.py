@@ -7,9 +7,9 @@ from domain.aggregation.flush import enveloped, flushed_record, to_json
 from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import Row
+from tables.changes import Output
 from tables.codec import decode_row
 from tables.layout import ROW
-from tables.shard import Output
 from tables.store import KeyedStore
 
 ROWS_END = b"t"

@@ -10,8 +10,9 @@ from domain.aggregation.fold import Fold
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import Row
 from domain.aggregation.totals import Totals
+from tables.changes import Changes
 from tables.layout import pack_totals, unpack_totals
-from tables.shard import Changes, Shard
+from tables.shard import Shard
 
 ENDING_ROWS = 5_000  # sessions of one commit when a file or the run ends
 Attach = Callable[[Changes], None]

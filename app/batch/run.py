@@ -40,7 +40,8 @@ from connectors.formats.files import Source
 from connectors.formats.records import Records
 from domain.aggregation.instants import print_instant
 from domain.errors import UsageError
-from tables.shard import Changes, Shard
+from tables.changes import Changes
+from tables.shard import Shard
 from tables.store import KeyedStore
 
 WRITTEN, OVER = 5, 6  # steps for tests, after those of `tables/shard.py`

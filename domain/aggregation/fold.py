@@ -6,7 +6,7 @@ The function that folds many records of a key without interpreting the document 
 document) share.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +74,12 @@ class Fold:
         self.number = 0
         self.rises[:] = [None] * len(self.rises)  # in place: the compiled fold holds it
         return totals
+
+    def noted(self, number: int, sessions: int, rises: Sequence[Any]) -> None:
+        """Counts what was folded elsewhere: records, sessions they began, by how much sums rose."""
+        self.number += number
+        self._totals.sessions += sessions
+        self.rises[:] = map(plus, self.rises, rises)
 
     def session_for(
         self, row: Row, offset: int, timestamp: int, due_value: int | None

@@ -6,9 +6,10 @@ from agents.aggregate import Folds
 from connectors.streams.base import StreamUnavailable
 from connectors.streams.memory import Killed
 from tables.changelog import Changelog
+from tables.changes import Output
 from tables.documents import Documents, DocumentsFollower
 from tables.formats import SHARD
-from tables.shard import Output, Shard
+from tables.shard import Shard
 from tables.standby import ShardCopy
 from tests.agents.world import NAMES, Disk, World
 

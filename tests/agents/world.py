@@ -83,12 +83,21 @@ class World:
     def _step(self, step: int) -> None:
         """Passes a step of a commit: the `kill_at`-th, or the next one `kill_on`, ends it."""
         self.passed += 1
+        if self.engine is not None:
+            self._in_turn(self.engine)
         if step == self.kill_on:
             self.kill_on = None
             raise Killed
         if self.kill_at is not None and self.passed >= self.kill_at:
             self.kill_at = None
             raise Killed
+
+    def _in_turn(self, engine: Engine) -> None:
+        """Two commits are folded in columns, the next two by the key: one goes on with the rows of
+        the other.
+        """
+        engine.folds.many_keys = 0 if self.passed // 10 % 2 == 0 else 1_000
+        engine.folds.least_keys = 1
 
     async def _alive(self) -> Engine:
         documents = Documents()
@@ -109,6 +118,7 @@ class World:
             limit=self.limit,
         )
         self.engine = engine
+        self._in_turn(engine)
         await engine.start()
         consumed = (*self.inputs, NAMES.sessions_in)
         await engine.assign({(name, p) for name in consumed for p in range(self.log.counts[name])})

@@ -17,10 +17,11 @@ from domain.aggregation.sights import run_of
 from domain.clock import FixedClock
 from tables import blocks, forgetting
 from tables.changelog import Changelog
+from tables.changes import Changes
 from tables.forgetting import sweep, take_out
 from tables.formats import SHARD, Formats
 from tables.layout import BLOCK, FORGET, FORMAT, LOCAL, ROW, SEEN, encode, instant_bytes, seen_key
-from tables.shard import Changes, Shard
+from tables.shard import Shard
 from tests.agents.world import Disk
 
 TOPIC = "changes"

@@ -1,0 +1,297 @@
+"""The fold of many keys at once, in columns: what `compiled.py` does for one key, for documents
+that need no more than sums, extremes and counts.
+
+It takes sessions that are open, not due and of the same version, or begins new ones; whatever is
+out of the ordinary is told apart (`bad`), unchanged, for the fold of one key. Both give the same
+figures; a decimal may have more zeros behind its point here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from domain.aggregation.number_columns import LIMIT, Flags, Ints, Numbers, exact_sum, scaled, taken
+from domain.aggregation.numbers import Number
+from domain.aggregation.rule import Rule
+
+MOST_RECORDS = 64  # of a key: that many numbers below LIMIT can't leave 64 bits
+_NUMBERS = ("sum", "max", "min", "average")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation: its accumulator, and which of the values of a record it takes."""
+
+    operation: str
+    at: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a rule is folded in columns."""
+
+    rule: Rule
+    steps: tuple[Step, ...]
+    numbers: frozenset[int]
+    """Which values are numbers; the others tell whether something is present."""
+    counters: tuple[int, ...]
+    """Accumulators that count, and are ints for that."""
+
+
+def plan_of(rule: Rule) -> Plan | None:
+    """None for documents that are folded by the key."""
+    document = rule.document
+    timeout = document.flush.timeout
+    if document.event_id is not None or document.flush.conditions is not None:
+        return None
+    if timeout is not None and timeout.kind == "timestamp_field":
+        return None
+    places = {(item.kind, item.field): at for at, item in enumerate(rule.inputs)}
+    steps = []
+    for slot in rule.slots:
+        operation = slot.operation
+        if operation.field == "*":
+            continue
+        if operation.operation in _NUMBERS:
+            value = places["number", operation.field]
+        elif operation.operation == "count":
+            value = places["present", operation.field]
+        else:
+            return None
+        steps.append(Step(operation.operation, slot.at, value))
+    numbers = frozenset(step.value for step in steps if step.operation in _NUMBERS)
+    counters = [step.at for step in steps if step.operation == "count"]
+    counters += [step.at + 1 for step in steps if step.operation == "average"]
+    return Plan(rule, tuple(steps), numbers, tuple(counters))
+
+
+@dataclass
+class Records:
+    """Records by key, one after the other: `starts` is where those of a key begin (None: each key
+    has one). Arrays without a word are by key.
+    """
+
+    starts: Ints | None
+    count: Ints
+    key_of: Ints | None
+    """By record, its key."""
+    first_offset: Ints
+    last_offset: Ints
+    began: Ints
+    """The timestamp of the first one."""
+    low: Ints
+    high: Ints
+    numbers: dict[int, Numbers]
+    """By record, of each value."""
+    present: dict[int, Ints]
+    bad: Flags
+
+    def by_key(self, flags: Flags) -> Flags:
+        """Whether any record of a key has it."""
+        return flags if self.starts is None else np.logical_or.reduceat(flags, self.starts)
+
+    def all_whole(self, value: int) -> Flags:
+        """By key, whether the numbers are ints."""
+        found = self.numbers[value]
+        if found.places is None:
+            return np.ones(len(self.count), bool)
+        if found.whole is None:
+            return np.zeros(len(self.count), bool)
+        return ~self.by_key(~found.whole)
+
+    def any_whole(self, value: int) -> Flags:
+        """By key, whether one of the numbers is an int."""
+        found = self.numbers[value]
+        if found.places is None:
+            return np.ones(len(self.count), bool)
+        if found.whole is None:
+            return np.zeros(len(self.count), bool)
+        return self.by_key(found.whole)
+
+
+def records_of(plan: Plan, groups: Sequence[Sequence[Any]]) -> Records:
+    """Entries (offset, timestamp, values) of each key, in order; no key is without any."""
+    lengths = list(map(len, groups))
+    n = len(lengths)
+    flat = list(chain.from_iterable(groups))
+    every_offset, every_timestamp, values = zip(*flat, strict=True)
+    offsets = np.array(every_offset, np.int64)
+    timestamps = np.array(every_timestamp, np.int64)
+    columns = list(zip(*values, strict=True)) if plan.rule.inputs else []
+    numbers = {at: taken(columns[at]) for at in plan.numbers}
+    present = {
+        step.value: np.array(list(map(bool, columns[step.value])), np.int64)
+        for step in plan.steps
+        if step.operation == "count"
+    }
+    count = np.array(lengths, np.int64)
+    if len(flat) == n:
+        found = Records(
+            None, count, None, offsets, offsets, timestamps, timestamps, timestamps, numbers,
+            present, np.zeros(n, bool),
+        )  # fmt: skip
+    else:
+        ends = np.cumsum(count)
+        starts = ends - count
+        present = {at: np.add.reduceat(column, starts) for at, column in present.items()}
+        found = Records(
+            starts, count, np.repeat(np.arange(n), count), offsets[starts], offsets[ends - 1],
+            timestamps[starts], np.minimum.reduceat(timestamps, starts),
+            np.maximum.reduceat(timestamps, starts), numbers, present, count > MOST_RECORDS,
+        )  # fmt: skip
+    for column in numbers.values():
+        if column.bad is not None:
+            found.bad |= found.by_key(column.bad)
+    return found
+
+
+@dataclass
+class Sessions:
+    """What is folded into, by key. An accumulator without places is an int."""
+
+    first: Ints
+    last: Ints
+    count: Ints
+    accumulators: list[Numbers]
+    accepted: list[tuple[int, Numbers]] = field(default_factory=list)
+    """Of keys with a history: (accumulator, what was ever added to it)."""
+
+
+@dataclass
+class Folded:
+    """What came of it: sessions and `rises` have no meaning where `bad`. `rises` are by
+    accumulator.
+    """
+
+    bad: Flags
+    rises: dict[int, Numbers]
+
+    def rise(self, at: int, kept: Flags) -> Number:
+        """By how much the sum rose in those that are kept, which are some."""
+        rise = self.rises[at]
+        return exact_sum(rise.units[kept], None if rise.places is None else rise.places[kept])
+
+
+def fold_columns(plan: Plan, records: Records, sessions: Sessions) -> Folded:
+    """Folds the records of open sessions into them, in place."""
+    folded = _folded(plan, records, sessions, begun=False)
+    np.minimum(sessions.first, records.low, out=sessions.first)
+    np.maximum(sessions.last, records.high, out=sessions.last)
+    sessions.count += records.count
+    for at, accepted in sessions.accepted:
+        _add(accepted, folded.rises[at], folded.bad)
+    return folded
+
+
+def begin_columns(plan: Plan, records: Records, kinds: str) -> tuple[Sessions, Folded]:
+    """New sessions, with accumulators of those `kinds`: i, or d for decimals."""
+    n = len(records.count)
+    accumulators = [
+        Numbers(np.zeros(n, np.int64), np.zeros(n, np.int64) if kind == "d" else None)
+        for kind in kinds
+    ]
+    sessions = Sessions(records.low.copy(), records.high.copy(), records.count.copy(), accumulators)
+    return sessions, _folded(plan, records, sessions, begun=True)
+
+
+def kinds_of(plan: Plan, records: Records) -> str:
+    """The kinds of accumulators that suit most of the keys, were they new."""
+    kinds = ["i"] * plan.rule.width
+    for step in plan.steps:
+        if step.operation in _NUMBERS:
+            whole = records.all_whole(step.value)
+            kinds[step.at] = "i" if 2 * np.count_nonzero(whole) >= len(whole) else "d"
+    return "".join(kinds)
+
+
+def _folded(plan: Plan, records: Records, sessions: Sessions, *, begun: bool) -> Folded:
+    bad = records.bad.copy()
+    rises: dict[int, Numbers] = {}
+    for step in plan.steps:
+        held = sessions.accumulators[step.at]
+        if step.operation == "count":
+            there = records.present[step.value]
+            if begun:
+                bad |= there == 0  # nothing yet, which is another thing than 0
+            held.units += there
+            continue
+        if step.operation in ("sum", "average"):
+            if begun:
+                # a decimal at once, as the first is one
+                bad |= records.all_whole(step.value) != (held.places is None)
+            rise = _sums(records, step.value, held, bad)
+            _add(held, rise, bad)
+            rises[step.at] = rise
+            if step.operation == "average":
+                sessions.accumulators[step.at + 1].units += records.count
+        else:
+            _extremes(step.operation, step.value, records, held, bad, begun=begun)
+    return Folded(bad, rises)
+
+
+def _sums(records: Records, value: int, held: Numbers, bad: Flags) -> Numbers:
+    """What the records of each key come to: ints if `held` are, else decimals."""
+    column, starts = records.numbers[value], records.starts
+    if held.places is None or column.places is None:
+        if held.places is None:
+            bad |= ~records.all_whole(value)
+        units = column.units if starts is None else np.add.reduceat(column.units, starts)
+        return Numbers(units, None if held.places is None else np.zeros_like(units))
+    if starts is None:
+        return Numbers(column.units, column.places)
+    places = np.maximum.reduceat(column.places, starts)
+    units, large = scaled(column.units, places[records.key_of] - column.places)
+    bad |= records.by_key(large)
+    return Numbers(np.add.reduceat(units, starts), places)
+
+
+def _add(held: Numbers, rise: Numbers, bad: Flags) -> None:
+    """Adds in place. A decimal makes a decimal of an int, which is not for here."""
+    bad |= (held.units >= LIMIT) | (held.units <= -LIMIT)
+    if held.places is None:
+        if rise.places is not None:
+            bad |= True
+        held.units = held.units + rise.units
+    else:
+        behind = np.zeros_like(held.places) if rise.places is None else rise.places
+        places = np.maximum(held.places, behind)
+        units, large = scaled(held.units, places - held.places)
+        more, also = scaled(rise.units, places - behind)
+        bad |= large | also
+        held.units, held.places = units + more, places
+    bad |= (held.units >= LIMIT) | (held.units <= -LIMIT)
+
+
+def _extremes(
+    operation: str, value: int, records: Records, held: Numbers, bad: Flags, *, begun: bool
+) -> None:
+    """Takes the largest or the smallest, in place. An int among decimals would stay one."""
+    column, starts = records.numbers[value], records.starts
+    better = np.maximum if operation == "max" else np.minimum
+    if held.places is None:
+        bad |= ~records.all_whole(value)
+        units = column.units if starts is None else better.reduceat(column.units, starts)
+        held.units = units.copy() if begun else better(held.units, units)
+        return
+    bad |= records.any_whole(value)
+    if column.places is None:
+        return
+    if starts is None:
+        units, places = column.units, column.places
+    else:
+        places = np.maximum.reduceat(column.places, starts)
+        units, large = scaled(column.units, places[records.key_of] - column.places)
+        bad |= records.by_key(large)
+        units = better.reduceat(units, starts)
+    if begun:
+        held.units, held.places = units.copy(), places.copy()
+        return
+    most = np.maximum(held.places, places)
+    mine, large = scaled(held.units, most - held.places)
+    other, also = scaled(units, most - places)
+    bad |= large | also
+    held.units, held.places = better(mine, other), most

@@ -1,0 +1,223 @@
+"""Rows as bytes in which every number has its place: what `codec.py` writes, MessagePack that it
+reads, with numbers as wide as they can become. Rows that differ in numbers only are of one shape,
+and are read, changed and written many at a time.
+
+A decimal is text of WIDTH characters, blanks before it. Which rows have a shape: with one open
+session of one source and nothing that travels. All others are left to `codec.py`.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.aggregation.number_columns import DIGITS, MOST_PLACES, WIDTH, printed
+from domain.aggregation.session import Row
+
+_encode = msgspec.msgpack.Encoder().encode
+# what goes before a number of that width, for struct and for numpy
+_FORMS = {
+    "H": (b"\xcd", ">u2"),
+    "I": (b"\xce", ">u4"),
+    "q": (b"\xd3", ">i8"),
+    f"{WIDTH}s": (b"\xd9" + bytes([WIDTH]), f"S{WIDTH}"),
+}
+_DECIMAL = f"{WIDTH}s"
+_COUNTS = ("accepted", "flushed", "duplicates", "rejected", "expired", "deleted")
+_SUMS = ("accepted_sums", "flushed_sums", "expired_sums", "deleted_sums")
+_MOST = 15  # elements that MessagePack counts in half a byte
+
+Layout = tuple[str, tuple[str, ...], str, tuple[tuple[tuple[str, str], ...], ...] | None]
+"""What makes a shape: topic of the source; topics of `applied`; a letter an accumulator, i for int
+and d for decimal; for each dict of sums of the history, its (field, letter)."""
+
+
+class Shape:
+    """Rows of one layout. `dtype` names the numbers."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.topic, self.applied, self.kinds, self.history = layout
+        self._constant: list[bytes] = [b""]
+        self._names: list[str] = []
+        self._forms: list[str] = []
+        self._lay()
+        first, *others = self._constant
+        parts = [f"{len(first)}s"]
+        names, formats, offsets, at = [], [], [], len(first)
+        template, mask = bytearray(first), bytearray(b"\1" * len(first))
+        for name, form, after in zip(self._names, self._forms, others, strict=True):
+            size = struct.calcsize(f">{form}")
+            names.append(name)
+            formats.append(_FORMS[form][1])
+            offsets.append(at)
+            template += bytes(size) + after
+            mask += bytes(size) + b"\1" * len(after)
+            at += size + len(after)
+            parts += [form, f"{len(after)}s"]
+        self.length = at
+        self.dtype = np.dtype(
+            {"names": names, "formats": formats, "offsets": offsets, "itemsize": at}
+        )
+        self.template = bytes(template)
+        self._struct = struct.Struct(">" + "".join(parts))
+        self._mask = np.frombuffer(bytes(mask), np.uint8) * np.uint8(255)
+        self._same = np.frombuffer(self.template, np.uint8)
+
+    def _put(self, data: bytes) -> None:
+        self._constant[-1] += data
+
+    def _number(self, form: str, name: str) -> None:
+        self._put(_FORMS[form][0])
+        self._names.append(name)
+        self._forms.append(form)
+        self._constant.append(b"")
+
+    def _value(self, letter: str, name: str) -> None:
+        self._number("q" if letter == "i" else _DECIMAL, name)
+
+    def _lay(self) -> None:
+        """The fields of Row, Session and History in their order."""
+        self._put(b"\x98")
+        self._number("H", "sequence")
+        self._put(b"\x9a")
+        self._number("H", "version")
+        for name in ("created", "first", "last", "due"):
+            self._number("q", name)
+        self._number("H", "due_version")
+        self._number("I", "count")
+        self._put(bytes([0x90 | len(self.kinds)]))
+        for at, letter in enumerate(self.kinds):
+            self._value(letter, f"a{at}")
+        self._put(b"\x91\x95" + _encode(self.topic))
+        self._number("H", "partition")
+        self._number("q", "first_offset")
+        self._number("q", "last_offset")
+        self._number("I", "records")
+        self._put(b"\xc0" + bytes([0x90 | len(self.applied)]))
+        for at, topic in enumerate(self.applied):
+            self._put(b"\x93" + _encode(topic))
+            self._number("H", f"applied_partition{at}")
+            self._number("q", f"applied_offset{at}")
+        self._number("q", "touched")
+        self._lay_history()
+        self._number("q", "wake")
+        self._put(b"\x90\x90")
+
+    def _lay_history(self) -> None:
+        if self.history is None:
+            self._put(b"\xc0")
+            return
+        self._put(b"\x9b")
+        for name in _COUNTS:
+            self._number("I", name)
+        for name, fields in zip(_SUMS, self.history, strict=True):
+            self._put(bytes([0x80 | len(fields)]))
+            for of, letter in fields:
+                self._put(_encode(of))
+                self._value(letter, f"{name}:{of}")
+        self._put(b"\x90")
+
+    def pack(self, numbers: Sequence[Any]) -> bytes | None:
+        """One row of these numbers, None when one of them is too large for its place."""
+        given: list[Any] = [self._constant[0]]
+        for number, constant in zip(numbers, self._constant[1:], strict=True):
+            if number.__class__ is Decimal:
+                number = _text(number)
+                if number is None:
+                    return None
+            given += (number, constant)
+        try:
+            return self._struct.pack(*given)
+        except struct.error:
+            return None
+
+    def rows(self, data: Sequence[bytes]) -> tuple[bytearray, NDArray[Any], NDArray[np.bool_]]:
+        """Rows of the right length: the bytes of all, the numbers in them, and which rows are of
+        this shape. The numbers are those of the bytes.
+        """
+        held = bytearray(b"".join(data))
+        lines = np.frombuffer(held, np.uint8).reshape(len(data), self.length)
+        alike: NDArray[np.bool_] = ((lines & self._mask) == self._same).all(axis=1)
+        return held, np.frombuffer(held, self.dtype), alike
+
+    def new(self, n: int) -> tuple[bytearray, NDArray[Any]]:
+        """Bytes of `n` rows whose numbers are 0, and the numbers in them."""
+        held = bytearray(self.template * n)
+        return held, np.frombuffer(held, self.dtype)
+
+    def cut(self, held: bytearray) -> list[bytes]:
+        """The bytes of each row."""
+        whole, length = bytes(held), self.length
+        return [whole[at : at + length] for at in range(0, len(whole), length)]
+
+
+class Shapes:
+    """The shapes that a process has met, by the length of their rows."""
+
+    def __init__(self) -> None:
+        self._by_layout: dict[Layout, Shape] = {}
+        self.by_length: dict[int, list[Shape]] = {}
+
+    def of(self, layout: Layout) -> Shape:
+        """The shape of that layout."""
+        found = self._by_layout.get(layout)
+        if found is None:
+            found = self._by_layout[layout] = Shape(layout)
+            self.by_length.setdefault(found.length, []).append(found)
+        return found
+
+    def pack(self, row: Row) -> bytes | None:
+        """The bytes of a row, None when it has no shape."""
+        session, history = row.open, row.history
+        if session is None or session.dropped is not None or row.seen or row.outputs:
+            return None
+        if len(session.sources) != 1 or len(session.accumulators) > _MOST:
+            return None
+        kinds = _letters(session.accumulators)
+        topic, *source = session.sources[0]
+        numbers: list[Any] = [
+            row.sequence, session.version, session.created, session.first, session.last,
+            session.due, session.due_version, session.count, *session.accumulators, *source,
+        ]  # fmt: skip
+        for _, partition, offset in row.applied:
+            numbers += (partition, offset)
+        numbers.append(row.touched)
+        sums: tuple[tuple[tuple[str, str], ...], ...] | None = None
+        if history is not None:
+            if history.withdrawn:
+                return None
+            dicts = [getattr(history, name) for name in _SUMS]
+            numbers += [getattr(history, name) for name in _COUNTS]
+            sums = tuple(tuple(zip(each, _letters(each.values()), strict=True)) for each in dicts)
+            for each in dicts:
+                numbers += each.values()
+        numbers.append(row.wake)
+        letters = kinds + "".join(letter for of in sums or () for _, letter in of)
+        if "?" in letters or len(row.applied) > _MOST or len(letters) > _MOST:
+            return None
+        applied = tuple(each[0] for each in row.applied)
+        return self.of((topic, applied, kinds, sums)).pack(numbers)
+
+
+def decimals(units: Any, places: Any) -> NDArray[np.bytes_]:
+    """Numbers below LIMIT as they stand in rows."""
+    return printed(units, places).view(f"S{WIDTH}").ravel()
+
+
+def _letters(values: Iterable[Any]) -> str:
+    return "".join(
+        "i" if value.__class__ is int else "d" if value.__class__ is Decimal else "?"
+        for value in values
+    )
+
+
+def _text(value: Decimal) -> bytes | None:
+    _, digits, exponent = value.as_tuple()
+    if exponent.__class__ is not int or not -MOST_PLACES <= exponent <= 0 or len(digits) > DIGITS:
+        return None
+    return format(value, "f").rjust(WIDTH).encode()

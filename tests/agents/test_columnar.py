@@ -1,0 +1,217 @@
+"""Many keys folded in columns give what each of them gives on its own: rows, flushes, timers and
+control totals.
+"""
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.aggregate import ROUTED, Folds, ShardProcessor
+from agents.chunks import Chunk
+from config.documents.aggregator import load_aggregator
+from domain.aggregation.columns import plan_of
+from domain.aggregation.numbers import canonical_key
+from domain.aggregation.rule import Rule, compile_rule
+from tables.changes import Output
+from tables.codec import decode_row
+from tables.layout import FORGET, ROW, WAKE
+from tables.shard import Shard
+from tables.store import MemoryStore
+
+START_MS = 1_711_839_590_000
+OPERATIONS = [
+    {"field": "bytes", "operation": "sum"},
+    {"field": "price", "operation": "sum"},
+    {"field": "bytes", "operation": "max"},
+    {"field": "bytes", "operation": "min"},
+    {"field": "price", "operation": "max"},
+    {"field": "price", "operation": "min"},
+    {"field": "price", "operation": "average", "scale": 4},
+    {"field": "bytes", "operation": "average", "scale": 2},
+    {"field": "cell", "operation": "count"},
+]
+TIMEOUTS = [
+    {"duration": {"seconds": 40}},
+    {"frequency": {"every": "day", "at": "00:00", "timezone": "Europe/Stockholm"}},
+]
+DECIMALS = st.decimals(-10_000, 10_000, places=2) | st.decimals(-2, 2, places=5)
+NUMBERS = {
+    "bytes": st.integers(0, 1_000) | st.sampled_from([2**61, -(2**66), 10**17 - 1, 10**16]),
+    "price": st.one_of(
+        DECIMALS,
+        DECIMALS.map(str),  # as they travel
+        st.integers(-5, 5),
+        st.sampled_from([Decimal("1E+3"), "1.5e3", Decimal("1E-20"), "99999999999999999.5", None]),
+    ),
+}
+USUAL = {"bytes": st.integers(0, 1_000), "price": DECIMALS}
+
+
+def aggregator(operations: list[dict[str, Any]], timeout: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": "aggregator",
+        "name": "acc",
+        "input": "usage",
+        "group": {"fields": ["account"]},
+        "aggregate": [*operations, {"field": "*", "operation": "count"}],
+        "flush": {"by": "timeout", "timeout": timeout},
+        "ttl_days": 1,
+    }
+
+
+class Side:
+    """A shard that folds in one way."""
+
+    def __init__(self, rules: list[Rule], *, in_columns: bool, cache_rows: int) -> None:
+        self.sent: list[Output] = []
+        self.store = MemoryStore()
+        self.shard = Shard(0, self.store, None, self.rule_of, self.send, cache_rows=cache_rows)
+        self.rules = rules
+        folds = Folds(self.rule_of, lambda _: rules[-1])
+        folds.many_keys, folds.least_keys = (0, 1) if in_columns else (1_000, 1)
+        self.processor = ShardProcessor(self.shard, folds)
+
+    def rule_of(self, _name: str, version: int) -> Rule:
+        return self.rules[version - 1]
+
+    async def send(self, outputs: list[Output]) -> None:
+        self.sent += outputs
+
+    def told(self) -> dict[str, Any]:
+        """All that anybody can see of it, numbers by their value and kind."""
+        rows = {key: decode_row(data) for key, data in self.store.scan(ROW, b"t")}
+        return {
+            "rows": {key: alike(msgspec.to_builtins(row)) for key, row in rows.items()},
+            "timers": [key for key, _ in self.store.scan(WAKE, FORGET)],
+            "sent": [(topic, key, json.loads(value)) for topic, key, value in self.sent],
+            "totals": {
+                name: totals.as_json(name) | {"flushes": totals.flushes, "open": totals.sessions}
+                for name, totals in self.shard.totals.items()
+            },
+        }
+
+
+def alike(value: Any) -> Any:
+    """Decimals of one value are the same, an int is another thing."""
+    if isinstance(value, str):
+        try:
+            return ("decimal", Decimal(value).normalize())
+        except ArithmeticError:
+            return value
+    if isinstance(value, dict):
+        return {key: alike(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [alike(each) for each in value]
+    return value
+
+
+def entries_of(rule: Rule, values: dict[str, Any], offset: int, at_ms: int) -> Any:
+    taken = tuple(
+        values[item.field] is not None if item.kind == "present" else values[item.field]
+        for item in rule.inputs
+    )
+    return (offset, at_ms, taken)
+
+
+def records(numbers: dict[str, Any]) -> st.SearchStrategy[Any]:
+    one = st.tuples(
+        st.integers(0, 5),
+        st.fixed_dictionaries({**numbers, "cell": st.sampled_from(["c", "c", None])}),
+        st.integers(-3, 30),
+    )
+    return st.lists(one, min_size=1, max_size=12)
+
+
+batches = st.tuples(
+    st.just("batch"), st.integers(0, 1), records(USUAL) | records(NUMBERS), st.booleans()
+)
+histories = st.lists(
+    batches | batches | st.tuples(st.just("tick"), st.integers(1, 50_000)),
+    min_size=1,
+    max_size=8,
+)
+
+
+async def live(sides: list[Side], history: list[Any]) -> None:
+    now, offsets = START_MS, [0, 0]
+    for side in sides:
+        await side.shard.open()
+    for event in history:
+        if event[0] == "tick":
+            now += event[1]
+            for side in sides:
+                await side.processor.tick([], now)
+            continue
+        _, partition, found, newest = event
+        rule = sides[0].rules[-1 if newest else 0]
+        groups: dict[bytes, list[Any]] = {}
+        for account, values, seconds in found:
+            entry = entries_of(rule, values, offsets[partition], now + seconds * 1_000)
+            offsets[partition] += 1
+            groups.setdefault(canonical_key((f"a{account}",)), []).append(entry)
+        upto = offsets[partition] - 1
+        again = Chunk("usage", partition, rule.name, rule.version, list(groups.items()), -1)
+        chunk = Chunk("usage", partition, rule.name, rule.version, list(groups.items()), upto)
+        for side in sides:
+            await side.processor.apply(ROUTED, [chunk])
+            await side.processor.apply(ROUTED, [again])
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.sampled_from(OPERATIONS), min_size=1, max_size=5, unique_by=str),
+    st.lists(st.sampled_from(OPERATIONS), min_size=1, max_size=5, unique_by=str),
+    st.sampled_from(TIMEOUTS),
+    histories,
+    st.sampled_from([0, 3, 100]),
+)
+def test_in_columns_as_by_the_key(
+    first: list[Any], second: list[Any], timeout: dict[str, Any], history: list[Any], cached: int
+) -> None:
+    rules = [
+        compile_rule(load_aggregator(aggregator(operations, timeout)), version)
+        for version, operations in enumerate((first, second), 1)
+    ]
+    sides = [Side(rules, in_columns=yes, cache_rows=cached) for yes in (True, False)]
+    asyncio.run(live(sides, history))
+    columns, keys = (side.told() for side in sides)
+    assert columns == keys
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"event_id": "id"},
+        {"aggregate": [{"field": "bytes", "operation": "stddev"}]},
+        {"aggregate": [{"field": "cell", "operation": "last"}]},
+    ],
+)
+def test_some_documents_are_folded_by_the_key(more: dict[str, Any]) -> None:
+    document = aggregator(OPERATIONS[:1], TIMEOUTS[0]) | more
+    assert plan_of(compile_rule(load_aggregator(document), 1)) is None
+
+
+def test_what_can_be_is_folded_in_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS, TIMEOUTS[0])), 1)
+    side = Side([rule], in_columns=True, cache_rows=0)
+    values = {"bytes": 5, "price": Decimal("2.50"), "cell": "c"}
+    history = []
+    for at in range(4):
+        found = [(account, values, at) for account in range(5)]
+        history.append(("batch", 0, found, False))
+    history.insert(2, ("tick", 100_000))  # sessions with a history go on
+    loaded: list[int] = []
+    monkeypatch.setattr(
+        side.shard,
+        "load",
+        lambda keys: loaded.append(len(list(keys))) or {},  # type: ignore[func-returns-value]
+    )
+    asyncio.run(live([side], history[:2]))
+    assert sum(loaded) == 0
+    assert len(side.told()["rows"]) == 5
