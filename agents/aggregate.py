@@ -171,7 +171,7 @@ class ShardProcessor:
             refused: list[Rejection] = []
             if apart and len(groups) > self._folds.many_keys:
                 cached = len(groups) <= self.shard.cache_rows
-                plan, shapes = self._folds.plan(rule), self._folds.shapes
+                plan, shapes = self._plan(rule), self._folds.shapes
                 for piece in _pieces(groups, PIECE_KEYS if plan is None else COLUMN_KEYS):
                     if plan is not None:
                         piece = Columnar(
@@ -201,6 +201,9 @@ class ShardProcessor:
         if changes.rows or changes.staged or changes.applied:
             await self._commit(changes, whole=not more)
         return more
+
+    def _plan(self, rule: Rule) -> Plan | None:
+        return self._folds.plan(rule)
 
     def _fold(
         self,

@@ -59,9 +59,7 @@ class _Routed:
 
 
 class Engine:
-    """One worker's inputs and shards. `make_shard(number)` gives an unopened shard; `topics` is
-    partitions by name.
-    """
+    """One worker's inputs and shards; `make_shard` gives an unopened one. `topics`: partitions."""
 
     def __init__(
         self,

@@ -163,6 +163,11 @@ class Shapes:
         self._by_layout: dict[Layout, Shape] = {}
         self.by_length: dict[int, list[Shape]] = {}
 
+    @property
+    def layouts(self) -> set[Layout]:
+        """Those of the shapes."""
+        return set(self._by_layout)
+
     def of(self, layout: Layout) -> Shape:
         """The shape of that layout."""
         found = self._by_layout.get(layout)

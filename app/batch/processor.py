@@ -6,12 +6,14 @@ from agents.aggregate import DIRECT, Folds, ShardProcessor
 from agents.chunks import Chunk
 from app.batch.ledger import ending_key, ending_range
 from domain.aggregation.flush import SourceName
+from domain.aggregation.columns import Plan
 from domain.aggregation.fold import Fold
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import Row
 from domain.aggregation.totals import Totals
 from tables.changes import Changes
 from tables.layout import pack_totals, unpack_totals
+from tables.packed import Shapes
 from tables.shard import Shard
 
 ENDING_ROWS = 5_000  # sessions of one commit when a file or the run ends
@@ -113,7 +115,12 @@ class BatchProcessor(ShardProcessor):
     def _nothing(self) -> Changes:
         return Changes(effective_now=self.shard.marks.effective_now)
 
-    def _stage(self, changes: Changes, *, cached: bool = True) -> None:
+    def _plan(self, rule: Rule) -> Plan | None:
+        return None  # `_stage` looks at each row
+
+    def _stage(
+        self, changes: Changes, *, cached: bool = True, shapes: Shapes | None = None
+    ) -> None:
         topic, ending = self.topic, self._ending
         for key, (row, _) in changes.rows.items():
             if row.applied:  # of files that are finished nothing comes again
@@ -123,7 +130,7 @@ class BatchProcessor(ShardProcessor):
                     changes.kept[ending_key(key)] = b""
                 else:
                     changes.dropped.append(ending_key(key))
-        super()._stage(changes, cached=cached)
+        super()._stage(changes, cached=cached, shapes=shapes)
 
     async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
         if whole:

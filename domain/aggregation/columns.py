@@ -9,6 +9,7 @@ figures; a decimal may have more zeros behind its point here.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -118,13 +119,12 @@ def records_of(plan: Plan, groups: Sequence[Sequence[Any]]) -> Records:
     lengths = list(map(len, groups))
     n = len(lengths)
     flat = list(chain.from_iterable(groups))
-    every_offset, every_timestamp, values = zip(*flat, strict=True)
-    offsets = np.array(every_offset, np.int64)
-    timestamps = np.array(every_timestamp, np.int64)
-    columns = list(zip(*values, strict=True)) if plan.rule.inputs else []
-    numbers = {at: taken(columns[at]) for at in plan.numbers}
+    offsets = np.fromiter(map(itemgetter(0), flat), np.int64, len(flat))
+    timestamps = np.fromiter(map(itemgetter(1), flat), np.int64, len(flat))
+    values = list(map(itemgetter(2), flat))
+    numbers = {at: taken(list(map(itemgetter(at), values))) for at in plan.numbers}
     present = {
-        step.value: np.array(list(map(bool, columns[step.value])), np.int64)
+        step.value: np.fromiter(map(bool, map(itemgetter(step.value), values)), np.int64, len(flat))
         for step in plan.steps
         if step.operation == "count"
     }

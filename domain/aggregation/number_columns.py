@@ -53,6 +53,8 @@ def taken(values: Sequence[Any]) -> Numbers:
             return Numbers(units, bad=bad if bad.any() else None)
     if kinds == {str}:
         return _parsed(values)
+    if kinds == {Decimal}:
+        return _parsed(list(map(str, values)))
     whole = np.array([value.__class__ is int for value in values], dtype=bool)
     numbers = _parsed(["x" if value is None else str(value) for value in values])
     numbers.whole = whole
@@ -77,7 +79,7 @@ def parse(chars: Chars) -> Numbers:
     units, places = np.zeros(n, np.int64), np.zeros(n, np.int64)
     digits, bad = np.zeros(n, np.int64), np.zeros(n, bool)
     minus, behind = np.zeros(n, bool), np.zeros(n, bool)
-    for char in chars.T:
+    for char in np.ascontiguousarray(chars.T):
         digit = char - np.uint8(_ZERO)
         is_digit = digit < 10
         if is_digit.all():
@@ -85,9 +87,13 @@ def parse(chars: Chars) -> Numbers:
             digits += 1
             places += behind
             continue
-        units = np.where(is_digit, units * 10 + digit, units)
-        digits += is_digit & (units != 0)
-        places += is_digit & behind
+        if not is_digit.any():
+            if (char == _BLANK).all():
+                continue
+        else:
+            units = np.where(is_digit, units * 10 + digit, units)
+            digits += is_digit & (units != 0)
+            places += is_digit & behind
         behind |= char == _POINT
         minus |= char == _MINUS
         bad |= ~is_digit & (char != _POINT) & (char != _MINUS) & (char != _BLANK) & (char != 0)

@@ -5,6 +5,7 @@ control totals.
 import asyncio
 import json
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from tables.shard import Shard
 from tables.store import MemoryStore
 
 START_MS = 1_711_839_590_000
-OPERATIONS = [
+OPERATIONS: list[dict[str, Any]] = [
     {"field": "bytes", "operation": "sum"},
     {"field": "price", "operation": "sum"},
     {"field": "bytes", "operation": "max"},
@@ -36,7 +37,7 @@ OPERATIONS = [
     {"field": "bytes", "operation": "average", "scale": 2},
     {"field": "cell", "operation": "count"},
 ]
-TIMEOUTS = [
+TIMEOUTS: list[dict[str, Any]] = [
     {"duration": {"seconds": 40}},
     {"frequency": {"every": "day", "at": "00:00", "timezone": "Europe/Stockholm"}},
 ]
@@ -89,7 +90,10 @@ class Side:
         return {
             "rows": {key: alike(msgspec.to_builtins(row)) for key, row in rows.items()},
             "timers": [key for key, _ in self.store.scan(WAKE, FORGET)],
-            "sent": [(topic, key, json.loads(value)) for topic, key, value in self.sent],
+            "sent": sorted(  # by key: among keys any order will do
+                ((topic, key, json.loads(value)) for topic, key, value in self.sent),
+                key=itemgetter(0, 1),
+            ),
             "totals": {
                 name: totals.as_json(name) | {"flushes": totals.flushes, "open": totals.sessions}
                 for name, totals in self.shard.totals.items()
@@ -201,7 +205,7 @@ def test_what_can_be_is_folded_in_columns(monkeypatch: pytest.MonkeyPatch) -> No
     rule = compile_rule(load_aggregator(aggregator(OPERATIONS, TIMEOUTS[0])), 1)
     side = Side([rule], in_columns=True, cache_rows=0)
     values = {"bytes": 5, "price": Decimal("2.50"), "cell": "c"}
-    history = []
+    history: list[Any] = []
     for at in range(4):
         found = [(account, values, at) for account in range(5)]
         history.append(("batch", 0, found, False))

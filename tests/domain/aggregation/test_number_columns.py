@@ -1,0 +1,105 @@
+"""Numbers of many rows at once are exact, or told to be none of those."""
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.aggregation.number_columns import (
+    LIMIT,
+    MOST_PLACES,
+    Numbers,
+    exact_sum,
+    parse,
+    printed,
+    scaled,
+    taken,
+)
+from domain.aggregation.numbers import number_from_text
+
+FITTING = st.integers(-LIMIT + 1, LIMIT - 1)
+PLACES = st.integers(0, MOST_PLACES)
+VALUES = st.one_of(
+    st.none(),
+    st.integers(),
+    FITTING,
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.decimals(-100, 100, places=3),
+    st.decimals(-100, 100, places=3).map(str),
+    st.sampled_from(["1e5", "-0.5", "0.000000001", "0.0000000001", "12345678901234567.8"]),
+)
+
+
+def value_of(numbers: Numbers, at: int) -> Decimal:
+    places = 0 if numbers.places is None else int(numbers.places[at])
+    return Decimal(int(numbers.units[at])).scaleb(-places)
+
+
+def fits(value: int | Decimal | str | None) -> bool:
+    if value is None:
+        return False
+    if isinstance(value, int):
+        return -LIMIT < value < LIMIT
+    text = str(value)
+    digits = text.lstrip("-").replace(".", "")
+    return "E" not in text.upper() and len(digits.lstrip("0")) <= 17 and places(text) <= MOST_PLACES
+
+
+def places(text: str) -> int:
+    return len(text.partition(".")[2])
+
+
+@given(st.lists(VALUES, min_size=1))
+def test_what_records_give_is_taken_exactly_or_not_at_all(values: list[Any]) -> None:
+    numbers = taken(values)
+    bad = np.zeros(len(values), bool) if numbers.bad is None else numbers.bad
+    for at, value in enumerate(values):
+        if not bad[at]:
+            assert fits(value)
+            exact = number_from_text(value) if isinstance(value, str) else value
+            assert value_of(numbers, at) == exact
+            whole = numbers.places is None or (numbers.whole is not None and numbers.whole[at])
+            assert whole == isinstance(value, int)
+
+
+@given(st.lists(st.decimals(-100, 100, places=3), min_size=1))
+def test_usual_decimals_are_taken(values: list[Decimal]) -> None:
+    assert taken(values).bad is None
+    assert taken(list(map(str, values))).bad is None
+
+
+@given(st.lists(st.tuples(FITTING, PLACES), min_size=1))
+def test_what_is_printed_is_parsed_as_it_was(numbers: list[tuple[int, int]]) -> None:
+    units, behind = (np.array(column, np.int64) for column in zip(*numbers, strict=True))
+    again = parse(printed(units, behind))
+    assert again.bad is None
+    assert again.places is not None
+    assert (again.units.tolist(), again.places.tolist()) == (units.tolist(), behind.tolist())
+
+
+@given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), PLACES), min_size=1))
+def test_sums_are_exact_beyond_64_bits(numbers: list[tuple[int, int]]) -> None:
+    units, behind = (np.array(column, np.int64) for column in zip(*numbers, strict=True))
+    assert exact_sum(units, None) == sum(unit for unit, _ in numbers)
+    found = exact_sum(units, behind)
+    ten = 10**MOST_PLACES
+    assert found * ten == sum(unit * 10 ** (MOST_PLACES - place) for unit, place in numbers)
+
+
+@given(st.lists(st.tuples(FITTING, PLACES), min_size=1))
+def test_scaling_is_exact_or_told_to_be_too_much(numbers: list[tuple[int, int]]) -> None:
+    units, by = (np.array(column, np.int64) for column in zip(*numbers, strict=True))
+    more, large = scaled(units, by)
+    for (unit, power), found, much in zip(numbers, more.tolist(), large.tolist(), strict=True):
+        assert much or found == unit * 10**power
+        assert not much or abs(unit) * 10**power >= LIMIT
+
+
+@pytest.mark.parametrize("text", ["١٢", "x", "1 2e", "1e3"])
+def test_no_other_text_is_taken(text: str) -> None:
+    numbers = taken([text, "1.5"])
+    assert numbers.bad is not None
+    assert numbers.bad[0]
