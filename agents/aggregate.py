@@ -171,9 +171,10 @@ class ShardProcessor:
             refused: list[Rejection] = []
             if apart and len(groups) > self._folds.many_keys:
                 cached = len(groups) <= self.shard.cache_rows
-                plan, shapes = self._plan(rule), self._folds.shapes
+                plan, shapes = self._plan(rule), None
                 for piece in _pieces(groups, PIECE_KEYS if plan is None else COLUMN_KEYS):
                     if plan is not None:
+                        shapes = self._folds.shapes
                         piece = Columnar(
                             self.shard, changes, chunk, ctx, plan, shapes, cached,
                             self._folds.least_keys,

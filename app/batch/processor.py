@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from agents.aggregate import DIRECT, Folds, ShardProcessor
 from agents.chunks import Chunk
 from app.batch.ledger import ending_key, ending_range
-from domain.aggregation.flush import SourceName
 from domain.aggregation.columns import Plan
+from domain.aggregation.flush import SourceName
 from domain.aggregation.fold import Fold
 from domain.aggregation.rule import Rule
 from domain.aggregation.session import Row

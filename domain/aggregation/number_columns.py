@@ -22,7 +22,7 @@ Chars = NDArray[np.uint8]
 WIDTH = 20  # characters of a decimal at rest, blanks before it
 MOST_PLACES = 9
 DIGITS = 17
-LIMIT = 10**DIGITS
+LIMIT: int = 10**DIGITS
 POWERS: Ints = np.array([10**n for n in range(DIGITS + 1)], dtype=np.int64)
 _LARGEST: Ints = (LIMIT - 1) // POWERS  # what may be multiplied by that power
 _ZERO, _POINT, _MINUS, _BLANK = 48, 46, 45, 32

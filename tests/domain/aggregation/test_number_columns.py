@@ -43,7 +43,7 @@ def fits(value: int | Decimal | str | None) -> bool:
         return False
     if isinstance(value, int):
         return -LIMIT < value < LIMIT
-    text = str(value)
+    text = f"{value}"
     digits = text.lstrip("-").replace(".", "")
     return "E" not in text.upper() and len(digits.lstrip("0")) <= 17 and places(text) <= MOST_PLACES
 
