@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from time import perf_counter
 from typing import Any
 
-from agents.chunks import Chunk, Progress
+from agents.chunks import Chunk, Progress, commits, joined
 from agents.columnar import LEAST_KEYS, Columnar
 from agents.letters import TOPIC as LETTERS
 from agents.letters import Letter
@@ -124,8 +124,10 @@ class ShardProcessor:
             chunks = self._read(path, chunks)
         if self.shard.marks.placed and self._hand_on is not None:
             chunks = await self._hand_on(self.shard, path, chunks)
-        while await self._apply_once(path, chunks):
-            pass
+        parts = list(commits(joined(chunks), self._folds.many_keys))
+        for part in parts:
+            while await self._apply_once(path, part, last=part is parts[-1]):
+                pass
         self.batches += 1
         self.busy_s += perf_counter() - began_s
 
@@ -148,9 +150,9 @@ class ShardProcessor:
                         self._folds.rule_of(rule.name, row.open.version)
         return left
 
-    async def _apply_once(self, path: int, chunks: Sequence[Chunk]) -> bool:
-        """One commit; whether a key had decided so much that the rest must wait for the next
-        commit.
+    async def _apply_once(self, path: int, chunks: Sequence[Chunk], *, last: bool) -> bool:
+        """One commit, maybe the `last` one; whether a key had decided so much that the rest must
+        wait for the next.
         """
         changes = Changes(effective_now=self.shard.marks.effective_now)
         # a row may be encoded once in a commit: by the piece only where no other chunk has its key
@@ -200,7 +202,7 @@ class ShardProcessor:
             if chunk.upto >= 0:
                 changes.applied[source] = chunk.upto
         if changes.rows or changes.staged or changes.applied:
-            await self._commit(changes, whole=not more)
+            await self._commit(changes, whole=last and not more)
         return more
 
     def _plan(self, rule: Rule) -> Plan | None:

@@ -6,6 +6,8 @@ grouped by session key. Many travel in one stream record, so that the hop costs 
 per record. MessagePack, see the Structs.
 """
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -114,6 +116,45 @@ def parcels(revision: int, chunks: list[Chunk], handed: int = 0) -> list[bytes]:
     if halves is None:
         return [data]
     return parcels(revision, [halves[0]], handed) + parcels(revision, [halves[1]], handed)
+
+
+def joined(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Chunks of one source that follow each other as one; what it was is not changed."""
+    found: list[Chunk] = []
+    for source, run in groupby(chunks, _source):
+        first, *others = run
+        if others:
+            groups = dict(first.groups)
+            originals, upto = dict(first.originals), first.upto
+            for chunk in others:
+                for key, entries in chunk.groups:
+                    before = groups.get(key)
+                    groups[key] = entries if before is None else [*before, *entries]
+                originals |= chunk.originals
+                upto = max(upto, chunk.upto)
+            first = Chunk(*source[:4], list(groups.items()), upto, originals, source[4])
+        found.append(first)
+    return found
+
+
+def _source(chunk: Chunk) -> tuple[str, int, str, int, int]:
+    return chunk.topic, chunk.partition, chunk.aggregator, chunk.version, chunk.placed
+
+
+def commits(chunks: Sequence[Chunk], many: int) -> Iterator[list[Chunk]]:
+    """Chunks in their order, by what is to be one commit: one with more than `many` keys shares it
+    with none of the same aggregator.
+    """
+    found: list[Chunk] = []
+    sizes: dict[str, int] = {}
+    for chunk in chunks:
+        size = sizes.get(chunk.aggregator)
+        if size is not None and max(size, len(chunk.groups)) > many:
+            yield found
+            found, sizes, size = [], {}, None
+        found.append(chunk)
+        sizes[chunk.aggregator] = (size or 0) + len(chunk.groups)
+    yield found
 
 
 def _halves(chunk: Chunk) -> tuple[Chunk, Chunk] | None:

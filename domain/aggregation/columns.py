@@ -143,6 +143,10 @@ def records_of(plan: Plan, groups: Sequence[Sequence[Any]]) -> Records:
             timestamps[starts], np.minimum.reduceat(timestamps, starts),
             np.maximum.reduceat(timestamps, starts), numbers, present, count > MOST_RECORDS,
         )  # fmt: skip
+        later = np.ones(len(flat), bool)
+        later[1:] = offsets[1:] > offsets[:-1]
+        later[starts] = True
+        found.bad |= found.by_key(~later)  # one was sent again, as it may be
     for column in numbers.values():
         if column.bad is not None:
             found.bad |= found.by_key(column.bad)

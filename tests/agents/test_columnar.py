@@ -163,7 +163,7 @@ async def live(sides: list[Side], history: list[Any]) -> None:
         again = Chunk("usage", partition, rule.name, rule.version, list(groups.items()), -1)
         chunk = Chunk("usage", partition, rule.name, rule.version, list(groups.items()), upto)
         for side in sides:
-            await side.processor.apply(ROUTED, [chunk])
+            await side.processor.apply(ROUTED, [again, chunk] if partition else [chunk])
             await side.processor.apply(ROUTED, [again])
 
 
