@@ -26,11 +26,15 @@ from domain.aggregation.number_columns import WIDTH, Flags, Ints, Numbers, parse
 from tables.changes import Changes
 from tables.packed import Shape, Shapes, decimals
 from tables.shard import Shard
+from tables.sights import known
+from tables.staged import stage_packed
 
 LEAST_KEYS = 32  # below that, one at a time is faster
 _MOST_SHORT = 1 << 16  # versions and partitions have two bytes in a row
 _MOST_COUNT = 1 << 32
 Groups = Mapping[bytes, Sequence[Any]]
+Woken = tuple[bytes, int, int]
+"""(key, when it would have been looked at, when it is to be)"""
 
 
 @dataclass
@@ -52,6 +56,8 @@ class Columnar:
         left: dict[bytes, Sequence[Any]] = {}
         if rule.version >= _MOST_SHORT or not 0 <= partition < _MOST_SHORT:
             return dict(groups)
+        if self.plan.event_id is not None:
+            groups, left = self._first_sights(groups, self.plan.event_id)
         new: list[bytes] = []
         found: dict[int, list[bytes]] = {}
         at_rest = self.shard.at_rest(list(groups))
@@ -72,6 +78,18 @@ class Columnar:
         else:
             left.update((key, groups[key]) for key in new)
         return left
+
+    def _first_sights(
+        self, groups: Groups, at: int
+    ) -> tuple[dict[bytes, Sequence[Any]], dict[bytes, Sequence[Any]]]:
+        """Keys whose events were never seen, and the others."""
+        first: dict[bytes, Sequence[Any]] = {}
+        others: dict[bytes, Sequence[Any]] = {}
+        told = known(self.shard.store, groups, at)
+        for key, entries in groups.items():
+            twice = len(entries) > 1 and len({entry[2][at] for entry in entries}) < len(entries)
+            (others if twice or key in told else first)[key] = entries
+        return first, others
 
     def _suits(self, shape: Shape) -> bool:
         """Whether rows of the shape can be folded with this chunk."""
@@ -120,7 +138,8 @@ class Columnar:
         woken = (wake == 0) | (sooner < wake)
         numbers["wake"] = np.where(woken, sooner, wake)
         bad |= _write(shape, numbers, sessions, self.plan)
-        self._stage(shape, keys, held, ~bad, np.where(woken, wake, -1), sooner)
+        rows = _kept(keys, shape.cut(held), ~bad)
+        self._stage(rows, groups, _moved(keys, ~bad & woken, wake, sooner))
         self._note(records, folded, ~bad, 0)
         if bad.any():
             left.update(
@@ -164,33 +183,42 @@ class Columnar:
         wake = np.minimum(touched + rule.ttl_ms, due)
         numbers["touched"], numbers["wake"] = touched, wake
         bad |= _write(shape, numbers, sessions, plan)
-        self._stage(shape, keys, held, ~bad, np.zeros(len(keys), np.int64), wake)
+        rows = _kept(keys, shape.cut(held), ~bad)
+        self._stage(rows, groups, _moved(keys, ~bad, np.zeros_like(wake), wake))
         self._note(records, folded, ~bad, int(np.count_nonzero(~bad)))
         if bad.any():
             left.update(
                 (key, groups[key]) for key, no in zip(keys, bad.tolist(), strict=True) if no
             )
 
-    def _stage(
-        self, shape: Shape, keys: list[bytes], held: bytearray, kept: Flags, was: Ints, wake: Ints
-    ) -> None:
-        """`was`: when each would have been looked at, 0 for never; -1: that stays as it is."""
-        rows = dict(zip(keys, shape.cut(held), strict=True))
-        if not kept.all():
-            rows = {key: rows[key] for key, yes in zip(keys, kept.tolist(), strict=True) if yes}
-        moved = np.flatnonzero(kept & (was >= 0))
-        woken = [
-            (keys[at], before, after)
-            for at, before, after in zip(
-                moved.tolist(), was[moved].tolist(), wake[moved].tolist(), strict=True
-            )
-        ]
-        self.shard.stage_packed(self.changes, rows, woken, cached=self.cached)
+    def _stage(self, rows: dict[bytes, bytes], groups: Groups, woken: list[Woken]) -> None:
+        at, rule, chunk = self.plan.event_id, self.plan.rule, self.chunk
+        seen: dict[bytes, list[Any]] = {}
+        if at is not None:
+            for key in rows:
+                flat: list[Any] = []
+                for offset, timestamp, values in groups[key]:
+                    flat += (values[at], offset, timestamp)
+                seen[key] = [chunk.topic, chunk.partition, rule.dedup_ms, flat, 0, 0]
+        since = self.shard.marks.blocks + 1
+        stage_packed(self.changes, rows, woken, seen, since=since, cached=self.cached)
 
     def _note(self, records: Records, folded: Folded, kept: Flags, sessions: int) -> None:
         if kept.any():
             rises = [folded.rise(at, kept) for at, _ in self.plan.rule.sums]
             self.ctx.noted(int(records.count[kept].sum()), sessions, rises)
+
+
+def _kept(keys: list[bytes], rows: list[bytes], kept: Flags) -> dict[bytes, bytes]:
+    if kept.all():
+        return dict(zip(keys, rows, strict=True))
+    return {key: row for key, row, yes in zip(keys, rows, kept.tolist(), strict=True) if yes}
+
+
+def _moved(keys: list[bytes], moved: Flags, before: Ints, after: Ints) -> list[Woken]:
+    at = np.flatnonzero(moved)
+    of = [keys[each] for each in at.tolist()]
+    return list(zip(of, before[at].tolist(), after[at].tolist(), strict=True))
 
 
 def _ints(numbers: NDArray[Any], name: str) -> Ints:

@@ -214,6 +214,11 @@ def decimals(units: Any, places: Any) -> NDArray[np.bytes_]:
     return printed(units, places).view(f"S{WIDTH}").ravel()
 
 
+def with_seen(data: bytes, run: list[Any]) -> bytes:
+    """A packed row with a run of event ids (see `sights.py`) that travels with it."""
+    return data[:-2] + _encode((run,)) + data[-1:]
+
+
 def _letters(values: Iterable[Any]) -> str:
     return "".join(
         "i" if value.__class__ is int else "d" if value.__class__ is Decimal else "?"

@@ -14,7 +14,7 @@ nothing:
 Steps 1 to 4 are `Shard.commit` (the acknowledgement is its caller's), step 5 is the consumer's.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from domain.aggregation.rule import Rule, split_row_key
@@ -247,28 +247,6 @@ class Shard:
         if cached:
             staged.update(packed)
         changes.lowest_wake, changes.rows = lowest_wake, {}
-
-    def stage_packed(
-        self,
-        changes: Changes,
-        rows: Mapping[bytes, bytes],
-        woken: Iterable[tuple[bytes, int, int]],
-        *,
-        cached: bool,
-    ) -> None:
-        """As `stage` for rows by key that are bytes already; `woken` is (key, when it would have
-        been looked at, when it is to be), 0 for never.
-        """
-        changed = [(ROW + key, data) for key, data in rows.items()]
-        changes.log += changed
-        changes.puts += changed
-        for key, before, after in woken:
-            if before:
-                changes.dropped.append(wake_key(before, key))
-            at = wake_key(after, key)
-            changes.puts.append((at, b""))
-            changes.lowest_wake = min(changes.lowest_wake, at)
-        changes.staged.update(rows if cached else dict.fromkeys(rows))
 
     def _encode(
         self, changes: Changes

@@ -41,13 +41,15 @@ class Plan:
     """Which values are numbers; the others tell whether something is present."""
     counters: tuple[int, ...]
     """Accumulators that count, and are ints for that."""
+    event_id: int | None
+    """Which value is the event's id. A known one, or one that comes twice, is not for columns."""
 
 
 def plan_of(rule: Rule) -> Plan | None:
     """None for documents that are folded by the key."""
     document = rule.document
     timeout = document.flush.timeout
-    if document.event_id is not None or document.flush.conditions is not None:
+    if document.flush.conditions is not None:
         return None
     if timeout is not None and timeout.kind == "timestamp_field":
         return None
@@ -67,7 +69,8 @@ def plan_of(rule: Rule) -> Plan | None:
     numbers = frozenset(step.value for step in steps if step.operation in _NUMBERS)
     counters = [step.at for step in steps if step.operation == "count"]
     counters += [step.at + 1 for step in steps if step.operation == "average"]
-    return Plan(rule, tuple(steps), numbers, tuple(counters))
+    event_id = places.get(("event_id", document.event_id or ""))
+    return Plan(rule, tuple(steps), numbers, tuple(counters), event_id)
 
 
 @dataclass

@@ -16,12 +16,16 @@ from hypothesis import strategies as st
 from agents.aggregate import ROUTED, Folds, ShardProcessor
 from agents.chunks import Chunk
 from config.documents.aggregator import load_aggregator
+from connectors.streams.memory import MemoryLog
 from domain.aggregation.columns import plan_of
 from domain.aggregation.numbers import canonical_key
 from domain.aggregation.rule import Rule, compile_rule
+from domain.clock import FixedClock
+from tables.changelog import Change, Changelog
 from tables.changes import Output
 from tables.codec import decode_row
-from tables.layout import FORGET, ROW, WAKE
+from tables.formats import SHARD
+from tables.layout import FORGET, ROW, SEEN, WAKE
 from tables.shard import Shard
 from tables.store import MemoryStore
 
@@ -51,11 +55,14 @@ NUMBERS = {
         st.sampled_from([Decimal("1E+3"), "1.5e3", Decimal("1E-20"), "99999999999999999.5", None]),
     ),
 }
+IDS = st.integers(0, 40).map(lambda n: bytes([n]) * 16)
 USUAL = {"bytes": st.integers(0, 1_000), "price": DECIMALS}
 
 
-def aggregator(operations: list[dict[str, Any]], timeout: dict[str, Any]) -> dict[str, Any]:
-    return {
+def aggregator(
+    operations: list[dict[str, Any]], timeout: dict[str, Any], event_id: str | None = None
+) -> dict[str, Any]:
+    return ({} if event_id is None else {"event_id": event_id}) | {
         "kind": "aggregator",
         "name": "acc",
         "input": "usage",
@@ -89,6 +96,7 @@ class Side:
         rows = {key: decode_row(data) for key, data in self.store.scan(ROW, b"t")}
         return {
             "rows": {key: alike(msgspec.to_builtins(row)) for key, row in rows.items()},
+            "ids": [key for key, _ in self.store.scan(SEEN, b"f")],
             "timers": [key for key, _ in self.store.scan(WAKE, FORGET)],
             "sent": sorted(  # by key: among keys any order will do
                 ((topic, key, json.loads(value)) for topic, key, value in self.sent),
@@ -126,7 +134,7 @@ def entries_of(rule: Rule, values: dict[str, Any], offset: int, at_ms: int) -> A
 def records(numbers: dict[str, Any]) -> st.SearchStrategy[Any]:
     one = st.tuples(
         st.integers(0, 5),
-        st.fixed_dictionaries({**numbers, "cell": st.sampled_from(["c", "c", None])}),
+        st.fixed_dictionaries({**numbers, "cell": st.sampled_from(["c", "c", None]), "id": IDS}),
         st.integers(-3, 30),
     )
     return st.lists(one, min_size=1, max_size=12)
@@ -174,12 +182,18 @@ async def live(sides: list[Side], history: list[Any]) -> None:
     st.sampled_from(TIMEOUTS),
     histories,
     st.sampled_from([0, 3, 100]),
+    st.sampled_from([None, None, "id"]),
 )
 def test_in_columns_as_by_the_key(
-    first: list[Any], second: list[Any], timeout: dict[str, Any], history: list[Any], cached: int
+    first: list[Any],
+    second: list[Any],
+    timeout: dict[str, Any],
+    history: list[Any],
+    cached: int,
+    event_id: str | None,
 ) -> None:
     rules = [
-        compile_rule(load_aggregator(aggregator(operations, timeout)), version)
+        compile_rule(load_aggregator(aggregator(operations, timeout, event_id)), version)
         for version, operations in enumerate((first, second), 1)
     ]
     sides = [Side(rules, in_columns=yes, cache_rows=cached) for yes in (True, False)]
@@ -191,7 +205,7 @@ def test_in_columns_as_by_the_key(
 @pytest.mark.parametrize(
     "more",
     [
-        {"event_id": "id"},
+        {"flush": {"by": "timeout", "timeout": {"timestamp_field": "until"}}},
         {"aggregate": [{"field": "bytes", "operation": "stddev"}]},
         {"aggregate": [{"field": "cell", "operation": "last"}]},
     ],
@@ -219,3 +233,25 @@ def test_what_can_be_is_folded_in_columns(monkeypatch: pytest.MonkeyPatch) -> No
     asyncio.run(live([side], history[:2]))
     assert sum(loaded) == 0
     assert len(side.told()["rows"]) == 5
+
+
+def test_ids_travel_with_their_row_in_the_changelog(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS[:1], TIMEOUTS[0], "id")), 1)
+    told = []
+    for in_columns in (True, False):
+        side = Side([rule], in_columns=in_columns, cache_rows=3)
+        log = MemoryLog(FixedClock(START_MS))
+        log.counts["changes"] = 1
+        side.shard.changelog = Changelog(log, "changes", 0, "w", SHARD)
+        rows: list[Change] = []
+
+        async def append(changes: list[Change], rows: list[Change] = rows) -> None:
+            rows += changes
+
+        monkeypatch.setattr(side.shard.changelog, "append", append)
+        values = [{"bytes": 5, "id": bytes([n]) * 16} for n in range(6)]
+        found = [(n % 4, each, 0) for n, each in enumerate(values)]
+        asyncio.run(live([side], [("batch", 0, found, False)]))
+        told.append({key: decode_row(data or b"").seen for key, data in rows if key[:1] == ROW})
+    assert told[0] == told[1]
+    assert all(told[0].values())
