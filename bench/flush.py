@@ -98,6 +98,7 @@ async def _one(log: Log, plan: Plan, name: str, accounts: int) -> dict[str, Any]
         figures = await measure(
             log, flusher.command(plan.jars), environ,
             topic=topic, group=group, count=count, folder=folder, limit_s=plan.limit_s,
+            then=system.then(group),
         )  # fmt: skip
     except NotMeasured as error:
         return result | {"failed": str(error)}

@@ -63,6 +63,7 @@ async def _one(log: Log, plan: Plan, system: System, accounts: int) -> list[dict
         await measure(
             log, system.command(plan.jars), environ,
             topic=topic, group=group, count=count, folder=folder, limit_s=plan.limit_s,
+            then=system.then(group),
         )  # fmt: skip
         found = await check.totals(log, group, system.decode)
         if found != expected:

@@ -70,6 +70,7 @@ async def _one(log: Log, plan: Plan, system: System, accounts: int) -> dict[str,
         figures = await measure(
             log, system.command(plan.jars), environ,
             topic=topic, group=group, count=count, folder=folder, limit_s=plan.limit_s,
+            then=system.then(group),
         )  # fmt: skip
     except NotMeasured as error:
         return result | {"failed": str(error)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import check
+from config.names import Names
 
 PEERS = Path(__file__).parent / "peers"
 ROOT = Path(__file__).parent.parent
@@ -25,6 +26,10 @@ class System:
     keyed: bool | None = None
     event_id: bool = False
     exits: bool = False
+
+    def then(self, group: str) -> str | None:
+        """The topic of its own on which records go on before they count."""
+        return Names(group).sessions_in if self.keyed is False else None
 
 
 def _python(name: str) -> Callable[[str], list[str]]:
