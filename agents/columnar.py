@@ -100,8 +100,8 @@ class Columnar:
             return False
         if shape.history is None:
             return True
-        known = {name for name, _ in shape.history[0]}
-        return all(name in known for _, name in plan.rule.sums)
+        summed = {name for name, _ in shape.history[0]}
+        return all(name in summed for _, name in plan.rule.sums)
 
     def _held(
         self,
