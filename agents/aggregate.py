@@ -37,6 +37,7 @@ TICK_ROWS = 5_000
 FORGET_IDS = 20_000
 # rows that are read, folded and encoded before the next are: as many as stay in a core's own cache
 PIECE_KEYS = 400
+MANY_KEYS = 400  # of a chunk: more are folded by the piece
 COLUMN_KEYS = 2_000  # as many that a call of numpy costs little for each
 
 
@@ -61,7 +62,7 @@ class Folds:
         self._compiled: dict[tuple[str, int], tuple[Rule, FoldFunction]] = {}
         self._plans: dict[tuple[str, int], Plan | None] = {}
         self.shapes = Shapes()
-        self.many_keys, self.least_keys = PIECE_KEYS, LEAST_KEYS
+        self.many_keys, self.least_keys = MANY_KEYS, LEAST_KEYS
         """A chunk of more keys is folded by the piece, in columns where so many are alike."""
 
     def get(self, name: str, version: int) -> tuple[Rule, FoldFunction]:

@@ -50,7 +50,7 @@ def in_turn() -> None:
     keys: each goes on with the rows of the others.
     """
     if os.getpid() % 2:
-        vars(aggregate).update(PIECE_KEYS=0, LEAST_KEYS=1)
+        vars(aggregate).update(MANY_KEYS=0, LEAST_KEYS=1)
 
 
 class Runner:
