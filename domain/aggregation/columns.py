@@ -100,21 +100,17 @@ class Records:
 
     def all_whole(self, value: int) -> Flags:
         """By key, whether the numbers are ints."""
-        found = self.numbers[value]
-        if found.places is None:
-            return np.ones(len(self.count), bool)
-        if found.whole is None:
-            return np.zeros(len(self.count), bool)
-        return ~self.by_key(~found.whole)
+        return ~self.by_key(~self._whole(value))
 
     def any_whole(self, value: int) -> Flags:
         """By key, whether one of the numbers is an int."""
+        return self.by_key(self._whole(value))
+
+    def _whole(self, value: int) -> Flags:
         found = self.numbers[value]
-        if found.places is None:
-            return np.ones(len(self.count), bool)
-        if found.whole is None:
-            return np.zeros(len(self.count), bool)
-        return self.by_key(found.whole)
+        if found.whole is not None:
+            return found.whole
+        return np.full(len(found.units), found.places is None)
 
 
 def records_of(plan: Plan, groups: Sequence[Sequence[Any]]) -> Records:
