@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.aggregation.number_columns import DIGITS, MOST_PLACES, WIDTH, printed
-from domain.aggregation.session import Row
+from domain.aggregation.session import History, Row
 
 _encode = msgspec.msgpack.Encoder().encode
 # what goes before a number of that width, for struct and for numpy
@@ -29,6 +29,7 @@ _FORMS = {
 _DECIMAL = f"{WIDTH}s"
 _COUNTS = ("accepted", "flushed", "duplicates", "rejected", "expired", "deleted")
 _SUMS = ("accepted_sums", "flushed_sums", "expired_sums", "deleted_sums")
+_PLACES = range(-MOST_PLACES, 1)  # exponents
 _MOST = 15  # elements that MessagePack counts in half a byte
 
 Layout = tuple[str, tuple[str, ...], str, tuple[tuple[tuple[str, str], ...], ...] | None]
@@ -47,7 +48,7 @@ class Shape:
         self._forms: list[str] = []
         self._lay()
         first, *others = self._constant
-        parts = [f"{len(first)}s"]
+        parts = [f"{len(first)}x"]
         names, formats, offsets, at = [], [], [], len(first)
         template, mask = bytearray(first), bytearray(b"\1" * len(first))
         for name, form, after in zip(self._names, self._forms, others, strict=True):
@@ -58,13 +59,15 @@ class Shape:
             template += bytes(size) + after
             mask += bytes(size) + b"\1" * len(after)
             at += size + len(after)
-            parts += [form, f"{len(after)}s"]
+            parts += [form, f"{len(after)}x"]
         self.length = at
         self.dtype = np.dtype(
             {"names": names, "formats": formats, "offsets": offsets, "itemsize": at}
         )
         self.template = bytes(template)
         self._struct = struct.Struct(">" + "".join(parts))
+        self._constants = int.from_bytes(self.template)
+        self._decimals = [at for at, form in enumerate(self._forms) if form == _DECIMAL]
         self._mask = np.frombuffer(bytes(mask), np.uint8) * np.uint8(255)
         self._same = np.frombuffer(self.template, np.uint8)
 
@@ -122,19 +125,15 @@ class Shape:
                 self._value(letter, f"{name}:{of}")
         self._put(b"\x90")
 
-    def pack(self, numbers: Sequence[Any]) -> bytes | None:
+    def pack(self, numbers: list[Any]) -> bytes | None:
         """One row of these numbers, None when one of them is too large for its place."""
-        given: list[Any] = [self._constant[0]]
-        for number, constant in zip(numbers, self._constant[1:], strict=True):
-            if number.__class__ is Decimal:
-                number = _text(number)
-                if number is None:
-                    return None
-            given += (number, constant)
+        for at in self._decimals:
+            numbers[at] = _text(numbers[at])
         try:
-            return self._struct.pack(*given)
+            placed = self._struct.pack(*numbers)
         except struct.error:
             return None
+        return (int.from_bytes(placed) | self._constants).to_bytes(self.length)
 
     def rows(self, data: Sequence[bytes]) -> tuple[bytearray, NDArray[Any], NDArray[np.bool_]]:
         """Rows of the right length: the bytes of all, the numbers in them, and which rows are of
@@ -161,6 +160,7 @@ class Shapes:
 
     def __init__(self) -> None:
         self._by_layout: dict[Layout, Shape] = {}
+        self._by_kinds: dict[tuple[Any, ...], Shape | None] = {}  # topics and classes of numbers
         self.by_length: dict[int, list[Shape]] = {}
 
     @property
@@ -181,32 +181,62 @@ class Shapes:
         session, history = row.open, row.history
         if session is None or session.dropped is not None or row.seen or row.outputs:
             return None
-        if len(session.sources) != 1 or len(session.accumulators) > _MOST:
+        if len(session.sources) != 1:
             return None
-        kinds = _letters(session.accumulators)
         topic, *source = session.sources[0]
         numbers: list[Any] = [
             row.sequence, session.version, session.created, session.first, session.last,
             session.due, session.due_version, session.count, *session.accumulators, *source,
         ]  # fmt: skip
-        for _, partition, offset in row.applied:
+        told: list[Any] = [topic, tuple(map(type, session.accumulators))]
+        for of, partition, offset in row.applied:
+            told.append(of)
             numbers += (partition, offset)
         numbers.append(row.touched)
-        sums: tuple[tuple[tuple[str, str], ...], ...] | None = None
         if history is not None:
             if history.withdrawn:
                 return None
-            dicts = [getattr(history, name) for name in _SUMS]
-            numbers += [getattr(history, name) for name in _COUNTS]
-            sums = tuple(tuple(zip(each, _letters(each.values()), strict=True)) for each in dicts)
-            for each in dicts:
-                numbers += each.values()
+            numbers += (
+                history.accepted, history.flushed, history.duplicates, history.rejected,
+                history.expired, history.deleted,
+            )  # fmt: skip
+            for sums in _sums(history):
+                told += (tuple(sums), tuple(map(type, sums.values())))
+                numbers += sums.values()
         numbers.append(row.wake)
-        letters = kinds + "".join(letter for of in sums or () for _, letter in of)
-        if "?" in letters or len(row.applied) > _MOST or len(letters) > _MOST:
+        key = tuple(told)
+        if key not in self._by_kinds:
+            layout = _layout(row)
+            self._by_kinds[key] = None if layout is None else self.of(layout)
+        shape = self._by_kinds[key]
+        return None if shape is None else shape.pack(numbers)
+
+
+def _sums(history: History) -> tuple[dict[str, Any], ...]:
+    return (
+        history.accepted_sums,
+        history.flushed_sums,
+        history.expired_sums,
+        history.deleted_sums,
+    )
+
+
+def _layout(row: Row) -> Layout | None:
+    session, history = row.open, row.history
+    if session is None or len(row.applied) > _MOST or len(session.accumulators) > _MOST:
+        return None
+    kinds = _letters(session.accumulators)
+    letters, sums = kinds, None
+    if history is not None:
+        sums = tuple(
+            tuple(zip(each, _letters(each.values()), strict=True)) for each in _sums(history)
+        )
+        letters += "".join(letter for of in sums for _, letter in of)
+        if max(map(len, sums)) > _MOST:
             return None
-        applied = tuple(each[0] for each in row.applied)
-        return self.of((topic, applied, kinds, sums)).pack(numbers)
+    if "?" in letters:
+        return None
+    return session.sources[0][0], tuple(each[0] for each in row.applied), kinds, sums
 
 
 def decimals(units: Any, places: Any) -> NDArray[np.bytes_]:
@@ -227,7 +257,10 @@ def _letters(values: Iterable[Any]) -> str:
 
 
 def _text(value: Decimal) -> bytes | None:
-    _, digits, exponent = value.as_tuple()
-    if exponent.__class__ is not int or not -MOST_PLACES <= exponent <= 0 or len(digits) > DIGITS:
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f") if value.as_tuple().exponent in _PLACES else ""
+    whole, _, behind = text.partition(".")
+    if len(behind) > MOST_PLACES or not 0 < len(whole.lstrip("-")) + len(behind) <= DIGITS:
         return None
-    return format(value, "f").rjust(WIDTH).encode()
+    return text.rjust(WIDTH).encode()
