@@ -21,6 +21,7 @@ from tables.standby import SETTLED_MS, Left
 logger = logging.getLogger(__name__)
 LOOK_S = 0.5  # between two looks at the ends of the changelogs: so old is a copy that keeps up
 AGAIN_S = 60.0  # until one that could not be kept is tried again
+LATE_S = 60.0  # a copy that old doesn't keep up
 
 Key = tuple[str, int]
 """(table, shard)"""
@@ -114,6 +115,17 @@ class Standbys:
     def age_s(self, kept: Kept) -> float | None:
         """How old a copy is; None for one that was never complete."""
         return None if kept.complete_s is None else self._now_s() - kept.complete_s
+
+    def lacking(self) -> list[tuple[str, int, str]]:
+        """(table, shard, why) of copies that are not kept, or don't keep up."""
+        found = []
+        for (table, number), kept in sorted(self.kept.items()):
+            age_s = self.age_s(kept)
+            if kept.trouble:
+                found.append((table, number, kept.trouble))
+            elif age_s is not None and age_s > LATE_S:
+                found.append((table, number, f"it is {age_s:.0f} s old"))
+        return found
 
     async def stop(self) -> None:
         """Closes all of them."""

@@ -21,7 +21,7 @@ NOT_READY = "shards-not-ready"
 MOVING_S = 3.0  # what a partition takes that moves, and a worker that catches up
 LETTERS_MS = 86_400_000  # older ones were seen
 # code of a trouble -> how bad it is; others are wrong
-MILD: dict[str, State] = {"dead-letters": "warning", "overloaded": "warning"}
+MILD: dict[str, State] = dict.fromkeys(("dead-letters", "overloaded", "standby-behind"), "warning")
 # what other looks tell in more detail
 ELSEWHERE = {"topic-settings", "trial-clock"}
 

@@ -34,10 +34,10 @@ class Figures:
 
     async def tell(self, _: dict[str, Any]) -> dict[str, Any]:
         """See `Overview` for what becomes of it."""
-        sampler = self._sampler
+        sampler, parts = self._sampler, self._parts
         rate_in, rate_out, rates = sampler.rates()
-        ready = self._parts.engine.shards.open_ones()
-        free = shutil.disk_usage(self._parts.settings.data_dir).free
+        ready = parts.engine.shards.open_ones()
+        free = shutil.disk_usage(parts.settings.data_dir).free
         return {
             "rate_in": rate_in,
             "rate_out": rate_out,
@@ -50,6 +50,7 @@ class Figures:
             "disk_free": free,
             "live_slots": await self._live_slots(),
             "tables": self._tables(),
+            "standbys": [] if parts.standbys is None else parts.standbys.lacking(),
         }
 
     def _tables(self) -> dict[str, list[int]]:

@@ -7,6 +7,7 @@ from typing import Any
 from app.facade.erasing import Erasing, unfinished
 from app.facade.owners import Told
 from app.facade.parts import Parts
+from app.facade.standing_by import lacking
 from app.facade.unread import unread
 from app.shapes import DeadLetterCount, Trouble
 from app.sink_shapes import SinkStatus
@@ -69,6 +70,7 @@ class Troubles:
             *_impressions(seen),
             *unfinished(seen.erasings, seen.now_ms),
             *self._held(seen),
+            *lacking(seen.figures),
             *self._machine(seen),
             *await self._topics_made(),
             *self._clock(),

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.standbys import AGAIN_S, Standbys
+from agents.standbys import AGAIN_S, LATE_S, Standbys
 from connectors.streams.base import StreamUnavailable
 from connectors.streams.memory import MemoryLog
 from domain.clock import FixedClock
@@ -101,6 +101,10 @@ def test_a_copy_is_as_old_as_the_last_look_that_found_it_complete() -> None:
         await worker.look()
         assert ages(worker) == {0: 0, 1: 3}
         assert worker.standbys.kept["sessions", 1].left == 1
+        assert not worker.standbys.lacking()
+        worker.now_s += LATE_S
+        await worker.look()
+        assert worker.standbys.lacking() == [("sessions", 1, "it is 63 s old")]
         worker.made[1].held = False
         await worker.look()
         worker.now_s += 2
@@ -131,7 +135,7 @@ def test_a_copy_that_cant_be_kept_is_tried_again_after_a_minute() -> None:
         keep(worker, 0)
         await worker.look()
         assert not worker.made[0].open and not ages(worker)
-        assert worker.standbys.kept["sessions", 0].trouble == "no good"
+        assert worker.standbys.lacking() == [("sessions", 0, "no good")]
         worker.next = {}
         await worker.look()
         assert len(worker.made) == 1
