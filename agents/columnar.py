@@ -96,12 +96,15 @@ class Columnar:
         plan = self.plan
         if shape.topic != self.chunk.topic or len(shape.kinds) != plan.rule.width:
             return False
-        if any(shape.kinds[at] != "i" for at in plan.counters):
+        if any(shape.kinds[at] == "d" for at in plan.counters):
             return False
+        for at in plan.averages:
+            if (shape.kinds[at] == "n") != (shape.kinds[at + 1] == "n"):
+                return False
         if shape.history is None:
             return True
         summed = {name for name, _ in shape.history[0]}
-        return all(name in summed for _, name in plan.rule.sums)
+        return all(name in summed for at, name in plan.rule.sums if shape.kinds[at] != "n")
 
     def _held(
         self,
@@ -137,7 +140,7 @@ class Columnar:
         sooner = np.minimum(touched + self.plan.rule.ttl_ms, due)
         woken = (wake == 0) | (sooner < wake)
         numbers["wake"] = np.where(woken, sooner, wake)
-        bad |= _write(shape, numbers, sessions, self.plan)
+        bad |= _write(numbers, sessions)
         rows = _kept(keys, shape.cut(held), ~bad)
         self._stage(rows, groups, _moved(keys, ~bad & woken, wake, sooner))
         self._note(records, folded, ~bad, 0)
@@ -182,7 +185,7 @@ class Columnar:
         touched = np.maximum(sessions.last, 0)
         wake = np.minimum(touched + rule.ttl_ms, due)
         numbers["touched"], numbers["wake"] = touched, wake
-        bad |= _write(shape, numbers, sessions, plan)
+        bad |= _write(numbers, sessions)
         rows = _kept(keys, shape.cut(held), ~bad)
         self._stage(rows, groups, _moved(keys, ~bad, np.zeros_like(wake), wake))
         self._note(records, folded, ~bad, int(np.count_nonzero(~bad)))
@@ -238,25 +241,26 @@ def _sessions(shape: Shape, numbers: NDArray[Any], plan: Plan) -> Sessions:
     if shape.history is not None:
         letters = dict(shape.history[0])
         accepted = [
-            (at, _number(letters[name], numbers, f"accepted_sums:{name}"))
+            (at, name, _number(letters[name], numbers, f"accepted_sums:{name}"))
             for at, name in plan.rule.sums
+            if shape.kinds[at] != "n"
         ]
-    return Sessions(
-        _ints(numbers, "first"),
-        _ints(numbers, "last"),
-        _ints(numbers, "count"),
-        [_number(letter, numbers, f"a{at}") for at, letter in enumerate(shape.kinds)],
-        accepted,
-    )
+    held = [
+        None if letter == "n" else _number(letter, numbers, f"a{at}")
+        for at, letter in enumerate(shape.kinds)
+    ]
+    first, last, count = (_ints(numbers, name) for name in ("first", "last", "count"))
+    return Sessions(first, last, count, held, accepted)
 
 
-def _write(shape: Shape, numbers: NDArray[Any], sessions: Sessions, plan: Plan) -> Flags:
+def _write(numbers: NDArray[Any], sessions: Sessions) -> Flags:
     """Puts sessions into the rows; returns which of them are too large for that."""
     numbers["first"], numbers["last"] = sessions.first, sessions.last
     numbers["count"] = sessions.count.astype(np.uint32)
     for at, column in enumerate(sessions.accumulators):
-        _put(numbers, f"a{at}", column)
-    for (_, name), (_, column) in zip(plan.rule.sums, sessions.accepted, strict=False):
+        if column is not None:
+            _put(numbers, f"a{at}", column)
+    for _, name, column in sessions.accepted:
         _put(numbers, f"accepted_sums:{name}", column)
     large: Flags = sessions.count >= _MOST_COUNT
     return large

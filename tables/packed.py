@@ -27,14 +27,16 @@ _FORMS = {
     f"{WIDTH}s": (b"\xd9" + bytes([WIDTH]), f"S{WIDTH}"),
 }
 _DECIMAL = f"{WIDTH}s"
+_NIL = b"\xc0"
 _COUNTS = ("accepted", "flushed", "duplicates", "rejected", "expired", "deleted")
 _SUMS = ("accepted_sums", "flushed_sums", "expired_sums", "deleted_sums")
+_LETTERS = {int: "i", Decimal: "d", type(None): "n"}
 _PLACES = range(-MOST_PLACES, 1)  # exponents
 _MOST = 15  # elements that MessagePack counts in half a byte
 
 Layout = tuple[str, tuple[str, ...], str, tuple[tuple[tuple[str, str], ...], ...] | None]
-"""What makes a shape: topic of the source; topics of `applied`; a letter an accumulator, i for int
-and d for decimal; for each dict of sums of the history, its (field, letter)."""
+"""What makes a shape: topic of the source; topics of `applied`; a letter an accumulator, i for int,
+d for decimal and n for nothing; for each dict of sums of the history, its (field, letter)."""
 
 
 class Shape:
@@ -81,6 +83,9 @@ class Shape:
         self._constant.append(b"")
 
     def _value(self, letter: str, name: str) -> None:
+        if letter == "n":
+            self._put(_NIL)
+            return
         self._number("q" if letter == "i" else _DECIMAL, name)
 
     def _lay(self) -> None:
@@ -101,7 +106,7 @@ class Shape:
         self._number("q", "first_offset")
         self._number("q", "last_offset")
         self._number("I", "records")
-        self._put(b"\xc0" + bytes([0x90 | len(self.applied)]))
+        self._put(_NIL + bytes([0x90 | len(self.applied)]))
         for at, topic in enumerate(self.applied):
             self._put(b"\x93" + _encode(topic))
             self._number("H", f"applied_partition{at}")
@@ -113,7 +118,7 @@ class Shape:
 
     def _lay_history(self) -> None:
         if self.history is None:
-            self._put(b"\xc0")
+            self._put(_NIL)
             return
         self._put(b"\x9b")
         for name in _COUNTS:
@@ -186,7 +191,8 @@ class Shapes:
         topic, *source = session.sources[0]
         numbers: list[Any] = [
             row.sequence, session.version, session.created, session.first, session.last,
-            session.due, session.due_version, session.count, *session.accumulators, *source,
+            session.due, session.due_version, session.count,
+            *[held for held in session.accumulators if held is not None], *source,
         ]  # fmt: skip
         told: list[Any] = [topic, tuple(map(type, session.accumulators))]
         for of, partition, offset in row.applied:
@@ -234,7 +240,7 @@ def _layout(row: Row) -> Layout | None:
         letters += "".join(letter for of in sums for _, letter in of)
         if max(map(len, sums)) > _MOST:
             return None
-    if "?" in letters:
+    if "?" in letters or "n" in letters[len(kinds) :]:
         return None
     return session.sources[0][0], tuple(each[0] for each in row.applied), kinds, sums
 
@@ -250,10 +256,7 @@ def with_seen(data: bytes, run: list[Any]) -> bytes:
 
 
 def _letters(values: Iterable[Any]) -> str:
-    return "".join(
-        "i" if value.__class__ is int else "d" if value.__class__ is Decimal else "?"
-        for value in values
-    )
+    return "".join(_LETTERS.get(type(value), "?") for value in values)
 
 
 def _text(value: Decimal) -> bytes | None:

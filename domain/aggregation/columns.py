@@ -40,7 +40,9 @@ class Plan:
     numbers: frozenset[int]
     """Which values are numbers; the others tell whether something is present."""
     counters: tuple[int, ...]
-    """Accumulators that count, and are ints for that."""
+    """Accumulators that count, and are never decimals."""
+    averages: tuple[int, ...]
+    """The first accumulators of averages; behind each stands its counter."""
     event_id: int | None
     """Which value is the event's id. A known one, or one that comes twice, is not for columns."""
 
@@ -68,9 +70,10 @@ def plan_of(rule: Rule) -> Plan | None:
         steps.append(Step(operation.operation, slot.at, value))
     numbers = frozenset(step.value for step in steps if step.operation in _NUMBERS)
     counters = [step.at for step in steps if step.operation == "count"]
-    counters += [step.at + 1 for step in steps if step.operation == "average"]
+    averages = [step.at for step in steps if step.operation == "average"]
+    counters += [at + 1 for at in averages]
     event_id = places.get(("event_id", document.event_id or ""))
-    return Plan(rule, tuple(steps), numbers, tuple(counters), event_id)
+    return Plan(rule, tuple(steps), numbers, tuple(counters), tuple(averages), event_id)
 
 
 @dataclass
@@ -92,6 +95,9 @@ class Records:
     numbers: dict[int, Numbers]
     """By record, of each value."""
     present: dict[int, Ints]
+    absent: dict[int, Flags]
+    """By key, of numbers that some records lack: whether all of its records do. Those of which
+    only some do are `bad`."""
     bad: Flags
 
     def by_key(self, flags: Flags) -> Flags:
@@ -131,7 +137,7 @@ def records_of(plan: Plan, groups: Sequence[Sequence[Any]]) -> Records:
     if len(flat) == n:
         found = Records(
             None, count, None, offsets, offsets, timestamps, timestamps, timestamps, numbers,
-            present, np.zeros(n, bool),
+            present, {}, np.zeros(n, bool),
         )  # fmt: skip
     else:
         ends = np.cumsum(count)
@@ -140,28 +146,31 @@ def records_of(plan: Plan, groups: Sequence[Sequence[Any]]) -> Records:
         found = Records(
             starts, count, np.repeat(np.arange(n), count), offsets[starts], offsets[ends - 1],
             timestamps[starts], np.minimum.reduceat(timestamps, starts),
-            np.maximum.reduceat(timestamps, starts), numbers, present, count > MOST_RECORDS,
+            np.maximum.reduceat(timestamps, starts), numbers, present, {}, count > MOST_RECORDS,
         )  # fmt: skip
         later = np.ones(len(flat), bool)
         later[1:] = offsets[1:] > offsets[:-1]
         later[starts] = True
         found.bad |= found.by_key(~later)  # one was sent again, as it may be
-    for column in numbers.values():
+    for at, column in numbers.items():
         if column.bad is not None:
             found.bad |= found.by_key(column.bad)
+        if column.absent is not None:
+            found.absent[at] = ~found.by_key(~column.absent)
+            found.bad |= found.by_key(column.absent) & ~found.absent[at]
     return found
 
 
 @dataclass
 class Sessions:
-    """What is folded into, by key. An accumulator without places is an int."""
+    """What is folded into, by key. An accumulator without places is an int, None has nothing."""
 
     first: Ints
     last: Ints
     count: Ints
-    accumulators: list[Numbers]
-    accepted: list[tuple[int, Numbers]] = field(default_factory=list)
-    """Of keys with a history: (accumulator, what was ever added to it)."""
+    accumulators: list[Numbers | None]
+    accepted: list[tuple[int, str, Numbers]] = field(default_factory=list)
+    """Of keys with a history: (accumulator, field, what was ever added to it)."""
 
 
 @dataclass
@@ -172,10 +181,16 @@ class Folded:
 
     bad: Flags
     rises: dict[int, Numbers]
+    absent: dict[int, Flags]
+    """By accumulator, keys whose sum got nothing."""
 
-    def rise(self, at: int, kept: Flags) -> Number:
-        """By how much the sum rose in those that are kept, which are some."""
-        rise = self.rises[at]
+    def rise(self, at: int, kept: Flags) -> Number | None:
+        """By how much the sum rose in those that are kept; None when nothing was added."""
+        rise = self.rises.get(at)
+        if at in self.absent:
+            kept = kept & ~self.absent[at]
+        if rise is None or not kept.any():
+            return None
         return exact_sum(rise.units[kept], None if rise.places is None else rise.places[kept])
 
 
@@ -185,16 +200,18 @@ def fold_columns(plan: Plan, records: Records, sessions: Sessions) -> Folded:
     np.minimum(sessions.first, records.low, out=sessions.first)
     np.maximum(sessions.last, records.high, out=sessions.last)
     sessions.count += records.count
-    for at, accepted in sessions.accepted:
+    for at, _, accepted in sessions.accepted:
         _add(accepted, folded.rises[at], folded.bad)
     return folded
 
 
 def begin_columns(plan: Plan, records: Records, kinds: str) -> tuple[Sessions, Folded]:
-    """New sessions, with accumulators of those `kinds`: i, or d for decimals."""
+    """New sessions, with accumulators of those `kinds`: i, d for decimals, n for nothing yet."""
     n = len(records.count)
     accumulators = [
-        Numbers(np.zeros(n, np.int64), np.zeros(n, np.int64) if kind == "d" else None)
+        None
+        if kind == "n"
+        else Numbers(np.zeros(n, np.int64), np.zeros(n, np.int64) if kind == "d" else None)
         for kind in kinds
     ]
     sessions = Sessions(records.low.copy(), records.high.copy(), records.count.copy(), accumulators)
@@ -205,35 +222,68 @@ def kinds_of(plan: Plan, records: Records) -> str:
     """The kinds of accumulators that suit most of the keys, were they new."""
     kinds = ["i"] * plan.rule.width
     for step in plan.steps:
-        if step.operation in _NUMBERS:
-            whole = records.all_whole(step.value)
-            kinds[step.at] = "i" if 2 * np.count_nonzero(whole) >= len(whole) else "d"
+        if step.operation == "count":
+            if 2 * np.count_nonzero(records.present[step.value]) < len(records.count):
+                kinds[step.at] = "n"
+            continue
+        whole, absent = records.all_whole(step.value), records.absent.get(step.value)
+        there = np.ones_like(whole) if absent is None else ~absent
+        number = np.count_nonzero(there)
+        if 2 * number < len(whole):
+            kinds[step.at] = "n"
+            if step.operation == "average":
+                kinds[step.at + 1] = "n"
+        elif 2 * np.count_nonzero(whole & there) < number:
+            kinds[step.at] = "d"
     return "".join(kinds)
 
 
 def _folded(plan: Plan, records: Records, sessions: Sessions, *, begun: bool) -> Folded:
-    bad = records.bad.copy()
-    rises: dict[int, Numbers] = {}
+    folded = Folded(records.bad.copy(), {}, {})
     for step in plan.steps:
         held = sessions.accumulators[step.at]
         if step.operation == "count":
             there = records.present[step.value]
-            if begun:
-                bad |= there == 0  # nothing yet, which is another thing than 0
-            held.units += there
+            if held is None:
+                folded.bad |= there > 0
+            else:
+                if begun:
+                    folded.bad |= there == 0  # nothing yet, which is another thing than 0
+                held.units += there
             continue
-        if step.operation in ("sum", "average"):
-            if begun:
-                # a decimal at once, as the first is one
-                bad |= records.all_whole(step.value) != (held.places is None)
-            rise = _sums(records, step.value, held, bad)
-            _add(held, rise, bad)
-            rises[step.at] = rise
-            if step.operation == "average":
-                sessions.accumulators[step.at + 1].units += records.count
+        absent = records.absent.get(step.value)
+        if held is None:
+            folded.bad |= True if absent is None else ~absent
         else:
-            _extremes(step.operation, step.value, records, held, bad, begun=begun)
-    return Folded(bad, rises)
+            _fold_number(step, records, held, folded, begun=begun)
+            if absent is not None and begun:
+                folded.bad |= absent
+        counted = sessions.accumulators[step.at + 1] if step.operation == "average" else None
+        if counted is not None:
+            counted.units += records.count if absent is None else records.count * ~absent
+    return folded
+
+
+def _fold_number(
+    step: Step, records: Records, held: Numbers, folded: Folded, *, begun: bool
+) -> None:
+    absent = records.absent.get(step.value)
+    if step.operation in ("sum", "average"):
+        if begun:
+            # a decimal at once, as the first is one
+            folded.bad |= records.all_whole(step.value) != (held.places is None)
+        rise = _sums(records, step.value, held, folded.bad)
+        _add(held, rise, folded.bad)
+        folded.rises[step.at] = rise
+        if absent is not None:
+            folded.absent[step.at] = absent
+        return
+    units, places = held.units, held.places
+    _extremes(step.operation, step.value, records, held, folded.bad, begun=begun)
+    if absent is not None:
+        held.units = np.where(absent, units, held.units)
+        if places is not None and held.places is not None:
+            held.places = np.where(absent, places, held.places)
 
 
 def _sums(records: Records, value: int, held: Numbers, bad: Flags) -> Numbers:
@@ -280,7 +330,8 @@ def _extremes(
         units = column.units if starts is None else better.reduceat(column.units, starts)
         held.units = units.copy() if begun else better(held.units, units)
         return
-    bad |= records.any_whole(value)
+    absent = records.absent.get(value)
+    bad |= records.any_whole(value) if absent is None else records.any_whole(value) & ~absent
     if column.places is None:
         return
     if starts is None:

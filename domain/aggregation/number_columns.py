@@ -31,13 +31,14 @@ _ZERO, _POINT, _MINUS, _BLANK = 48, 46, 45, 32
 @dataclass(slots=True)
 class Numbers:
     """`units` / 10^`places`; without `places` all are whole, of class int. Those that are `whole`
-    among decimals are ints too. `bad` ones have no meaning.
+    among decimals are ints too. `bad` ones have no meaning, `absent` ones are 0 and whole.
     """
 
     units: Ints
     places: Ints | None = None
     whole: Flags | None = None
     bad: Flags | None = None
+    absent: Flags | None = None
 
 
 def taken(values: Sequence[Any]) -> Numbers:
@@ -55,9 +56,10 @@ def taken(values: Sequence[Any]) -> Numbers:
         return _parsed(values)
     if kinds == {Decimal}:
         return _parsed(list(map(str, values)))
-    whole = np.array([value.__class__ is int for value in values], dtype=bool)
-    numbers = _parsed(["x" if value is None else str(value) for value in values])
-    numbers.whole = whole
+    numbers = _parsed(["0" if value is None else str(value) for value in values])
+    numbers.whole = np.array([value is None or value.__class__ is int for value in values], bool)
+    if None in values:
+        numbers.absent = np.array([value is None for value in values], bool)
     return numbers
 
 

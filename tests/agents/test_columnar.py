@@ -57,6 +57,7 @@ NUMBERS = {
 }
 IDS = st.integers(0, 40).map(lambda n: bytes([n]) * 16)
 USUAL = {"bytes": st.integers(0, 1_000), "price": DECIMALS}
+ABSENT = {"bytes": st.none() | st.integers(0, 1_000), "price": st.none() | DECIMALS}
 
 
 def aggregator(
@@ -141,7 +142,10 @@ def records(numbers: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 batches = st.tuples(
-    st.just("batch"), st.integers(0, 1), records(USUAL) | records(NUMBERS), st.booleans()
+    st.just("batch"),
+    st.integers(0, 1),
+    records(USUAL) | records(ABSENT) | records(NUMBERS),
+    st.booleans(),
 )
 histories = st.lists(
     batches | batches | st.tuples(st.just("tick"), st.integers(1, 50_000)),

@@ -20,7 +20,7 @@ OFFSETS = st.integers(0, 2**62)
 SUMS = st.dictionaries(st.sampled_from(["bytes", "price"]), INTS | DECIMALS)
 SESSIONS = st.builds(
     Session, SHORT, INSTANTS, INSTANTS, INSTANTS, INSTANTS, SHORT, COUNTS,
-    st.lists(INTS | DECIMALS, max_size=4),
+    st.lists(INTS | DECIMALS | st.none(), max_size=4),
     st.tuples(st.just("usage"), SHORT, OFFSETS, OFFSETS, COUNTS).map(lambda of: [list(of)]),
 )  # fmt: skip
 HISTORIES = st.none() | st.builds(
@@ -65,7 +65,6 @@ def test_what_has_no_place_has_no_shape(row: Row, data: Any) -> None:
     change = data.draw(
         st.sampled_from(
             [
-                lambda: row.open.accumulators.append(None),
                 lambda: row.open.accumulators.append(2**63),
                 lambda: row.open.accumulators.append(Decimal("1E+2")),
                 lambda: row.open.accumulators.append(Decimal("1E-10")),

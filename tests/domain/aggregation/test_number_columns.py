@@ -57,7 +57,11 @@ def test_what_records_give_is_taken_exactly_or_not_at_all(values: list[Any]) -> 
     numbers = taken(values)
     bad = np.zeros(len(values), bool) if numbers.bad is None else numbers.bad
     for at, value in enumerate(values):
-        if not bad[at]:
+        absent = numbers.absent is not None and bool(numbers.absent[at])
+        assert absent == (value is None)
+        if absent:
+            assert not bad[at] and value_of(numbers, at) == 0
+        elif not bad[at]:
             assert fits(value)
             exact = number_from_text(value) if isinstance(value, str) else value
             assert value_of(numbers, at) == exact
