@@ -206,6 +206,21 @@ def test_in_columns_as_by_the_key(
     assert columns == keys
 
 
+def test_fields_that_come_late_and_go_again_count_from_then_on() -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS, TIMEOUTS[0])), 1)
+    nothing = {"bytes": None, "price": None, "cell": None, "id": b""}
+    some = {"bytes": 5, "price": Decimal("0.25"), "cell": "c", "id": b""}
+    history = [
+        ("batch", 0, [(account, values, at) for account in range(4)], False)
+        for at, values in enumerate((nothing, some, nothing, some, nothing))
+    ]
+    sides = [Side([rule], in_columns=yes, cache_rows=0) for yes in (True, False)]
+    asyncio.run(live(sides, history))
+    columns, keys = (side.told() for side in sides)
+    assert columns == keys
+    assert columns["totals"]["acc"]["sums"]["sum_bytes"]["in"] == 4 * 2 * 5
+
+
 @pytest.mark.parametrize(
     "more",
     [
