@@ -208,7 +208,7 @@ def test_in_columns_as_by_the_key(
 
 def test_fields_that_come_late_and_go_again_count_from_then_on() -> None:
     rule = compile_rule(load_aggregator(aggregator(OPERATIONS, TIMEOUTS[0])), 1)
-    nothing = {"bytes": None, "price": None, "cell": None, "id": b""}
+    nothing = {"bytes": None, "price": None, "cell": "c", "id": b""}
     some = {"bytes": 5, "price": Decimal("0.25"), "cell": "c", "id": b""}
     history = [
         ("batch", 0, [(account, values, at) for account in range(4)], False)
