@@ -37,6 +37,13 @@ def encode_twice(row: Row) -> tuple[bytes, bytes]:
     return rest[:-2] + _encode(seen) + (_encode(outputs) if outputs else _NONE), rest
 
 
+def resting(data: bytes, row: Row) -> bytes:
+    """The bytes of a row at rest, of `data`, which it travelled as: its numbers stay as wide as
+    they are there.
+    """
+    return data[: -len(_encode(row.seen)) - len(_encode(row.outputs))] + _NONE + _NONE
+
+
 def decode_row(data: bytes) -> Row:
     """A row, its sums as numbers."""
     row = _decode(data)

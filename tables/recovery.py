@@ -20,7 +20,7 @@ from domain.aggregation.totals import Totals, contribution
 from tables.blocks import decode_block, index_key, keys_of, leads_to, number_of
 from tables.carried import Carried
 from tables.changelog import Change
-from tables.codec import decode_row, encode_row
+from tables.codec import decode_row, resting
 from tables.formats import SHARD, bring_up
 from tables.layout import (
     BLOCK,
@@ -200,8 +200,8 @@ def derive(shard: "Shard", carried: Carried, on_piece: Callable[[], None] = lamb
         if row.wake:
             puts.append((wake_key(row.wake, row_key), b""))
         if row.outputs or row.seen:
+            puts.append((key, resting(body, row)))
             puts += _taken_off(shard, row_key, row, carried)
-            puts.append((key, encode_row(row)))
         write(SCAN_ROWS)
     for key, body in shard.store.scan(SEEN, b"f"):
         sight = decode_any(body)
@@ -234,8 +234,8 @@ def _apply(shard: "Shard", changes: list[Change], carried: Carried, written: int
             _count(shard, row_key, row, 1)
             puts.append((wake_key(row.wake, row_key), b""))
             if row.outputs or row.seen:
+                body = resting(body, row)
                 puts += _taken_off(shard, row_key, row, carried)
-                body = encode_row(row)
             puts.append((key, body))
     for key, body in latest.items():
         if key[:1] not in (ROW, BLOCK):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.aggregation.session import History, Row, Session
-from tables.codec import decode_row, decode_rows, encode_row, encode_twice
+from tables.codec import decode_row, decode_rows, encode_row, encode_twice, resting
 
 NUMBERS = st.none() | st.integers(-(2**80), 2**80) | st.decimals(allow_nan=False, places=3)
 SESSIONS = st.builds(
@@ -48,3 +48,4 @@ def test_a_row_is_encoded_with_what_travels_in_it_and_without(
     as_logged, at_rest = encode_twice(row)
     assert (row.seen, row.outputs) == ((), ())
     assert (as_logged, at_rest) == (whole, encode_row(row))
+    assert resting(whole, decode_row(whole)) == at_rest
