@@ -73,7 +73,7 @@ class Folds:
         return found
 
     def plan(self, rule: Rule) -> Plan | None:
-        """How many keys of that version are folded at once, if they can be."""
+        """The way to fold many keys of that version at once; None when each is folded alone."""
         at = (rule.name, rule.version)
         if at not in self._plans:
             self._plans[at] = plan_of(rule)
@@ -174,16 +174,17 @@ class ShardProcessor:
             refused: list[Rejection] = []
             if apart and len(groups) > self._folds.many_keys:
                 cached = len(groups) <= self.shard.cache_rows
-                plan, shapes = self._plan(rule), None
-                for piece in _pieces(groups, PIECE_KEYS if plan is None else COLUMN_KEYS):
-                    if plan is not None:
-                        shapes = self._folds.shapes
-                        piece = Columnar(
-                            self.shard, changes, chunk, ctx, plan, shapes, cached,
-                            self._folds.least_keys,
-                        ).fold(piece)  # fmt: skip
-                    rows = self.shard.load(piece)
-                    more |= self._fold(changes, rows, piece, chunk, ctx, fold, refused)
+                shapes, columnar, most = None, None, PIECE_KEYS
+                if (plan := self._plan(rule)) is not None:
+                    shapes, most = self._folds.shapes, COLUMN_KEYS
+                    columnar = Columnar(
+                        self.shard, changes, chunk, ctx, plan, shapes, cached,
+                        self._folds.least_keys,
+                    )  # fmt: skip
+                for piece in _pieces(groups, most):
+                    left = piece if columnar is None else columnar.fold(piece)
+                    rows = self.shard.load(left)
+                    more |= self._fold(changes, rows, left, chunk, ctx, fold, refused)
                     self._stage(changes, cached=cached, shapes=shapes)
             else:
                 rows.update(self.shard.load(key for key in groups if key not in rows))

@@ -86,12 +86,7 @@ def _numbers(row: Row) -> None:
                 ]
     history = row.history
     if history is not None:
-        for sums in (
-            history.accepted_sums,
-            history.flushed_sums,
-            history.expired_sums,
-            history.deleted_sums,
-        ):
+        for sums in history.sums():
             for name, value in sums.items():
                 if value.__class__ is str:
                     sums[name] = Decimal(value)
@@ -105,12 +100,7 @@ def _narrow(row: Row) -> None:
             values[:] = [_narrowed(value) for value in values]
     history = row.history
     if history is not None:
-        for sums in (
-            history.accepted_sums,
-            history.flushed_sums,
-            history.expired_sums,
-            history.deleted_sums,
-        ):
+        for sums in history.sums():
             for name, value in sums.items():
                 sums[name] = _narrowed(value)
 

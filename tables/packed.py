@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.aggregation.number_columns import DIGITS, MOST_PLACES, WIDTH, printed
-from domain.aggregation.session import History, Row
+from domain.aggregation.session import Row
 
 _encode = msgspec.msgpack.Encoder().encode
 # what goes before a number of that width, for struct and for numpy
@@ -206,7 +206,7 @@ class Shapes:
                 history.accepted, history.flushed, history.duplicates, history.rejected,
                 history.expired, history.deleted,
             )  # fmt: skip
-            for sums in _sums(history):
+            for sums in history.sums():
                 told += (tuple(sums), tuple(map(type, sums.values())))
                 numbers += sums.values()
         numbers.append(row.wake)
@@ -218,15 +218,6 @@ class Shapes:
         return None if shape is None else shape.pack(numbers)
 
 
-def _sums(history: History) -> tuple[dict[str, Any], ...]:
-    return (
-        history.accepted_sums,
-        history.flushed_sums,
-        history.expired_sums,
-        history.deleted_sums,
-    )
-
-
 def _layout(row: Row) -> Layout | None:
     session, history = row.open, row.history
     if session is None or len(row.applied) > _MOST or len(session.accumulators) > _MOST:
@@ -235,7 +226,7 @@ def _layout(row: Row) -> Layout | None:
     letters, sums = kinds, None
     if history is not None:
         sums = tuple(
-            tuple(zip(each, _letters(each.values()), strict=True)) for each in _sums(history)
+            tuple(zip(each, _letters(each.values()), strict=True)) for each in history.sums()
         )
         letters += "".join(letter for of in sums for _, letter in of)
         if max(map(len, sums)) > _MOST:

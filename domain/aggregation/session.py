@@ -56,6 +56,10 @@ class History(msgspec.Struct, array_like=True, gc=False):
     deleted_sums: dict[str, Any] = {}
     withdrawn: list[list[Any]] = []
 
+    def sums(self) -> tuple[dict[str, Any], ...]:
+        """All of them, in the order of the fields."""
+        return self.accepted_sums, self.flushed_sums, self.expired_sums, self.deleted_sums
+
 
 class Row(msgspec.Struct, array_like=True, gc=False):
     """Everything kept under one session key; without `open` it is the stub of flushed sessions.
