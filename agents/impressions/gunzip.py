@@ -124,5 +124,7 @@ class Unzipping:
 
 def zipped(content: Any) -> bytes:
     """One gzip member, the same for the same content, always. Bytes or any buffer of them."""
-    made: bytes = isal_zlib.compress(content, LEVEL, GZIP_WINDOW)
+    # not isal_zlib.compress: what that finds alike depends on what its memory held before
+    packing: Any = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
+    made: bytes = packing.compress(content) + packing.flush()
     return made

@@ -3,6 +3,7 @@ taken over, what people look at is answered with its age; who takes over reads o
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.kafka
 PARTITIONS, ACCOUNTS, RECORDS = 4, 40, 2_000
 WAIT_S = 60.0
-AGE = re.compile(r'sluice_standby_age_seconds{table="(\w+)",shard="(\d+)"}')
+AGE = re.compile(r'sluice_standby_age_seconds{table="(\w+)",shard="(\d+)"} (\S+)')
 LEFT = re.compile(r"sluice_standby_records_left{[^}]*} (\S+)")
 READ = re.compile(r"state of shard (\d+): its changelog was read from offset (\d+) to (\d+)")
 
@@ -72,12 +73,22 @@ def records(first: int, number: int) -> list[dict[str, Any]]:
     return [{"account": f"a{n % ACCOUNTS}", "bytes": n} for n in range(first, first + number)]
 
 
-def kept_up(*workers: Sluice) -> bool:
-    """Whether each shard has its copy, and no copy has anything left to read."""
+def kept_up(since_s: float, *workers: Sluice) -> bool:
+    """Whether each shard has its copy, which holds all that was durable at `since_s` (monotonic)."""
+    asked_s = time.monotonic()  # the ages are told after that
     told = [look(worker, "/metrics", "text/plain").text for worker in workers]
-    copies = [shard for text in told for table, shard in AGE.findall(text) if table == "sessions"]
+    ages = {
+        shard: float(age)
+        for text in told
+        for table, shard, age in AGE.findall(text)
+        if table == "sessions"
+    }
     left = [float(found) for text in told for found in LEFT.findall(text)]
-    return sorted(copies) == [str(n) for n in range(PARTITIONS)] and not any(left)
+    return (
+        sorted(ages) == [str(n) for n in range(PARTITIONS)]
+        and not any(left)
+        and all(asked_s - age >= since_s for age in ages.values())
+    )
 
 
 def test_reads_go_on_with_their_age_and_the_one_who_takes_over_reads_only_the_tail(
@@ -88,7 +99,8 @@ def test_reads_go_on_with_their_age_and_the_one_who_takes_over_reads_only_the_ta
     assert one.send(records(0, RECORDS)).status < 300
     applied = {"in": RECORDS, "open": RECORDS}
     until(lambda: two.totals() == applied, WAIT_S, "all is applied")
-    until(lambda: kept_up(one, two), WAIT_S, "the copies keep up")
+    all_in_s = time.monotonic()
+    until(lambda: kept_up(all_in_s, one, two), WAIT_S, "the copies keep up")
     sessions = "/api/sessions?aggregator=acc&limit=1000"
     fresh = look(two, sessions)
     assert fresh.age is None and "standby_age_s" not in json.loads(fresh.text)

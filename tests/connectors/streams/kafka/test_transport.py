@@ -223,7 +223,9 @@ def test_static_member_that_restarts_costs_the_group_no_rebalance(
             async with working(settings, log, group, topic, instance_id="a") as stays:
                 async with working(settings, log, group, topic, instance_id="b") as leaves:
                     mine = leaves.partitions(topic)
-                    generation = stays.app.consumer_generation_id
+                    generation = leaves.app.consumer_generation_id
+                    # it may hear of the generation that the other one joined after that one does
+                    await auntil(lambda: stays.app.consumer_generation_id == generation)
                 async with working(settings, log, group, topic, instance_id="b") as back:
                     assert back.partitions(topic) == mine
                     assert back.app.consumer_generation_id == generation
