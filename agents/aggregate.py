@@ -11,12 +11,14 @@ from typing import Any
 
 from agents.chunks import Chunk, Progress, commits, joined
 from agents.columnar import LEAST_KEYS, Columnar
+from agents.columnar_flush import TIMEOUT, ColumnarFlush, Due, Kind
 from agents.letters import TOPIC as LETTERS
 from agents.letters import Letter
 from agents.limits import session_run
 from domain.aggregation.columns import Plan, plan_of
 from domain.aggregation.compiled import FoldFunction, compile_fold
 from domain.aggregation.flush import SourceName
+from domain.aggregation.flush_columns import FlushText, text_of
 from domain.aggregation.fold import Fold, Rejection
 from domain.aggregation.limit import NONE, Limit
 from domain.aggregation.rule import Rule, split_row_key
@@ -79,6 +81,14 @@ class Folds:
             self._plans[at] = plan_of(rule)
         return self._plans[at]
 
+    def text(self, kind: Kind, source_name: SourceName) -> FlushText | None:
+        """How many flushes of a kind are written at once; None when each is written alone."""
+        name, version, due_version, topic, kinds = kind
+        plan = self.plan(self.rule_of(name, version))
+        if plan is None:
+            return None
+        return text_of(plan, self.rule_of(name, due_version), topic, kinds, TIMEOUT, source_name)
+
 
 class ShardProcessor:
     """The rules at work on one shard. Calls must not overlap.
@@ -101,6 +111,7 @@ class ShardProcessor:
         self._folds = folds
         self.source_name = source_name
         self._progress: dict[tuple[str, int], int] = {}
+        self._texts: dict[Kind, FlushText | None] = {}
         self.records = 0
         self.refused: dict[str, int] = {}
         self.flushes = 0
@@ -182,8 +193,9 @@ class ShardProcessor:
                         self._folds.least_keys,
                     )  # fmt: skip
                 for piece in _pieces(groups, most):
-                    left = piece if columnar is None else columnar.fold(piece)
-                    rows = self.shard.load(left)
+                    at_rest = self.shard.at_rest(list(piece))
+                    left = piece if columnar is None else columnar.fold(piece, at_rest)
+                    rows = self.shard.opened({key: at_rest[key] for key in left})
                     more |= self._fold(changes, rows, left, chunk, ctx, fold, refused)
                     self._stage(changes, cached=cached, shapes=shapes)
             else:
@@ -194,11 +206,7 @@ class ShardProcessor:
             session_run(
                 self._limit, self.shard.marks.runs, chunk, refused, records, self._folds.latest
             )
-            totals = changes.totals.get(rule.name)
-            if totals is None:
-                changes.totals[rule.name] = ctx.totals
-            else:
-                totals.merge(ctx.totals)
+            changes.note(rule.name, ctx.totals)
             if more:
                 break  # what follows must not overtake what is left of this chunk
             if chunk.upto >= 0:
@@ -280,10 +288,14 @@ class ShardProcessor:
         while True:
             changes = Changes(effective_now=now)
             found = self.shard.due(now, TICK_ROWS)
+            at_rest = self.shard.at_rest([key for _, key in found])
             folds: dict[str, Fold] = {}
-            for at, key, row in found:
-                self._wake(changes, folds, at, key, row, now)
-            changes.totals = {name: fold.totals for name, fold in folds.items()}
+            left = self._flush_many(changes, found, at_rest, now)
+            rows = self.shard.opened({key: at_rest[key] for _, key in left})
+            for at, key in left:
+                self._wake(changes, folds, at, key, rows[key], now)
+            for name, fold in folds.items():
+                changes.note(name, fold.totals)
             index, changes.forget, dropped = self.shard.forgettable(now, FORGET_IDS)
             changes.dropped += [*index, *dropped]
             if found:
@@ -295,6 +307,25 @@ class ShardProcessor:
                 return done
             done += len(found)
             await self._commit(changes)
+
+    def _flush_many(
+        self, changes: Changes, due: list[Due], at_rest: Mapping[bytes, Any], now: int
+    ) -> list[Due]:
+        """Flushes many of one kind at once; returns the others."""
+        if len(due) <= self._folds.many_keys:
+            return due
+
+        def text(kind: Kind) -> FlushText | None:
+            if self._folds.waits(*kind[:2]):
+                return None
+            if kind not in self._texts:
+                self._texts[kind] = self._folds.text(kind, self.source_name)
+            return self._texts[kind]
+
+        sent, shapes, least = len(changes.sent), self._folds.shapes, self._folds.least_keys
+        left = ColumnarFlush(self.shard, changes, shapes, text, now, least).flush(due, at_rest)
+        self.flushes += len(changes.sent) - sent
+        return left
 
     def _wake(
         self, changes: Changes, folds: dict[str, Fold], at: int, key: bytes, row: Row, now: int
@@ -330,7 +361,7 @@ class ShardProcessor:
         if ctx is None:
             ctx = folds[name] = Fold(rule, "", 0, self._folds.rule_of, source_name=self.source_name)
         ctx.key = key[len(rule.prefix) :]
-        ctx.close(row, "TIMEOUT" if session.due <= expires else "TTL_EXPIRED")
+        ctx.close(row, TIMEOUT if session.due <= expires else "TTL_EXPIRED")
         row.wake = 0
         changes.rows[key] = (row, rule.ttl_ms)
 

@@ -11,30 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.chunks import Chunk
+from agents.packed_sessions import (
+    MOST_COUNT,
+    MOST_SHORT,
+    Woken,
+    accepted_of,
+    accepts,
+    carry,
+    ints,
+    kept_rows,
+    moved,
+    sessions_of,
+    write,
+)
 from domain.aggregation.columns import (
     Folded,
     Plan,
     Records,
-    Sessions,
     begin_columns,
     fold_columns,
     kinds_of,
     records_of,
 )
 from domain.aggregation.fold import Fold
-from domain.aggregation.number_columns import WIDTH, Flags, Ints, Numbers, parse
+from domain.aggregation.number_columns import Flags, Numbers
 from tables.changes import Changes
-from tables.packed import Shape, Shapes, decimals
+from tables.packed import Layout, Shape, Shapes
 from tables.shard import Shard
 from tables.sights import known
 from tables.staged import stage_packed
 
 LEAST_KEYS = 32  # below that, one at a time is faster
-_MOST_SHORT = 1 << 16  # versions and partitions have two bytes in a row
-_MOST_COUNT = 1 << 32
 Groups = Mapping[bytes, Sequence[Any]]
-Woken = tuple[bytes, int, int]
-"""(key, when it would have been looked at, when it is to be)"""
 
 
 @dataclass
@@ -50,18 +58,18 @@ class Columnar:
     cached: bool
     least_keys: int = LEAST_KEYS
 
-    def fold(self, groups: Groups) -> dict[bytes, Sequence[Any]]:
-        """Folds and stages what it can; returns the others."""
+    def fold(self, groups: Groups, at_rest: Mapping[bytes, Any]) -> dict[bytes, Sequence[Any]]:
+        """Folds and stages what it can into rows (`at_rest`); returns the others."""
         rule, partition = self.plan.rule, self.chunk.partition
         left: dict[bytes, Sequence[Any]] = {}
-        if rule.version >= _MOST_SHORT or not 0 <= partition < _MOST_SHORT:
+        if rule.version >= MOST_SHORT or not 0 <= partition < MOST_SHORT:
             return dict(groups)
         if self.plan.event_id is not None:
             groups, left = self._first_sights(groups, self.plan.event_id)
         new: list[bytes] = []
         found: dict[int, list[bytes]] = {}
-        at_rest = self.shard.at_rest(list(groups))
-        for key, row in at_rest.items():
+        for key in groups:
+            row = at_rest[key]
             if row is None and not self.shard.gone:
                 new.append(key)
             elif row.__class__ is bytes:
@@ -71,7 +79,8 @@ class Columnar:
         for length, keys in found.items():
             for shape in self.shapes.by_length.get(length, ()):
                 if len(keys) >= self.least_keys and self._suits(shape):
-                    keys = self._held(shape, keys, at_rest, groups, left)
+                    held = self._closed if shape.topic is None else self._held
+                    keys = held(shape, keys, at_rest, groups, left)
             left.update((key, groups[key]) for key in keys)
         if len(new) >= self.least_keys:
             self._begin(new, groups, left)
@@ -94,6 +103,8 @@ class Columnar:
     def _suits(self, shape: Shape) -> bool:
         """Whether rows of the shape can be folded with this chunk."""
         plan = self.plan
+        if shape.topic is None:
+            return True
         if shape.topic != self.chunk.topic or len(shape.kinds) != plan.rule.width:
             return False
         if any(shape.kinds[at] == "d" for at in plan.counters):
@@ -101,10 +112,7 @@ class Columnar:
         for at in plan.averages:
             if (shape.kinds[at] == "n") != (shape.kinds[at + 1] == "n"):
                 return False
-        if shape.history is None:
-            return True
-        summed = {name for name, _ in shape.history[0]}
-        return all(name in summed for at, name in plan.rule.sums if shape.kinds[at] != "n")
+        return accepts(shape, plan, shape.kinds)
 
     def _held(
         self,
@@ -115,34 +123,27 @@ class Columnar:
         left: dict[bytes, Sequence[Any]],
     ) -> list[bytes]:
         """Folds into rows of the shape; returns the keys of others."""
-        held, numbers, alike = shape.rows([at_rest[key] for key in keys])
-        others: list[bytes] = []
-        if not alike.all():
-            others = [key for key, same in zip(keys, alike.tolist(), strict=True) if not same]
-            keys = [key for key, same in zip(keys, alike.tolist(), strict=True) if same]
-            if len(keys) < self.least_keys:
-                return keys + others
-            held, numbers, _ = shape.rows([at_rest[key] for key in keys])
+        keys, others, held, numbers = shape.among(keys, at_rest)
+        if len(keys) < self.least_keys:
+            return keys + others
         records = records_of(self.plan, [groups[key] for key in keys])
         bad = self._refused(shape, numbers, records)
-        sessions = _sessions(shape, numbers, self.plan)
+        sessions = sessions_of(shape, numbers, self.plan)
         folded = fold_columns(self.plan, records, sessions)
         bad |= folded.bad
-        touched = np.maximum(_ints(numbers, "touched"), sessions.last)
+        touched = np.maximum(ints(numbers, "touched"), sessions.last)
         numbers["touched"] = touched
         numbers["last_offset"] = records.last_offset
         numbers["records"] += records.count.astype(np.uint32)
         if shape.history is not None:
-            accepted = _ints(numbers, "accepted") + records.count
-            bad |= accepted >= _MOST_COUNT
-            numbers["accepted"] = accepted.astype(np.uint32)
-        wake, due = _ints(numbers, "wake"), _ints(numbers, "due")
+            bad |= _accept(numbers, records)
+        wake, due = ints(numbers, "wake"), ints(numbers, "due")
         sooner = np.minimum(touched + self.plan.rule.ttl_ms, due)
         woken = (wake == 0) | (sooner < wake)
         numbers["wake"] = np.where(woken, sooner, wake)
-        bad |= _write(numbers, sessions)
-        rows = _kept(keys, shape.cut(held), ~bad)
-        self._stage(rows, groups, _moved(keys, ~bad & woken, wake, sooner))
+        bad |= write(numbers, sessions)
+        rows = kept_rows(keys, shape.cut(held), ~bad)
+        self._stage(rows, groups, moved(keys, ~bad & woken, wake, sooner))
         self._note(records, folded, ~bad, 0)
         if bad.any():
             left.update(
@@ -159,6 +160,11 @@ class Columnar:
             | (numbers["last_offset"] >= records.first_offset)
             | (numbers["due"] <= records.high)
         )
+        return bad | self._sent_again(shape, numbers, records)
+
+    def _sent_again(self, shape: Shape, numbers: NDArray[Any], records: Records) -> Flags:
+        """Rows that know from before their session that a record was applied."""
+        chunk, bad = self.chunk, np.zeros(len(numbers), bool)
         for at, topic in enumerate(shape.applied):
             if topic == chunk.topic:
                 bad |= (numbers[f"applied_partition{at}"] == chunk.partition) & (
@@ -166,28 +172,63 @@ class Columnar:
                 )
         return bad
 
-    def _begin(self, keys: list[bytes], groups: Groups, left: dict[bytes, Sequence[Any]]) -> None:
-        """Begins sessions for keys of which nothing is known."""
-        plan, rule = self.plan, self.plan.rule
+    def _closed(
+        self,
+        shape: Shape,
+        keys: list[bytes],
+        at_rest: Mapping[bytes, Any],
+        groups: Groups,
+        left: dict[bytes, Sequence[Any]],
+    ) -> list[bytes]:
+        """Begins sessions in rows of the shape, which have none; returns the keys of others."""
+        keys, others, _, numbers = shape.among(keys, at_rest)
+        if len(keys) < self.least_keys:
+            return keys + others
+        self._begin(keys, groups, left, (shape, numbers))
+        return others
+
+    def _begin(
+        self,
+        keys: list[bytes],
+        groups: Groups,
+        left: dict[bytes, Sequence[Any]],
+        closed: tuple[Shape, NDArray[Any]] | None = None,
+    ) -> None:
+        """Begins sessions for keys of which nothing is known, or in the rows of `closed`."""
+        plan, rule, topic = self.plan, self.plan.rule, self.chunk.topic
         records = records_of(plan, [groups[key] for key in keys])
         kinds = kinds_of(plan, records)
-        shape = self.shapes.of((self.chunk.topic, (), kinds, None))
-        sessions, folded = begin_columns(plan, records, kinds)
+        layout: Layout = (topic, (), kinds, None)
+        accepted: list[tuple[int, str, Numbers]] = []
+        if closed is not None:
+            if not accepts(closed[0], plan, kinds):
+                left.update((key, groups[key]) for key in keys)
+                return
+            layout = (topic, closed[0].applied, kinds, closed[0].history)
+            accepted = accepted_of(*closed, plan, kinds)
+        shape = self.shapes.of(layout)
+        sessions, folded = begin_columns(plan, records, kinds, accepted)
         due = np.array([rule.due(began, None) for began in records.began.tolist()], np.int64)
         bad = folded.bad | (records.high >= due)
         held, numbers = shape.new(len(keys))
+        if closed is not None:
+            carry(numbers, closed[1])
+            bad |= self._sent_again(shape, numbers, records)
+            bad |= _accept(numbers, records)
         numbers["version"] = numbers["due_version"] = rule.version
         numbers["created"], numbers["due"] = records.began, due
         numbers["partition"] = self.chunk.partition
         numbers["first_offset"] = records.first_offset
         numbers["last_offset"] = records.last_offset
         numbers["records"] = records.count.astype(np.uint32)
-        touched = np.maximum(sessions.last, 0)
-        wake = np.minimum(touched + rule.ttl_ms, due)
-        numbers["touched"], numbers["wake"] = touched, wake
-        bad |= _write(numbers, sessions)
-        rows = _kept(keys, shape.cut(held), ~bad)
-        self._stage(rows, groups, _moved(keys, ~bad, np.zeros_like(wake), wake))
+        touched = np.maximum(sessions.last, ints(numbers, "touched"))
+        numbers["touched"] = touched
+        wake, sooner = ints(numbers, "wake"), np.minimum(touched + rule.ttl_ms, due)
+        woken = (wake == 0) | (sooner < wake)
+        numbers["wake"] = np.where(woken, sooner, wake)
+        bad |= write(numbers, sessions)
+        rows = kept_rows(keys, shape.cut(held), ~bad)
+        self._stage(rows, groups, moved(keys, ~bad & woken, wake, sooner))
         self._note(records, folded, ~bad, int(np.count_nonzero(~bad)))
         if bad.any():
             left.update(
@@ -212,62 +253,9 @@ class Columnar:
             self.ctx.noted(int(records.count[kept].sum()), sessions, rises)
 
 
-def _kept(keys: list[bytes], rows: list[bytes], kept: Flags) -> dict[bytes, bytes]:
-    if kept.all():
-        return dict(zip(keys, rows, strict=True))
-    return {key: row for key, row, yes in zip(keys, rows, kept.tolist(), strict=True) if yes}
-
-
-def _moved(keys: list[bytes], moved: Flags, before: Ints, after: Ints) -> list[Woken]:
-    at = np.flatnonzero(moved)
-    of = [keys[each] for each in at.tolist()]
-    return list(zip(of, before[at].tolist(), after[at].tolist(), strict=True))
-
-
-def _ints(numbers: NDArray[Any], name: str) -> Ints:
-    found: Ints = numbers[name].astype(np.int64)
-    return found
-
-
-def _number(letter: str, numbers: NDArray[Any], name: str) -> Numbers:
-    if letter == "i":
-        return Numbers(_ints(numbers, name))
-    chars = np.ascontiguousarray(numbers[name]).view(np.uint8).reshape(len(numbers), WIDTH)
-    return parse(chars)
-
-
-def _sessions(shape: Shape, numbers: NDArray[Any], plan: Plan) -> Sessions:
-    accepted = []
-    if shape.history is not None:
-        letters = dict(shape.history[0])
-        accepted = [
-            (at, name, _number(letters[name], numbers, f"accepted_sums:{name}"))
-            for at, name in plan.rule.sums
-            if shape.kinds[at] != "n"
-        ]
-    held = [
-        None if letter == "n" else _number(letter, numbers, f"a{at}")
-        for at, letter in enumerate(shape.kinds)
-    ]
-    first, last, count = (_ints(numbers, name) for name in ("first", "last", "count"))
-    return Sessions(first, last, count, held, accepted)
-
-
-def _write(numbers: NDArray[Any], sessions: Sessions) -> Flags:
-    """Puts sessions into the rows; returns which of them are too large for that."""
-    numbers["first"], numbers["last"] = sessions.first, sessions.last
-    numbers["count"] = sessions.count.astype(np.uint32)
-    for at, column in enumerate(sessions.accumulators):
-        if column is not None:
-            _put(numbers, f"a{at}", column)
-    for _, name, column in sessions.accepted:
-        _put(numbers, f"accepted_sums:{name}", column)
-    large: Flags = sessions.count >= _MOST_COUNT
+def _accept(numbers: NDArray[Any], records: Records) -> Flags:
+    """Counts records in histories; returns which of them are too large for that."""
+    accepted = ints(numbers, "accepted") + records.count
+    numbers["accepted"] = accepted.astype(np.uint32)
+    large: Flags = accepted >= MOST_COUNT
     return large
-
-
-def _put(numbers: NDArray[Any], name: str, column: Numbers) -> None:
-    if column.places is None:
-        numbers[name] = column.units
-    else:
-        numbers[name] = decimals(column.units, column.places)

@@ -22,7 +22,6 @@ from domain.aggregation.flush import to_json
 from domain.aggregation.fold import AUDIT
 from domain.aggregation.operations import exact_json
 from domain.aggregation.rule import Rule
-from domain.aggregation.session import Row
 from tables.changes import Changes, Output
 from tables.layout import decode_any, encode
 from tables.shard import Shard
@@ -188,7 +187,7 @@ def plain(record: bytes) -> bytes:
 class _Shard(Shard):
     """Looks at few due rows at a time."""
 
-    def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes, Row]]:
+    def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes]]:
         return super().due(now_ms, min(limit, PIECE_ROWS))
 
     def forgettable(self, now_ms: int, limit: int) -> tuple[list[bytes], list[bytes], list[bytes]]:

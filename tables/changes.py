@@ -55,3 +55,11 @@ class Changes:
     log: list[Change] = field(default_factory=list)
     puts: list[tuple[bytes, bytes]] = field(default_factory=list)
     sent: list[Output] = field(default_factory=list)
+
+    def note(self, aggregator: str, totals: Totals) -> None:
+        """Takes over how the control totals of an aggregator change."""
+        known = self.totals.get(aggregator)
+        if known is None:
+            self.totals[aggregator] = totals
+        else:
+            known.merge(totals)

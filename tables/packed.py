@@ -3,11 +3,12 @@ reads, with numbers as wide as they can become. Rows that differ in numbers only
 and are read, changed and written many at a time.
 
 A decimal is text of WIDTH characters, blanks before it. Which rows have a shape: with one open
-session of one source and nothing that travels. All others are left to `codec.py`.
+session of one source, or with none and a history, and nothing that travels. All others are left to
+`codec.py`.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -32,11 +33,13 @@ _COUNTS = ("accepted", "flushed", "duplicates", "rejected", "expired", "deleted"
 _SUMS = ("accepted_sums", "flushed_sums", "expired_sums", "deleted_sums")
 _LETTERS = {int: "i", Decimal: "d", type(None): "n"}
 _PLACES = range(-MOST_PLACES, 1)  # exponents
-_MOST = 15  # elements that MessagePack counts in half a byte
+MOST_ELEMENTS = 15  # that MessagePack counts in half a byte
 
-Layout = tuple[str, tuple[str, ...], str, tuple[tuple[tuple[str, str], ...], ...] | None]
-"""What makes a shape: topic of the source; topics of `applied`; a letter an accumulator, i for int,
-d for decimal and n for nothing; for each dict of sums of the history, its (field, letter)."""
+Sums = tuple[tuple[tuple[str, str], ...], ...]
+"""For each dict of sums of a history, its (field, letter)."""
+Layout = tuple[str | None, tuple[str, ...], str, Sums | None]
+"""What makes a shape: topic of the source, None without a session; topics of `applied`; a letter an
+accumulator, i for int, d for decimal and n for nothing; sums of the history."""
 
 
 class Shape:
@@ -92,6 +95,21 @@ class Shape:
         """The fields of Row, Session and History in their order."""
         self._put(b"\x98")
         self._number("H", "sequence")
+        if self.topic is None:
+            self._put(_NIL)
+        else:
+            self._lay_session()
+        self._put(bytes([0x90 | len(self.applied)]))
+        for at, topic in enumerate(self.applied):
+            self._put(b"\x93" + _encode(topic))
+            self._number("H", f"applied_partition{at}")
+            self._number("q", f"applied_offset{at}")
+        self._number("q", "touched")
+        self._lay_history()
+        self._number("q", "wake")
+        self._put(b"\x90\x90")
+
+    def _lay_session(self) -> None:
         self._put(b"\x9a")
         self._number("H", "version")
         for name in ("created", "first", "last", "due"):
@@ -106,15 +124,7 @@ class Shape:
         self._number("q", "first_offset")
         self._number("q", "last_offset")
         self._number("I", "records")
-        self._put(_NIL + bytes([0x90 | len(self.applied)]))
-        for at, topic in enumerate(self.applied):
-            self._put(b"\x93" + _encode(topic))
-            self._number("H", f"applied_partition{at}")
-            self._number("q", f"applied_offset{at}")
-        self._number("q", "touched")
-        self._lay_history()
-        self._number("q", "wake")
-        self._put(b"\x90\x90")
+        self._put(_NIL)
 
     def _lay_history(self) -> None:
         if self.history is None:
@@ -148,6 +158,22 @@ class Shape:
         lines = np.frombuffer(held, np.uint8).reshape(len(data), self.length)
         alike: NDArray[np.bool_] = ((lines & self._mask) == self._same).all(axis=1)
         return held, np.frombuffer(held, self.dtype), alike
+
+    def among(
+        self, keys: list[bytes], data: Mapping[bytes, bytes]
+    ) -> tuple[list[bytes], list[bytes], bytearray, NDArray[Any]]:
+        """Of keys whose rows have the right length: those of this shape, the others, and the bytes
+        and numbers of the former.
+        """
+        held, numbers, alike = self.rows([data[key] for key in keys])
+        if alike.all():
+            return keys, [], held, numbers
+        others = [key for key, same in zip(keys, alike.tolist(), strict=True) if not same]
+        keys = [key for key, same in zip(keys, alike.tolist(), strict=True) if same]
+        if not keys:
+            return [], others, bytearray(), numbers[:0]
+        held, numbers, _ = self.rows([data[key] for key in keys])
+        return keys, others, held, numbers
 
     def new(self, n: int) -> tuple[bytearray, NDArray[Any]]:
         """Bytes of `n` rows whose numbers are 0, and the numbers in them."""
@@ -184,17 +210,20 @@ class Shapes:
     def pack(self, row: Row) -> bytes | None:
         """The bytes of a row, None when it has no shape."""
         session, history = row.open, row.history
-        if session is None or session.dropped is not None or row.seen or row.outputs:
+        if row.seen or row.outputs or session is None is history:
             return None
-        if len(session.sources) != 1:
-            return None
-        topic, *source = session.sources[0]
-        numbers: list[Any] = [
-            row.sequence, session.version, session.created, session.first, session.last,
-            session.due, session.due_version, session.count,
-            *[held for held in session.accumulators if held is not None], *source,
-        ]  # fmt: skip
-        told: list[Any] = [topic, tuple(map(type, session.accumulators))]
+        numbers: list[Any] = [row.sequence]
+        told: list[Any] = []
+        if session is not None:
+            if session.dropped is not None or len(session.sources) != 1:
+                return None
+            topic, *source = session.sources[0]
+            numbers += (
+                session.version, session.created, session.first, session.last, session.due,
+                session.due_version, session.count,
+                *[held for held in session.accumulators if held is not None], *source,
+            )  # fmt: skip
+            told += (topic, tuple(map(type, session.accumulators)))
         for of, partition, offset in row.applied:
             told.append(of)
             numbers += (partition, offset)
@@ -220,20 +249,22 @@ class Shapes:
 
 def _layout(row: Row) -> Layout | None:
     session, history = row.open, row.history
-    if session is None or len(row.applied) > _MOST or len(session.accumulators) > _MOST:
+    accumulators = [] if session is None else session.accumulators
+    if len(row.applied) > MOST_ELEMENTS or len(accumulators) > MOST_ELEMENTS:
         return None
-    kinds = _letters(session.accumulators)
+    kinds = _letters(accumulators)
     letters, sums = kinds, None
     if history is not None:
         sums = tuple(
             tuple(zip(each, _letters(each.values()), strict=True)) for each in history.sums()
         )
         letters += "".join(letter for of in sums for _, letter in of)
-        if max(map(len, sums)) > _MOST:
+        if max(map(len, sums)) > MOST_ELEMENTS:
             return None
     if "?" in letters or "n" in letters[len(kinds) :]:
         return None
-    return session.sources[0][0], tuple(each[0] for each in row.applied), kinds, sums
+    topic = None if session is None else session.sources[0][0]
+    return topic, tuple(each[0] for each in row.applied), kinds, sums
 
 
 def decimals(units: Any, places: Any) -> NDArray[np.bytes_]:
@@ -244,6 +275,11 @@ def decimals(units: Any, places: Any) -> NDArray[np.bytes_]:
 def with_seen(data: bytes, run: list[Any]) -> bytes:
     """A packed row with a run of event ids (see `sights.py`) that travels with it."""
     return data[:-2] + _encode((run,)) + data[-1:]
+
+
+def with_output(data: bytes, output: list[Any]) -> bytes:
+    """A packed row with an output (see `session.Row`) that travels with it."""
+    return data[:-1] + _encode((output,))
 
 
 def _letters(values: Iterable[Any]) -> str:

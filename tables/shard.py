@@ -120,7 +120,10 @@ class Shard:
 
     def load(self, row_keys: Iterable[bytes]) -> dict[bytes, Row]:
         """The rows of these keys, new ones where there is none; the caller's until the commit."""
-        rows = self.at_rest(list(row_keys))
+        return self.opened(self.at_rest(list(row_keys)))
+
+    def opened(self, rows: dict[bytes, Any]) -> dict[bytes, Row]:
+        """Rows as they are kept, to be worked on: see `load`. Takes the dict over."""
         packed = [key for key, row in rows.items() if row.__class__ is not Row]
         if packed:
             found = [rows[key] for key in packed]
@@ -142,12 +145,11 @@ class Shard:
         """The first sights of those event ids that are known under the key."""
         return sights(self.store, row_key, event_ids)
 
-    def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes, Row]]:
-        """(instant, row key, row) of at most `limit` rows to look at by `now_ms`, in order."""
+    def due(self, now_ms: int, limit: int) -> list[tuple[int, bytes]]:
+        """(instant, row key) of at most `limit` rows to look at by `now_ms`, in order."""
         end = WAKE + instant_bytes(now_ms + 1)
-        keys = [key for key, _ in self.store.scan(self._wake_from, end, limit)]
-        rows = self.load(key[9:] for key in keys)
-        return [(instant_of(key), key[9:], rows[key[9:]]) for key in keys]
+        found = self.store.scan(self._wake_from, end, limit)
+        return [(instant_of(key), key[9:]) for key, _ in found]
 
     def forgettable(self, now_ms: int, limit: int) -> tuple[list[bytes], list[bytes], list[bytes]]:
         """Of some `limit` event ids whose time is over: (index keys, keys to forget, keys that only

@@ -123,8 +123,8 @@ class Unzipping:
 
 
 def zipped(content: Any) -> bytes:
-    """One gzip member, the same for the same content, always. Bytes or any buffer of them."""
-    # not isal_zlib.compress: what that finds alike depends on what its memory held before
-    packing: Any = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
-    made: bytes = packing.compress(content) + packing.flush()
+    """One gzip member, of bytes or any buffer of them. Its own bytes may be others another time:
+    what igzip finds alike depends, once in some 100,000 members, on more than the content.
+    """
+    made: bytes = isal_zlib.compress(content, LEVEL, GZIP_WINDOW)
     return made

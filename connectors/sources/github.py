@@ -9,7 +9,7 @@ is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from connectors.sources.base import Cursor, Kit, Page, Window
@@ -33,8 +33,9 @@ _FIGURES = (
 
 
 class Github:
-    """Its cursor: `next` (the number of the repository to go on with) and, by repository, `tags`,
-    `figures`, when they were archived last (`at`), and the last `days` of traffic."""
+    """Its cursor: `left` (the repositories that a fetch that was cut short had yet to ask for; it
+    was `next` before, the number of the first of them) and, by repository, `tags`, `figures`, when
+    they were archived last (`at`), and the last `days` of traffic."""
 
     RANGED = False
     BASE_URL = "https://api.github.com"
@@ -52,12 +53,27 @@ class Github:
             for name, value in held.get("repositories", {}).items()
             if name in self._repositories
         }
-        first = min(int(held.get("next", 0)), len(self._repositories))
-        for number, name in enumerate(self._repositories[first:], first + 1):
+        left = self._left(held, known)
+        while left:
+            name, *left = left
             records, state = await self._repository(name, known.get(name, {}))
             known = {**known, name: state}
-            following = number if number < len(self._repositories) else 0
-            yield Page(records, {"next": following, "repositories": known}, last=not following)
+            yield Page(records, {"left": left, "repositories": known}, last=not left)
+
+    def _left(self, held: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+        """The repositories to ask for. A fetch that goes on in a later hour asks again for those
+        that it had behind it: they too have figures of that hour."""
+        every = self._repositories
+        left = held.get("left", every[int(held.get("next", 0)) :])
+        left = [name for name in left if name in every]
+        hour = self._kit.now_ms() // HOUR_MS
+        if not left:
+            return every
+        return left + [
+            name
+            for name in every
+            if name not in left and known.get(name, {}).get("at", 0) // HOUR_MS < hour
+        ]
 
     async def _repository(
         self, name: str, state: dict[str, Any]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from domain.aggregation.number_columns import LIMIT, Flags, Ints, Numbers, exact_sum, scaled, taken
+from domain.aggregation.number_columns import Flags, Ints, Numbers, add, exact_sum, scaled, taken
 from domain.aggregation.numbers import Number
 from domain.aggregation.rule import Rule
 
@@ -200,12 +200,12 @@ def fold_columns(plan: Plan, records: Records, sessions: Sessions) -> Folded:
     np.minimum(sessions.first, records.low, out=sessions.first)
     np.maximum(sessions.last, records.high, out=sessions.last)
     sessions.count += records.count
-    for at, _, accepted in sessions.accepted:
-        _add(accepted, folded.rises[at], folded.bad)
     return folded
 
 
-def begin_columns(plan: Plan, records: Records, kinds: str) -> tuple[Sessions, Folded]:
+def begin_columns(
+    plan: Plan, records: Records, kinds: str, accepted: list[tuple[int, str, Numbers]]
+) -> tuple[Sessions, Folded]:
     """New sessions, with accumulators of those `kinds`: i, d for decimals, n for nothing yet."""
     n = len(records.count)
     accumulators = [
@@ -214,7 +214,8 @@ def begin_columns(plan: Plan, records: Records, kinds: str) -> tuple[Sessions, F
         else Numbers(np.zeros(n, np.int64), np.zeros(n, np.int64) if kind == "d" else None)
         for kind in kinds
     ]
-    sessions = Sessions(records.low.copy(), records.high.copy(), records.count.copy(), accumulators)
+    first, last, count = records.low.copy(), records.high.copy(), records.count.copy()
+    sessions = Sessions(first, last, count, accumulators, accepted)
     return sessions, _folded(plan, records, sessions, begun=True)
 
 
@@ -261,6 +262,8 @@ def _folded(plan: Plan, records: Records, sessions: Sessions, *, begun: bool) ->
         counted = sessions.accumulators[step.at + 1] if step.operation == "average" else None
         if counted is not None:
             counted.units += records.count if absent is None else records.count * ~absent
+    for at, _, accepted in sessions.accepted:
+        add(accepted, folded.rises[at], folded.bad)
     return folded
 
 
@@ -273,7 +276,7 @@ def _fold_number(
             # a decimal at once, as the first is one
             folded.bad |= records.all_whole(step.value) != (held.places is None)
         rise = _sums(records, step.value, held, folded.bad)
-        _add(held, rise, folded.bad)
+        add(held, rise, folded.bad)
         folded.rises[step.at] = rise
         if absent is not None:
             folded.absent[step.at] = absent
@@ -300,23 +303,6 @@ def _sums(records: Records, value: int, held: Numbers, bad: Flags) -> Numbers:
     units, large = scaled(column.units, places[records.key_of] - column.places)
     bad |= records.by_key(large)
     return Numbers(np.add.reduceat(units, starts), places)
-
-
-def _add(held: Numbers, rise: Numbers, bad: Flags) -> None:
-    """Adds in place. A decimal makes a decimal of an int, which is not for here."""
-    bad |= (held.units >= LIMIT) | (held.units <= -LIMIT)
-    if held.places is None:
-        if rise.places is not None:
-            bad |= True
-        held.units = held.units + rise.units
-    else:
-        behind = np.zeros_like(held.places) if rise.places is None else rise.places
-        places = np.maximum(held.places, behind)
-        units, large = scaled(held.units, places - held.places)
-        more, also = scaled(rise.units, places - behind)
-        bad |= large | also
-        held.units, held.places = units + more, places
-    bad |= (held.units >= LIMIT) | (held.units <= -LIMIT)
 
 
 def _extremes(

@@ -155,6 +155,23 @@ def scaled(units: Ints, by: Ints) -> tuple[Ints, Flags]:
     return units * POWERS[by], np.abs(units) > _LARGEST[by]
 
 
+def add(held: Numbers, rise: Numbers, bad: Flags) -> None:
+    """Adds in place. A decimal makes a decimal of an int, which is not for here (`bad`)."""
+    bad |= (held.units >= LIMIT) | (held.units <= -LIMIT)
+    if held.places is None:
+        if rise.places is not None:
+            bad |= True
+        held.units = held.units + rise.units
+    else:
+        behind = np.zeros_like(held.places) if rise.places is None else rise.places
+        places = np.maximum(held.places, behind)
+        units, large = scaled(held.units, places - held.places)
+        more, also = scaled(rise.units, places - behind)
+        bad |= large | also
+        held.units, held.places = units + more, places
+    bad |= (held.units >= LIMIT) | (held.units <= -LIMIT)
+
+
 def exact_sum(units: Ints, places: Ints | None) -> Number:
     """The exact sum: an int of whole numbers, else a Decimal with as many places as any has."""
     if places is None:

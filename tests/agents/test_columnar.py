@@ -20,6 +20,7 @@ from connectors.streams.memory import MemoryLog
 from domain.aggregation.columns import plan_of
 from domain.aggregation.numbers import canonical_key
 from domain.aggregation.rule import Rule, compile_rule
+from domain.aggregation.session import Row
 from domain.clock import FixedClock
 from tables.changelog import Change, Changelog
 from tables.changes import Output
@@ -243,15 +244,40 @@ def test_what_can_be_is_folded_in_columns(monkeypatch: pytest.MonkeyPatch) -> No
         found = [(account, values, at) for account in range(5)]
         history.append(("batch", 0, found, False))
     history.insert(2, ("tick", 100_000))  # sessions with a history go on
-    loaded: list[int] = []
-    monkeypatch.setattr(
-        side.shard,
-        "load",
-        lambda keys: loaded.append(len(list(keys))) or {},  # type: ignore[func-returns-value]
-    )
-    asyncio.run(live([side], history[:2]))
-    assert sum(loaded) == 0
-    assert len(side.told()["rows"]) == 5
+    opened: list[int] = []
+
+    def open_rows(rows: dict[bytes, Any]) -> dict[bytes, Row]:
+        opened.append(len(rows))
+        return {}
+
+    monkeypatch.setattr(side.shard, "opened", open_rows)
+    asyncio.run(live([side], history))
+    assert opened and not any(opened)
+    assert len(side.told()["rows"]) == len(side.sent) == 5
+
+
+def test_flushes_travel_with_their_row_in_the_changelog(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS, TIMEOUTS[0])), 1)
+    told = []
+    for in_columns in (True, False):
+        side = Side([rule], in_columns=in_columns, cache_rows=3)
+        log = MemoryLog(FixedClock(START_MS))
+        log.counts["changes"] = 1
+        side.shard.changelog = Changelog(log, "changes", 0, "w", SHARD)
+        rows: list[Change] = []
+
+        async def append(changes: list[Change], rows: list[Change] = rows) -> None:
+            rows += changes
+
+        monkeypatch.setattr(side.shard.changelog, "append", append)
+        values = {"bytes": 5, "price": Decimal("2.50"), "cell": "c"}
+        batch = ("batch", 0, [(account, values, 1) for account in range(4)], False)
+        asyncio.run(live([side], [batch, ("tick", 100_000)] * 2))
+        decoded = [decode_row(data or b"") for key, data in rows if key[:1] == ROW]
+        told.append([row.outputs for row in decoded if row.outputs])
+        assert not list(side.shard.outbox())
+    assert sorted(told[0]) == sorted(told[1])
+    assert len(told[0]) == 8
 
 
 def test_ids_travel_with_their_row_in_the_changelog(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def records(first: int, number: int) -> list[dict[str, Any]]:
 
 
 def kept_up(since_s: float, *workers: Sluice) -> bool:
-    """Whether each shard has its copy, which holds all that was durable at `since_s` (monotonic)."""
+    """Whether each shard has its copy, with all that was durable at `since_s` (monotonic)."""
     asked_s = time.monotonic()  # the ages are told after that
     told = [look(worker, "/metrics", "text/plain").text for worker in workers]
     ages = {

@@ -126,6 +126,34 @@ def test_what_has_not_changed_costs_nothing_and_is_there_every_hour() -> None:
     assert service.unchanged == 2 * 6  # repository and pulls of both, views and clones of one
 
 
+@pytest.mark.parametrize(("later_ms", "asked"), [(60_000, ["beta"]), (HOUR_MS, ["beta", "alpha"])])
+def test_a_fetch_that_was_cut_short_goes_on_and_no_hour_is_without_a_figure(
+    later_ms: int, asked: list[str]
+) -> None:
+    service = Github()
+    document = {
+        "connector": "github", "credentials": {"token": "GH"},
+        "fetch": {"repositories": ["acme/alpha", "acme/beta"], "traffic": False},
+    }  # fmt: skip
+    environ = {"GH": "gh-token"}
+
+    async def work(url: str) -> list[list[str]]:
+        made = {**document, "base_url": url}
+        whole, _ = await drained(made, environ=environ)
+        cursor = whole[0].cursor
+        assert cursor is not None
+        before = {"next": 1, "repositories": cursor["repositories"]}  # as it was written once
+        names = []
+        for known in (cursor, before):
+            pages, _ = await drained(made, known, environ=environ, now_ms=NOW_MS + later_ms)
+            assert [page.last for page in pages] == [*[False] * (len(asked) - 1), True]
+            names.append([str(r.attributes["full_name"]) for page in pages for r in page.records])
+        return names
+
+    found = served(service, work)
+    assert found == [[f"acme/{name}" for name in asked]] * 2
+
+
 def test_an_org_whose_calls_are_nearly_used_up_is_left_alone() -> None:
     service = Salesforce()
     service.token = "tok"
