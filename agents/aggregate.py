@@ -5,20 +5,22 @@ shard is its *effective now*: the smallest of what all inputs that feed it have 
 goes back.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 from agents.chunks import Chunk, Progress, commits, joined
-from agents.columnar import LEAST_KEYS, Columnar
-from agents.columnar_flush import TIMEOUT, ColumnarFlush, Due, Kind
+from agents.columnar import Columnar
+from agents.columnar_flush import TIMEOUT, ColumnarFlush, Due
+from agents.ending import finished
+from agents.folds import Folds
 from agents.letters import TOPIC as LETTERS
 from agents.letters import Letter
 from agents.limits import session_run
-from domain.aggregation.columns import Plan, plan_of
-from domain.aggregation.compiled import FoldFunction, compile_fold
+from domain.aggregation.columns import Plan
+from domain.aggregation.compiled import FoldFunction
 from domain.aggregation.flush import SourceName
-from domain.aggregation.flush_columns import FlushText, text_of
+from domain.aggregation.flush_columns import FlushText, Kind, Texts
 from domain.aggregation.fold import Fold, Rejection
 from domain.aggregation.limit import NONE, Limit
 from domain.aggregation.rule import Rule, split_row_key
@@ -39,55 +41,7 @@ TICK_ROWS = 5_000
 FORGET_IDS = 20_000
 # rows that are read, folded and encoded before the next are: as many as stay in a core's own cache
 PIECE_KEYS = 400
-MANY_KEYS = 400  # of a chunk: more are folded by the piece
 COLUMN_KEYS = 2_000  # as many that a call of numpy costs little for each
-
-
-class Folds:
-    """Compiled fold functions by (aggregator, version); shared by the shards of a process.
-
-    `latest` gives the newest version of an aggregator that is known, removed or not. `unread` are
-    versions that can't be followed, `waits(aggregator, version)` tells that a session may not be
-    flushed because of one.
-    """
-
-    def __init__(
-        self,
-        rule_of: Callable[[str, int], Rule],
-        latest: Callable[[str], Rule],
-        unread: Collection[tuple[str, int]] = (),
-        waits: Callable[[str, int | None], bool] = lambda _name, _version: False,
-    ) -> None:
-        self.rule_of = rule_of
-        self.latest = latest
-        self.unread, self.waits = unread, waits
-        self._compiled: dict[tuple[str, int], tuple[Rule, FoldFunction]] = {}
-        self._plans: dict[tuple[str, int], Plan | None] = {}
-        self.shapes = Shapes()
-        self.many_keys, self.least_keys = MANY_KEYS, LEAST_KEYS
-        """A chunk of more keys is folded by the piece, in columns where so many are alike."""
-
-    def get(self, name: str, version: int) -> tuple[Rule, FoldFunction]:
-        found = self._compiled.get((name, version))
-        if found is None:
-            rule = self.rule_of(name, version)
-            found = self._compiled[name, version] = (rule, compile_fold(rule))
-        return found
-
-    def plan(self, rule: Rule) -> Plan | None:
-        """The way to fold many keys of that version at once; None when each is folded alone."""
-        at = (rule.name, rule.version)
-        if at not in self._plans:
-            self._plans[at] = plan_of(rule)
-        return self._plans[at]
-
-    def text(self, kind: Kind, source_name: SourceName) -> FlushText | None:
-        """How many flushes of a kind are written at once; None when each is written alone."""
-        name, version, due_version, topic, kinds = kind
-        plan = self.plan(self.rule_of(name, version))
-        if plan is None:
-            return None
-        return text_of(plan, self.rule_of(name, due_version), topic, kinds, TIMEOUT, source_name)
 
 
 class ShardProcessor:
@@ -111,7 +65,7 @@ class ShardProcessor:
         self._folds = folds
         self.source_name = source_name
         self._progress: dict[tuple[str, int], int] = {}
-        self._texts: dict[Kind, FlushText | None] = {}
+        self._texts = Texts(folds.rule_of, source_name)
         self.records = 0
         self.refused: dict[str, int] = {}
         self.flushes = 0
@@ -180,7 +134,7 @@ class ShardProcessor:
                 continue
             ctx = Fold(
                 rule, chunk.topic, chunk.partition, self._folds.rule_of,
-                source_name=self.source_name,
+                source_name=self.source_name, texts=self._texts,
             )  # fmt: skip
             refused: list[Rejection] = []
             if apart and len(groups) > self._folds.many_keys:
@@ -316,11 +270,7 @@ class ShardProcessor:
             return due
 
         def text(kind: Kind) -> FlushText | None:
-            if self._folds.waits(*kind[:2]):
-                return None
-            if kind not in self._texts:
-                self._texts[kind] = self._folds.text(kind, self.source_name)
-            return self._texts[kind]
+            return None if self._folds.waits(*kind[:2]) else self._texts.get(kind)
 
         sent, shapes, least = len(changes.sent), self._folds.shapes, self._folds.least_keys
         left = ColumnarFlush(self.shard, changes, shapes, text, now, least).flush(due, at_rest)
@@ -359,7 +309,9 @@ class ShardProcessor:
             return
         ctx = folds.get(name)
         if ctx is None:
-            ctx = folds[name] = Fold(rule, "", 0, self._folds.rule_of, source_name=self.source_name)
+            ctx = folds[name] = Fold(
+                rule, "", 0, self._folds.rule_of, source_name=self.source_name, texts=self._texts
+            )
         ctx.key = key[len(rule.prefix) :]
         ctx.close(row, TIMEOUT if session.due <= expires else "TTL_EXPIRED")
         row.wake = 0
@@ -376,7 +328,8 @@ class ShardProcessor:
     async def _commit(self, changes: Changes, *, whole: bool = False) -> None:
         """`whole`: with it all chunks that were given to `apply` are applied."""
         self._stage(changes)
-        await self.shard.commit(changes)
+        # a worker that stops would leave what was decided to be sent by the next one
+        await finished(self.shard.commit(changes))
 
 
 def _pieces(groups: dict[bytes, Sequence[Any]], most: int) -> Iterator[dict[bytes, Sequence[Any]]]:

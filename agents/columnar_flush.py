@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.packed_sessions import MOST_COUNT, MOST_SHORT, carry, ints, number, put
-from domain.aggregation.flush_columns import PRINTED, Ended, FlushText, print_instants
+from domain.aggregation.flush_columns import PRINTED, Ended, FlushText, Kind, print_instants
 from domain.aggregation.number_columns import Flags, Ints, Numbers, add, exact_sum
 from domain.aggregation.operations import minus
 from domain.aggregation.totals import Totals
@@ -24,8 +24,6 @@ from tables.staged import Flushed, stage_flushed
 TIMEOUT = "TIMEOUT"
 Due = tuple[int, bytes]
 """(instant, row key), as they stand in the due index."""
-Kind = tuple[str, int, int, str, str]
-"""(aggregator, version, version that set the due time, topic, kinds of accumulators)"""
 TextOf = Callable[[Kind], FlushText | None]
 Summed = tuple[int, str, str, Numbers]
 """(accumulator, field, kind, sums by row)"""
@@ -69,7 +67,7 @@ class ColumnarFlush:
         for of in set(zip(*(each[ready].tolist() for each in versions), strict=True)):
             chosen = np.flatnonzero(ready & (versions[0] == of[0]) & (versions[1] == of[1]))
             if len(chosen) >= self.least:
-                text = self.text_of((name, *of, shape.topic or "", shape.kinds))
+                text = self.text_of((name, *of, shape.topic or "", shape.kinds, TIMEOUT))
                 if text is not None:
                     keys = [due[places[at]][1] for at in chosen.tolist()]
                     flushed = self._close(shape, keys, numbers[chosen], text)

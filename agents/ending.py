@@ -1,10 +1,14 @@
 """Ending tasks: one wording for what every part that runs some has to do when it stops."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 # Long enough to close connections; a task that still runs then has probably not heard.
 AGAIN_S: Final = 10.0
+FINISH_S: Final = 2.0  # supervisors commonly kill after ten
+
+T = TypeVar("T")
 
 
 async def end(*tasks: "asyncio.Task[Any]", again_s: float = AGAIN_S) -> None:
@@ -22,3 +26,22 @@ async def end(*tasks: "asyncio.Task[Any]", again_s: float = AGAIN_S) -> None:
         for task in running:
             task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def finished(work: Coroutine[Any, Any, T], within_s: float = FINISH_S) -> T:
+    """Does the work. Whoever is cancelled meanwhile is so when it is done, or after that time, when
+    it is cut off. Without a loop nobody can be, as in a batch, whose work never waits.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return await work
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        try:
+            await asyncio.wait((task,), timeout=within_s)
+        finally:
+            await end(task)
+        raise

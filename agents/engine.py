@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from agents import retractions
-from agents.aggregate import ROUTED, Folds, ShardProcessor
+from agents.aggregate import ROUTED, ShardProcessor
 from agents.chunks import Chunk, Order, Parcel, Progress, decode_parcel, encode_parcel
 from agents.commands import CommandDesk
+from agents.folds import Folds
 from agents.growing import resting
 from agents.growth_work import GrowthWork
 from agents.intake import Intakes

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from agents.aggregate import Folds
+from agents.folds import Folds
 from agents.replay_messages import REPLAY
 from domain.aggregation.fold import Fold
 from domain.aggregation.rule import split_row_key

@@ -24,8 +24,8 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from agents.aggregate import Folds
 from agents.chunks import PARCEL_BYTES, Move, Parcel, encode_parcel
+from agents.folds import Folds
 from agents.places import Places
 from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import Row

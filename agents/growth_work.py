@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from agents.aggregate import HANDED_ON, Folds, ShardProcessor
+from agents.aggregate import HANDED_ON, ShardProcessor
 from agents.chunks import Parcel
 from agents.crossing import Crossing
+from agents.folds import Folds
 from agents.growing import Growing
 from agents.growth_desk import GrowthDesk, moved
 from agents.handing_on import HandingOn

@@ -12,8 +12,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from agents import retractions
-from agents.aggregate import Folds
 from agents.chunks import Chunk, Parcel, encode_parcel, parcels
+from agents.folds import Folds
 from agents.places import Places
 from agents.replay_messages import Message, Take, decode, home_of, letter_id, mark_of
 from connectors.streams.base import Row as StreamRow

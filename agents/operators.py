@@ -19,10 +19,10 @@ carried out; until then it is told again, byte for byte.
 
 from collections.abc import Callable
 
-from agents.aggregate import Folds
 from agents.chunks import Order, decode_order, encode_order
 from agents.commands import answer_of, read_order
 from agents.erasure import erase
+from agents.folds import Folds
 from domain.aggregation.command import Command, Selection
 from domain.aggregation.flush import to_json
 from domain.aggregation.fold import AUDIT, Fold

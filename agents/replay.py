@@ -13,8 +13,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from agents.aggregate import ROUTED, Folds, ShardProcessor
+from agents.aggregate import ROUTED, ShardProcessor
 from agents.chunks import Chunk
+from agents.folds import Folds
 from agents.letters import TOPIC as LETTERS
 from agents.letters import Letter
 from agents.route import Router

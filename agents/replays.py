@@ -10,7 +10,8 @@ the mark of the attempt and "one rejected less" in one changelog record.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from agents.aggregate import Folds, ShardProcessor
+from agents.aggregate import ShardProcessor
+from agents.folds import Folds
 from agents.letters import TOPIC, Letter, erased
 from agents.replay_decisions import Decider
 from agents.replay_messages import (

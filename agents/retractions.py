@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from agents.aggregate import Folds
+from agents.folds import Folds
 from domain.aggregation.flush import SourceName
 from domain.aggregation.instants import print_instant
 from domain.aggregation.retract import retract

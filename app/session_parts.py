@@ -2,7 +2,7 @@
 
 import logging
 
-from agents.aggregate import Folds
+from agents.folds import Folds
 from app.ledger_parts import LedgerMeans
 from config.clock import system_ms
 from tables.changelog import Changelog

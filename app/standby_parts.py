@@ -3,7 +3,7 @@ of each is opened."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from agents.aggregate import Folds
+from agents.folds import Folds
 from agents.standbys import Copy, Key, Standbys
 from app.ledger_parts import LedgerMeans, ledger_of, no_stores
 from app.session_parts import shard_of

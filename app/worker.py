@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from agents.aggregate import Folds
 from agents.documents import DocumentsAgent
 from agents.ending import end
 from agents.engine import Engine
+from agents.folds import Folds
 from agents.pumps import Pumps
 from agents.sinks.lanes import Means, SinkLanes
 from app import listening

@@ -7,6 +7,7 @@ from domain.aggregation.instants import parse_instant
 from domain.campaigns.document import CampaignAlert, ContactPolicy, Flow
 
 DAY = "20251103"
+MOST_CHANNELS = 1_000_000  # that a flow may have
 START_MS = parse_instant("2025-11-03T00:00:00Z") or 0
 OPENS_MS = parse_instant("2025-11-03T10:00:00Z") or 0
 
@@ -22,7 +23,8 @@ def flow(channels: int) -> Flow:
     document = {
         "kind": "flow", "name": "bench", "timezone": "UTC", "country": "IN",
         "working_time": {"start": "00:00", "end": "23:59", "days": days},
-        "channels": 2 * channels, "lease": {"seconds": 600}, "executor": "topic",
+        "channels": min(2 * channels, MOST_CHANNELS),
+        "lease": {"seconds": 600}, "executor": "topic",
     }  # fmt: skip
     loaded = load_document(document)
     if not isinstance(loaded, Flow):

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from agents.aggregate import ROUTED, Folds, ShardProcessor
+from agents.aggregate import ROUTED, ShardProcessor
 from agents.chunks import Chunk
+from agents.folds import Folds
 from config.documents.aggregator import load_aggregator
 from config.settings import Settings
 from connectors.streams.murmur2 import partition_for

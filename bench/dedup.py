@@ -17,8 +17,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.aggregate import DIRECT, Folds, ShardProcessor
+from agents.aggregate import DIRECT, ShardProcessor
 from agents.chunks import Chunk
+from agents.folds import Folds
 from bench.job import document
 from bench.machine import machine
 from config.documents.aggregator import load_aggregator

@@ -34,7 +34,7 @@ class Figures:
 
 
 class NotMeasured(Exception):
-    """The system ended, or was too slow; `log` is where it says why."""
+    """The system ended, or was too slow or too quick; `log` is where it says why."""
 
     def __init__(self, why: str, log: Path) -> None:
         self.log = log
@@ -69,6 +69,15 @@ def rss_mib(pid: int) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A run to its end. `marks`: (records committed, CPU seconds, seconds) whenever there were
+    more."""
+
+    marks: list[tuple[int, float, float]]
+    memory_mib: int
+
+
 async def measure(
     log: Log,
     command: Sequence[str],
@@ -79,16 +88,37 @@ async def measure(
     count: int,
     folder: Path,
     limit_s: float,
-    core: int = 1,
     then: str | None = None,
 ) -> Figures:
+    """`watch`, as figures."""
+    found = await watch(
+        log, command, environ,
+        topic=topic, group=group, count=count, folder=folder, limit_s=limit_s, then=then,
+    )  # fmt: skip
+    if len(found.marks) < 2:
+        raise NotMeasured("everything was committed at once: take more records", folder / "log")
+    return _figures(found.marks, found.memory_mib)
+
+
+async def watch(
+    log: Log,
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    topic: str,
+    group: str,
+    count: int,
+    folder: Path,
+    limit_s: float,
+    then: str | None = None,
+) -> Watched:
     """Starts the system on its core and waits until all is committed; ends it gently. `then`: a
     topic of the system's own on which records go on, read to its end when all is done.
     """
     folder.mkdir(parents=True)
     output = folder / "log"
     tps = [(topic, partition) for partition in range(PARTITIONS)]
-    process = started(command, environ, folder, core)
+    process = started(command, environ, folder)
     try:
         marks: list[tuple[int, float, float]] = []
         stop = time.monotonic() + limit_s
@@ -105,7 +135,7 @@ async def measure(
             if done and (not marks or done > marks[-1][0]):
                 marks.append((done, cpu_s(process.pid), time.monotonic()))
             await asyncio.sleep(LOOK_S)
-        return _figures(marks, peak_mib(process.pid))
+        return Watched(marks, peak_mib(process.pid))
     finally:
         end(process)
 
@@ -135,8 +165,6 @@ def started(
 
 def _figures(marks: list[tuple[int, float, float]], memory: int) -> Figures:
     (first, cpu_0, wall_0), (last, cpu_1, wall_1) = marks[0], marks[-1]
-    if last == first:
-        raise ValueError("everything was committed at once: take more records")
     half = next(mark for mark in marks if mark[0] >= (first + last) / 2)
     half = half if half[0] < last else marks[0]
     cpu, wall = max(cpu_1 - cpu_0, 0.01), max(wall_1 - wall_0, 0.01)

@@ -19,7 +19,7 @@ from uuid import uuid4
 from bench import check
 from bench.job import PARTITIONS, fill
 from bench.machine import machine
-from bench.measure import LOOK_S, NotMeasured, cpu_s, end, measure, peak_mib, started
+from bench.measure import LOOK_S, NotMeasured, cpu_s, end, peak_mib, started, watch
 from bench.stream import Plan, environ_of
 from bench.systems import SYSTEMS, System
 from config.clock import SystemClock
@@ -60,7 +60,7 @@ async def _one(log: Log, plan: Plan, system: System, accounts: int) -> list[dict
         return [told | {"failed": "it keeps no state that outlives it"}]
     environ = await environ_of(log, plan, system, topic, group, folder)
     try:
-        await measure(
+        await watch(
             log, system.command(plan.jars), environ,
             topic=topic, group=group, count=count, folder=folder, limit_s=plan.limit_s,
             then=system.then(group),

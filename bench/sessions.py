@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from agents.aggregate import ROUTED, Folds, ShardProcessor
+from agents.aggregate import ROUTED, ShardProcessor
 from agents.chunks import Chunk
+from agents.folds import Folds
 from bench.job import document
 from config.documents.aggregator import load_aggregator
 from config.settings import Settings

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from agents.aggregate import DIRECT, Folds, ShardProcessor
+from agents.aggregate import DIRECT, ShardProcessor
 from agents.chunks import Chunk
+from agents.folds import Folds
 from app.batch.ledger import ending_key, ending_range
 from domain.aggregation.columns import Plan
 from domain.aggregation.flush import SourceName

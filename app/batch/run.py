@@ -18,7 +18,8 @@ one a kill leaves nothing to go on with, so flushes are written as they are deci
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from agents.aggregate import DIRECT, Folds
+from agents.aggregate import DIRECT
+from agents.folds import Folds
 from agents.letters import Letter
 from app.batch.ledger import (
     RUN,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from app.facade import shown
 from app.facade.parts import Parts
+from app.facade.session_records import SessionRecords
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.keys import matches, may_match, within
 from domain.aggregation.rule import split_row_key
@@ -45,6 +46,7 @@ class ShardRows:
     def __init__(self, parts: Parts, open_ones: Callable[[], Mapping[int, Holder]]) -> None:
         self._parts = parts
         self._open = open_ones
+        self._records = SessionRecords(parts.documents.rule)
 
     async def sessions(self, asked: dict[str, Any]) -> Answers:
         """Open sessions: `searches` [[first, end, tests]], `after` a row key, `limit`, `examine`.
@@ -52,7 +54,6 @@ class ShardRows:
         Rows are [row key, record, due, created, updated]; `reached` is the last row key looked
         at, None when all were; `examined` how many were.
         """
-        rule_of = self._parts.documents.rule
 
         def take(key: bytes, value: bytes, tests: Any) -> list[Any] | None:
             if not may_match(key, tests):
@@ -61,17 +62,21 @@ class ShardRows:
             if not matches(split_row_key(row_key)[2], tests):
                 return None
             row = decode_row(value)
-            record = shown.open_session(row_key, row, rule_of)
-            if row.open is None or record is None:
-                return None
             session = row.open
-            return [row_key, record, session.due, session.created, row.touched]
+            if session is None:
+                return None
+            return [row_key, row, session.due, session.created, row.touched]
 
         ranges = [
             (ROW + first, ROW + end, [(place, set(values)) for place, values in tests])
             for first, end, tests in asked["searches"]
         ]
-        return await self.scan(ranges, ROW, asked, take)
+        found = await self.scan(ranges, ROW, asked, take)
+        for answer in found.values():
+            records = self._records.of([(row[0], row[1]) for row in answer["rows"]])
+            for row, record in zip(answer["rows"], records, strict=True):
+                row[1] = record
+        return found
 
     async def rows(self, asked: dict[str, Any]) -> Answers:
         """Rows of a table: `table`, `prefix` or `exact` (key text), `after`, `limit`.

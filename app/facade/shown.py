@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from domain.aggregation.flush import flushed_record, to_json
+from domain.aggregation.flush import flushed_record, record_json, to_json
 from domain.aggregation.fold import RuleOf
 from domain.aggregation.instants import print_instant
 from domain.aggregation.rule import split_row_key
@@ -32,7 +32,7 @@ def open_session(row_key: bytes, row: Row, rule_of: RuleOf) -> bytes | None:
         flush_type="",
         late=bool(rule.document.group.periods) and row.sequence > 0,
     )
-    return to_json(record)
+    return record_json(record)
 
 
 def row_key_text(row_key: bytes) -> str:

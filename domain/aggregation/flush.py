@@ -20,6 +20,7 @@ SourceName = Callable[[str], str]
 
 _calendars: dict[tuple[str, str], Calendar] = {}
 _encode = msgspec.json.Encoder().encode
+_WITH_DECIMALS = ("group", "values", "parts")
 
 
 def exact(value: Any) -> Any:
@@ -156,13 +157,17 @@ def _why(rule: Rule, due_rule: Rule, session: Session, flush_type: str) -> str:
     return due_rule.due_text if session.due_version > 0 else "set by an operator"
 
 
+def record_json(record: dict[str, Any]) -> bytes:
+    """The record as plain JSON, exact."""
+    return _encode({**record, **{part: exact(record[part]) for part in _WITH_DECIMALS}})
+
+
 def enveloped(rule: Rule, record: dict[str, Any], key: bytes) -> bytes:
     """The record as the document's `output.envelope` wants it: plain JSON, or a structured
     CloudEvent 1.0.
     """
-    record = {**record, **{part: exact(record[part]) for part in ("group", "values", "parts")}}
     if rule.document.output.envelope != "cloudevents":
-        return _encode(record)
+        return record_json(record)
     return _encode(
         {
             "specversion": "1.0",
@@ -172,6 +177,6 @@ def enveloped(rule: Rule, record: dict[str, Any], key: bytes) -> bytes:
             "subject": key.decode(),
             "time": record["meta"]["lastEvent"],
             "datacontenttype": "application/json",
-            "data": record,
+            "data": msgspec.Raw(record_json(record)),
         }
     )

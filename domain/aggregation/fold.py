@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.aggregation.flush import SourceName, enveloped, flushed_record
+from domain.aggregation.flush_columns import Texts
 from domain.aggregation.operations import OPERATIONS, minus, plus
 from domain.aggregation.rule import Rule, Slot
 from domain.aggregation.session import History, Row, Session, set_applied
@@ -54,6 +55,7 @@ class Fold:
     full: bool = False
     source: list[Any] = field(default_factory=list)
     source_name: SourceName = str
+    texts: Texts | None = None
     last_call: bool = False
     number: int = 0
     rises: list[Any] = field(default_factory=list)
@@ -206,17 +208,13 @@ class Fold:
         history = self.history_of(row)
         place = "deleted" if deleted else "expired" if flush_type == "TTL_EXPIRED" else "flushed"
         flushed = place == "flushed"
-        late = flushed and bool(rule.document.group.periods) and row.sequence > 0
-        record = flushed_record(
-            rule, self.rule_of(rule.name, abs(session.due_version)), self.key, session,
-            sequence=row.sequence + 1, flush_type=flush_type, late=late, last_call=self.last_call,
-            source_name=self.source_name,
-        )  # fmt: skip
-        if command is not None:
-            record["explain"]["rule"] = f"command {command['command_id']}"
-            if deleted:
-                record.update(command)
-        content = enveloped(rule, record, self.key)
+        text = None
+        if self.texts is not None and command is None and not self.last_call:
+            text = self.texts.of(rule.name, session, flush_type)
+        if text is None:
+            content = self._record(rule, row, session, flush_type, command, place)
+        else:
+            content = text.one(self.key, session, row.sequence + 1)
         row.outputs = (
             *row.outputs,
             [rule.document.output.topic if flushed else AUDIT, self.key, content],
@@ -224,7 +222,7 @@ class Fold:
         if sum(len(output[2]) for output in row.outputs) > OUTPUT_LIMIT_BYTES:
             self.full = True
         sums = session_sums(session, rule.sums)
-        totals = self.totals
+        totals = self._totals
         totals.sessions -= 1
         totals.flushes[flush_type] = totals.flushes.get(flush_type, 0) + 1
         totals.add("open", -session.count)
@@ -245,6 +243,22 @@ class Fold:
         for topic, partition, _, last, _ in session.sources:
             set_applied(row, topic, partition, last)
         row.open = None
+
+    def _record(
+        self, rule: Rule, row: Row, session: Session, flush_type: str,
+        command: Mapping[str, Any] | None, place: str,
+    ) -> bytes:  # fmt: skip
+        late = place == "flushed" and bool(rule.document.group.periods) and row.sequence > 0
+        record = flushed_record(
+            rule, self.rule_of(rule.name, abs(session.due_version)), self.key, session,
+            sequence=row.sequence + 1, flush_type=flush_type, late=late, last_call=self.last_call,
+            source_name=self.source_name,
+        )  # fmt: skip
+        if command is not None:
+            record["explain"]["rule"] = f"command {command['command_id']}"
+            if place == "deleted":
+                record.update(command)
+        return enveloped(rule, record, self.key)
 
 
 def adopt(session: Session, old: Rule, new: Rule) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 MIN_INSTANT_MS = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z
 MAX_INSTANT_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
@@ -98,4 +99,10 @@ def _remember(cache: dict[str, int], piece: str, ms: int) -> None:
 
 def print_instant(ms: int) -> str:
     """`YYYY-MM-DDTHH:MM:SS.mmmZ`; OverflowError outside of the years 1 to 9999."""
-    return f"{(_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec='milliseconds')}Z"
+    second, rest = divmod(ms, 1000)
+    return f"{_to_the_second(second)}.{rest:03d}Z"
+
+
+@lru_cache(4096)  # what is printed together is of a few minutes
+def _to_the_second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat(timespec="seconds")

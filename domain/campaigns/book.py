@@ -8,7 +8,7 @@ Keys and values are bytes; a key's first letter says what the row is (`keys.py`)
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from typing import Any, Literal, Protocol
 
@@ -61,6 +61,21 @@ class Book(Protocol):
 
         It may be called for a key that no longer matters: the rules look whether it does.
         """
+
+
+PAGE = 1000  # rows of a scan
+
+
+def every(book: Book, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """All rows whose key has the prefix, in order. A page that isn't full is the last: a look
+    behind it costs as much as one at the first."""
+    after = b""
+    while True:
+        rows = book.scan(prefix, after, PAGE)
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1][0]
 
 
 class MemoryBook:

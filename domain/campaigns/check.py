@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.campaigns.book import Book
+from domain.campaigns.book import Book, every
 from domain.campaigns.fdds import all_places, count, count_key, prefix_of
 from domain.campaigns.keys import key
 from domain.campaigns.lifecycle import day_row
@@ -81,12 +81,9 @@ def recount(book: Book, request_id: str, day: str) -> dict[str, Counts]:
         if place[0] != day:
             continue
         counts = found.setdefault(place[1], Counts())
-        prefix, after = prefix_of(request_id, place), b""
-        while rows := book.scan(prefix, after):
-            for _, raw in rows:
-                fdd = decode(Fdd, raw)
-                counts.created += 1
-                counts.reached += any(each.started_ms is not None for each in fdd.attempts)
-                count(counts, count_key(fdd.state, fdd.reason), 1)
-            after = rows[-1][0]
+        for _, raw in every(book, prefix_of(request_id, place)):
+            fdd = decode(Fdd, raw)
+            counts.created += 1
+            counts.reached += any(each.started_ms is not None for each in fdd.attempts)
+            count(counts, count_key(fdd.state, fdd.reason), 1)
     return found

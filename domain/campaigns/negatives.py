@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from domain.campaigns.book import every
 from domain.campaigns.days import day_of
 from domain.campaigns.dispatch import unpark
 from domain.campaigns.fdds import key_of, load, mark, move, note, places, save, unqueue
@@ -42,12 +43,7 @@ def records_of(work: Work, request_id: str, number: str) -> list[int]:
     if not several:
         return [record_no]
     prefix = key("n", request_id, number) + b"/"
-    found = [record_no]
-    after = b""
-    while rows := work.book.scan(prefix, after):
-        found += [int(row_key[-8:]) for row_key, _ in rows]
-        after = rows[-1][0]
-    return found
+    return [record_no, *(int(row_key[-8:]) for row_key, _ in every(work.book, prefix))]
 
 
 def add_records(work: Work, request_id: str, records: Sequence[tuple[int, str]]) -> set[int]:
@@ -317,13 +313,6 @@ def call_again(work: Work, number: str) -> bool:
 
 
 def live_campaigns(work: Work) -> list[Campaign]:
-    found = []
-    after = b""
     prefix = b"l/"
-    while rows := work.book.scan(prefix, after):
-        for row_key, _ in rows:
-            campaign = work.campaign(row_key[len(prefix) :].decode())
-            if campaign is not None:
-                found.append(campaign)
-        after = rows[-1][0]
-    return found
+    live = (work.campaign(at[len(prefix) :].decode()) for at, _ in every(work.book, prefix))
+    return [campaign for campaign in live if campaign is not None]

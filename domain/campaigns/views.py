@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from domain.campaigns import days
-from domain.campaigns.book import Book
+from domain.campaigns.book import Book, every
 from domain.campaigns.check import total
 from domain.campaigns.document import Flow, Flows
 from domain.campaigns.fdds import document
@@ -80,12 +80,10 @@ def campaign_json(
 def all_counts(book: Book, campaign: Campaign) -> dict[tuple[str, str], Counts]:
     """The figures of all days and slots, by both."""
     found = {}
-    after, prefix = b"", key("z", campaign.request_id) + b"/"
-    while rows := book.scan(prefix, after):
-        for row_key, raw in rows:
-            day, slot = row_key[len(prefix) :].decode().split("/")
-            found[day, slot] = decode(Counts, raw)
-        after = rows[-1][0]
+    prefix = key("z", campaign.request_id) + b"/"
+    for row_key, raw in every(book, prefix):
+        day, slot = row_key[len(prefix) :].decode().split("/")
+        found[day, slot] = decode(Counts, raw)
     return found
 
 

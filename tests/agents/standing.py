@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from agents.aggregate import Folds
+from agents.folds import Folds
 from connectors.streams.base import StreamUnavailable
 from connectors.streams.memory import Killed
 from tables.changelog import Changelog

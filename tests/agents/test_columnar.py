@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.aggregate import ROUTED, Folds, ShardProcessor
+from agents.aggregate import ROUTED, ShardProcessor
 from agents.chunks import Chunk
+from agents.folds import Folds
 from config.documents.aggregator import load_aggregator
 from connectors.streams.memory import MemoryLog
 from domain.aggregation.columns import plan_of

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agents.ending import end
+from agents.ending import end, finished
 
 
 def test_all_of_them_have_ended_and_what_they_raised_stays_in_them() -> None:
@@ -65,3 +65,47 @@ def test_one_that_cleans_up_after_it_was_told_is_not_told_twice() -> None:
 
     asyncio.run(story())
     assert cleaned == ["all"]
+
+
+@pytest.mark.parametrize("within_s", [20, 0.01])
+def test_who_is_cancelled_meanwhile_waits_for_the_end_of_the_work_but_not_for_ever(
+    within_s: float,
+) -> None:
+    done: list[str] = []
+
+    async def story() -> None:
+        begun, may_end = asyncio.Event(), asyncio.Event()
+
+        async def work() -> None:
+            begun.set()
+            try:
+                await may_end.wait()
+                done.append("all")
+            except asyncio.CancelledError:
+                done.append("cut off")
+                raise
+
+        task = asyncio.ensure_future(finished(work(), within_s))
+        await begun.wait()
+        task.cancel()
+        if within_s > 1:
+            await asyncio.wait([task], timeout=0)
+            assert not task.done()
+            may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(story())
+    assert done == ["all" if within_s > 1 else "cut off"]
+
+
+def test_what_is_finished_gives_its_result_or_raises() -> None:
+    async def gives() -> int:
+        return 5
+
+    async def fails() -> int:
+        raise ValueError("broken")
+
+    assert asyncio.run(finished(gives())) == 5
+    with pytest.raises(ValueError, match="broken"):
+        asyncio.run(finished(fails()))

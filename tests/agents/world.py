@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from agents import growth_desk
-from agents.aggregate import Folds
 from agents.commands import CommandDesk
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
+from agents.folds import Folds
 from agents.growth_desk import GrowthDesk
 from config.names import Names
 from connectors.streams.base import Row

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agents.aggregate import Folds
 from agents.collect import CollectMeans, Collector
 from agents.documents import DocumentsAgent
 from agents.engine import Engine
+from agents.folds import Folds
 from agents.sinks.lanes import Means, SinkLanes
 from app.cluster.beat import Beat
 from app.facade.facade import Facade

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from config.documents.aggregator import load_aggregator
 from domain.aggregation.columns import plan_of
 from domain.aggregation.flush import enveloped, flushed_record
-from domain.aggregation.flush_columns import PRINTED, Ended, FlushText, print_instants, text_of
+from domain.aggregation.flush_columns import (
+    PRINTED,
+    Ended,
+    FlushText,
+    ended_of,
+    print_instants,
+    text_of,
+)
 from domain.aggregation.instants import print_instant
 from domain.aggregation.numbers import canonical_key
 from domain.aggregation.rule import Rule, compile_rule
@@ -49,9 +56,7 @@ def rule_of(fields: list[str], operations: list[dict[str, Any]], **more: Any) ->
 
 
 def text(rule: Rule, topic: str, kinds: str) -> FlushText | None:
-    plan = plan_of(rule)
-    assert plan is not None
-    return text_of(plan, rule, topic, kinds, "TIMEOUT", source_name=str.upper)
+    return text_of(rule, rule, topic, kinds, "TIMEOUT", source_name=str.upper)
 
 
 @settings(max_examples=300, deadline=None)
@@ -126,6 +131,9 @@ def test_written_at_once_as_one_at_a_time(
         **instants,
     )
     assert found.write(ended) == expected
+    assert found.write(ended_of(keys, sessions, sequences)) == expected
+    alone = zip(keys, sessions, sequences, strict=True)
+    assert [found.one(*session) for session in alone] == expected
 
 
 @given(st.lists(INSTANTS, min_size=1))
