@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from rocksdict import (
     AccessType,
+    BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
     Checkpoint,
@@ -26,6 +27,7 @@ from rocksdict import (
 
 from domain.errors import Fatal
 
+INDEX_BYTES = 16 << 10  # of a piece of an index or a filter
 BLOOM_BITS = 10  # about 1 % of look-ups for absent keys read a block
 L0_FILES = 8  # merged at a time: half as often as by default, for eight more looks at bloom filters
 _DAMAGED = (
@@ -225,13 +227,20 @@ class MemoryStore:
 
 def _options(memory_bytes: int) -> Options:
     """Measured with sessions of a million accounts, read and written in random order: these look
-    up and write a row in two thirds of the time that RocksDB's defaults take.
+    up and write a row in two thirds of the time that RocksDB's defaults take. At six million rows
+    an index in pieces looks up a row in a tenth of the time, and a hundred in two fifths.
     """
     table = BlockBasedOptions()
     table.set_block_cache(Cache(memory_bytes // 3))
     table.set_bloom_filter(BLOOM_BITS, False)
     table.set_cache_index_and_filter_blocks(True)
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    # in pieces, of which the cache keeps those that are asked for: whole ones of a few million rows
+    # have no place in it and were read anew for each row
+    table.set_index_type(BlockBasedIndexType.two_level_index_search())
+    table.set_partition_filters(True)
+    table.set_metadata_block_size(INDEX_BYTES)
+    table.set_pin_top_level_index_and_filter(True)
     table.set_data_block_index_type(DataBlockIndexType.binary_and_hash())
     options = Options(raw_mode=True)
     options.create_if_missing(True)
