@@ -17,6 +17,7 @@ from agents.folds import Folds
 from agents.letters import TOPIC as LETTERS
 from agents.letters import Letter
 from agents.limits import session_run
+from agents.shards import NotOwned
 from domain.aggregation.columns import Plan
 from domain.aggregation.compiled import FoldFunction
 from domain.aggregation.flush import SourceName
@@ -83,9 +84,10 @@ class ShardProcessor:
 
     async def apply(self, path: int, chunks: Sequence[Chunk]) -> None:
         """Applies chunks in order and commits; records already applied change nothing. Raises
-        OutOfService, with nothing changed.
+        OutOfService, with nothing changed, and NotOwned.
         """
         began_s = perf_counter()
+        self._look()
         if self._folds.unread:
             chunks = self._read(path, chunks)
         if self.shard.marks.placed and self._hand_on is not None:
@@ -234,9 +236,10 @@ class ShardProcessor:
         return max(reached, self.shard.marks.effective_now)
 
     async def tick(self, feeding: Iterable[tuple[str, int]], wall_ms: int) -> int:
-        """Flushes, expires and forgets what is due by effective now, in the order of due times;
-        returns how many rows.
+        """Flushes, expires and forgets what is due by effective now, by the piece in the order of
+        due times; returns how many rows. Raises NotOwned.
         """
+        self._look()
         now = self.effective_now(feeding, wall_ms)
         done = 0
         while True:
@@ -261,6 +264,11 @@ class ShardProcessor:
                 return done
             done += len(found)
             await self._commit(changes)
+
+    def _look(self) -> None:
+        """A shard of which a commit was cut off is the next owner's."""
+        if not self.shard.whole:
+            raise NotOwned(self.shard.number)
 
     def _flush_many(
         self, changes: Changes, due: list[Due], at_rest: Mapping[bytes, Any], now: int

@@ -42,6 +42,7 @@ from tables.sights import known
 from tables.staged import stage_packed
 
 LEAST_KEYS = 32  # below that, one at a time is faster
+LOOKS = 16  # shapes of one length that rows are compared with
 Groups = Mapping[bytes, Sequence[Any]]
 
 
@@ -77,7 +78,7 @@ class Columnar:
             else:
                 left[key] = groups[key]
         for length, keys in found.items():
-            for shape in self.shapes.by_length.get(length, ()):
+            for shape in self.shapes.by_length.get(length, [])[:LOOKS]:
                 if len(keys) >= self.least_keys and self._suits(shape):
                     held = self._closed if shape.topic is None else self._held
                     keys = held(shape, keys, at_rest, groups, left)

@@ -4,13 +4,14 @@ one key.
 The same is decided as by `Fold.close`, and records are what `domain/aggregation/flush.py` makes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.columnar import LOOKS
 from agents.packed_sessions import MOST_COUNT, MOST_SHORT, carry, ints, number, put
 from domain.aggregation.flush_columns import PRINTED, Ended, FlushText, Kind, print_instants
 from domain.aggregation.number_columns import Flags, Ints, Numbers, add, exact_sum
@@ -50,20 +51,23 @@ class ColumnarFlush:
                 alike.setdefault((len(row), key[: key.index(b"\0")]), []).append(at)
         done: set[int] = set()
         for (length, name), places in alike.items():
-            for shape in self.shapes.by_length[length]:
+            for shape in self.shapes.by_length[length][:LOOKS]:
                 if shape.topic is not None and len(places) >= self.least:
-                    done.update(self._alike(name.decode(), shape, places, due, at_rest))
+                    flushed, places = self._alike(name.decode(), shape, places, due, at_rest)
+                    done.update(flushed)
         return [one for at, one in enumerate(due) if at not in done]
 
     def _alike(
         self, name: str, shape: Shape, places: list[int], due: Sequence[Due],
         at_rest: Mapping[bytes, Any],
-    ) -> Iterator[int]:  # fmt: skip
-        """Flushes those whose rows are of the shape; the places of what it flushed."""
+    ) -> tuple[list[int], list[int]]:  # fmt: skip
+        """Flushes those whose rows are of the shape; the places of what it flushed, and of rows of
+        other shapes."""
         _, numbers, same = shape.rows([at_rest[due[at][1]] for at in places])
         index = np.array([due[at][0] for at in places], np.int64)
         ready = same & (numbers["wake"] == index) & (numbers["due"] <= self.now)
         versions = [ints(numbers, each) for each in ("version", "due_version")]
+        done: list[int] = []
         for of in set(zip(*(each[ready].tolist() for each in versions), strict=True)):
             chosen = np.flatnonzero(ready & (versions[0] == of[0]) & (versions[1] == of[1]))
             if len(chosen) >= self.least:
@@ -71,7 +75,8 @@ class ColumnarFlush:
                 if text is not None:
                     keys = [due[places[at]][1] for at in chosen.tolist()]
                     flushed = self._close(shape, keys, numbers[chosen], text)
-                    yield from (places[at] for at in chosen[flushed].tolist())
+                    done += (places[at] for at in chosen[flushed].tolist())
+        return done, [places[at] for at in np.flatnonzero(~same).tolist()]
 
     def _close(
         self, shape: Shape, keys: list[bytes], numbers: NDArray[Any], text: FlushText

@@ -1,9 +1,12 @@
 """Ending tasks: one wording for what every part that runs some has to do when it stops."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+logger = logging.getLogger(__name__)
 # Long enough to close connections; a task that still runs then has probably not heard.
 AGAIN_S: Final = 10.0
 FINISH_S: Final = 2.0  # supervisors commonly kill after ten
@@ -40,8 +43,11 @@ async def finished(work: Coroutine[Any, Any, T], within_s: float = FINISH_S) -> 
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        try:
+        with suppress(asyncio.CancelledError):
             await asyncio.wait((task,), timeout=within_s)
-        finally:
-            await end(task)
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await end(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.warning("what was under way at the end failed: %s", task.exception())
         raise

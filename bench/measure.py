@@ -130,7 +130,7 @@ async def watch(
                 raise NotMeasured(f"{done} of {count} records after {limit_s} s", output)
             found = await log.committed(group, tps)
             done = sum(offset or 0 for offset in found.values())
-            if then is not None and done >= count and await _behind(log, group, then):
+            if then is not None and done >= count and await behind(log, group, then):
                 done = count - 1
             if done and (not marks or done > marks[-1][0]):
                 marks.append((done, cpu_s(process.pid), time.monotonic()))
@@ -140,7 +140,7 @@ async def watch(
         end(process)
 
 
-async def _behind(log: Log, group: str, topic: str) -> bool:
+async def behind(log: Log, group: str, topic: str) -> bool:
     """Whether the group has not read the topic to its end."""
     tps = [(topic, partition) for partition in range((await log.topics())[topic])]
     ends = await log.end_offsets(tps)

@@ -19,7 +19,7 @@ from uuid import uuid4
 from bench import check
 from bench.job import PARTITIONS, fill
 from bench.machine import machine
-from bench.measure import LOOK_S, NotMeasured, cpu_s, end, peak_mib, started, watch
+from bench.measure import LOOK_S, NotMeasured, behind, cpu_s, end, peak_mib, started, watch
 from bench.stream import Plan, environ_of
 from bench.systems import SYSTEMS, System
 from config.clock import SystemClock
@@ -74,18 +74,22 @@ async def _one(log: Log, plan: Plan, system: System, accounts: int) -> list[dict
                 for name in STATE:
                     shutil.rmtree(folder / name, ignore_errors=True)
             command = system.command(plan.jars)
-            rows.append(
-                told | {"disk": how} | await _again(log, plan, command, environ, topic, group)
+            again = await _again(
+                log, plan, command, environ, topic=topic, group=group, then=system.then(group)
             )
+            rows.append(told | {"disk": how} | again)
         return rows
     except NotMeasured as error:
         return [told | {"failed": str(error)}]
 
 
 async def _again(
-    log: Log, plan: Plan, command: list[str], environ: Mapping[str, str], topic: str, group: str
-) -> dict[str, Any]:
-    """Starts it once more, and ends it when it has taken a record of each partition."""
+    log: Log, plan: Plan, command: list[str], environ: Mapping[str, str],
+    *, topic: str, group: str, then: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Starts it once more, and ends it when it has taken a record of each partition (with `then`:
+    off the stream of its shards, too).
+    """
     folder = plan.work / "runs" / group
     began = time.monotonic()
     process = started(command, environ, folder)
@@ -93,7 +97,8 @@ async def _again(
         wanted = await _nudge(log, topic)
         while True:
             found = await log.committed(group, list(wanted))
-            if all((found[tp] or 0) >= offset for tp, offset in wanted.items()):
+            taken = all((found[tp] or 0) >= offset for tp, offset in wanted.items())
+            if taken and (then is None or not await behind(log, group, then)):
                 break
             _check(process, folder, began, plan.limit_s)
             await asyncio.sleep(LOOK_S)

@@ -20,6 +20,7 @@ from typing import Any
 from domain.aggregation.rule import Rule, split_row_key
 from domain.aggregation.session import Row, Session
 from domain.aggregation.totals import Totals, contribution
+from domain.errors import Fenced
 from tables.blocks import gather, put_blocks
 from tables.changelog import Change, Changelog
 from tables.changes import Changes, Output, Send, Source
@@ -92,6 +93,7 @@ class Shard:
         self._on_step = on_step
         self.gone: dict[bytes, list[Any]] = {}
         self.now_ms = now_ms
+        self.whole = True
 
     async def open(self) -> None:
         """Brings the state up to the changelog's end, claims it, and sends what was decided and
@@ -163,7 +165,13 @@ class Shard:
         return None
 
     async def commit(self, changes: Changes) -> None:
-        """Makes the changes durable and their outputs sent, in the order told above."""
+        """Makes the changes durable and their outputs sent, in the order told above. A shard of
+        which one was cut off is not `whole`: only opening it anew makes it so. Raises Fenced.
+        """
+        if not self.whole and self.changelog is not None:
+            why = "a commit was cut off"
+            raise Fenced(self.changelog.topic, self.changelog.partition, why)
+        self.whole = False
         log, puts, deletes, outputs = self._encode(changes)
         # Step 1: the changelog, acknowledged.
         self._on_step(0)
@@ -189,6 +197,7 @@ class Shard:
             self._on_step(3)
             self._cleared(range(self.numbered - len(outputs) + 1, self.numbered + 1))
         self._on_step(4)
+        self.whole = True
 
     def local(self, written: int | None = None) -> bytes:
         """What only this disk knows, as it is after the write batch that it is part of."""

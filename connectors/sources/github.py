@@ -22,6 +22,7 @@ from domain.metrics.moments import moment_ms
 from domain.metrics.records import Attributes, attributes_of
 
 HOUR_MS = 3_600_000
+_OF_ONE = (404, 410, 451)  # refused of one repository, not of all
 PULLS = 100  # of a page
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*?\brel="next"')
 _TRAFFIC = (("views", "views", "visitors"), ("clones", "clones", "cloners"))
@@ -46,19 +47,28 @@ class Github:
         self._repositories = list(kit.source.fetch["repositories"])
 
     async def fetch(self, cursor: Cursor, window: Window | None = None) -> AsyncIterator[Page]:
-        """See `Connector`."""
+        """See `Connector`. One that is refused fails the fetch when all others were asked."""
         held = cursor or {}
         known: dict[str, Any] = {
             name: value
             for name, value in held.get("repositories", {}).items()
             if name in self._repositories
         }
-        left = self._left(held, known)
+        left, trouble = self._left(held, known), None
         while left:
             name, *left = left
-            records, state = await self._repository(name, known.get(name, {}))
+            try:
+                records, state = await self._repository(name, known.get(name, {}))
+            except CallFailed as error:
+                if error.status not in _OF_ONE:
+                    raise
+                trouble = error  # the others don't wait for it
+                continue
             known = {**known, name: state}
-            yield Page(records, {"left": left, "repositories": known}, last=not left)
+            last = not left and trouble is None
+            yield Page(records, {"left": left, "repositories": known}, last=last)
+        if trouble is not None:
+            raise trouble
 
     def _left(self, held: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         """The repositories to ask for. A fetch that goes on in a later hour asks again for those

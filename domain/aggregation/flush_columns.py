@@ -5,6 +5,7 @@ by it, and where they stand in the text is where those of other sessions go. Rec
 of which that doesn't work in every place are made by it one at a time.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,6 +25,8 @@ from domain.aggregation.sources import input_partition
 
 PRINTED = range(-62_135_596_800_000, 253_402_300_800_000)
 """Instants that can be printed, in epoch milliseconds."""
+MOST_KINDS = 1_000
+OFTEN = 16
 _texts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _YEAR_MS = 31_556_952_000
 _LETTERS = {int: "i", Decimal: "d", type(None): "n"}
@@ -103,12 +106,15 @@ class FlushText:
 
 
 class Texts:
-    """The texts of a process, by the kind of sessions."""
+    """Texts by the kind of sessions. Making one costs as much as a dozen records: it is made for
+    many sessions, or for one when others of its kind came before; and not ever more are kept.
+    """
 
     def __init__(self, rule_of: Callable[[str, int], Rule], source_name: SourceName = str) -> None:
         self._rule_of = rule_of
         self._source_name = source_name
         self._known: dict[Kind, FlushText | None] = {}
+        self._met: Counter[Kind] = Counter()
 
     def get(self, kind: Kind) -> FlushText | None:
         """None where each record is made alone."""
@@ -116,6 +122,8 @@ class Texts:
             name, version, due_version, topic, kinds, flush_type = kind
             rule, due_rule = self._rule_of(name, version), self._rule_of(name, due_version)
             text = text_of(rule, due_rule, topic, kinds, flush_type, self._source_name)
+            if len(self._known) >= MOST_KINDS:
+                self._known.clear()
             self._known[kind] = text
         return self._known[kind]
 
@@ -128,8 +136,16 @@ class Texts:
         if not PRINTED.start <= session.due < PRINTED.stop:
             return None
         kinds = "".join([_LETTERS.get(each.__class__, "?") for each in session.accumulators])
+        if "?" in kinds:
+            return None
         topic = session.sources[0][0]
-        return self.get((name, session.version, session.due_version, topic, kinds, flush_type))
+        kind = (name, session.version, session.due_version, topic, kinds, flush_type)
+        if kind in self._known:
+            return self._known[kind]
+        if len(self._met) >= MOST_KINDS:
+            self._met.clear()
+        self._met[kind] += 1
+        return self.get(kind) if self._met[kind] > OFTEN else None
 
 
 def text_of(

@@ -157,7 +157,8 @@ def scaled(units: Ints, by: Ints) -> tuple[Ints, Flags]:
 
 def add(held: Numbers, rise: Numbers, bad: Flags) -> None:
     """Adds in place. A decimal makes a decimal of an int, which is not for here (`bad`)."""
-    bad |= (held.units >= LIMIT) | (held.units <= -LIMIT)
+    for each in (held, rise):
+        bad |= (each.units >= LIMIT) | (each.units <= -LIMIT)
     if held.places is None:
         if rise.places is not None:
             bad |= True

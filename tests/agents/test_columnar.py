@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from agents.aggregate import ROUTED, ShardProcessor
 from agents.chunks import Chunk
 from agents.folds import Folds
+from agents.shards import NotOwned
 from config.documents.aggregator import load_aggregator
 from connectors.streams.memory import MemoryLog
 from domain.aggregation.columns import plan_of
@@ -24,7 +25,7 @@ from domain.aggregation.rule import Rule, compile_rule
 from domain.aggregation.session import Row
 from domain.clock import FixedClock
 from tables.changelog import Change, Changelog
-from tables.changes import Output
+from tables.changes import Changes, Output
 from tables.codec import decode_row
 from tables.formats import SHARD
 from tables.layout import FORGET, ROW, SEEN, WAKE
@@ -279,6 +280,55 @@ def test_flushes_travel_with_their_row_in_the_changelog(monkeypatch: pytest.Monk
         assert not list(side.shard.outbox())
     assert sorted(told[0]) == sorted(told[1])
     assert len(told[0]) == 8
+
+
+def test_rows_of_many_shapes_of_one_length_are_flushed_in_columns() -> None:
+    optional: list[dict[str, Any]] = [
+        {"field": field, "operation": how} for field in ("bytes", "price") for how in ("sum", "max")
+    ]
+    rule = compile_rule(load_aggregator(aggregator(optional, TIMEOUTS[0])), 1)
+    sides = [Side([rule], in_columns=yes, cache_rows=0) for yes in (True, False)]
+    kinds = [{"bytes": 5, "price": None}, {"bytes": None, "price": 7}, {"bytes": 5, "price": 7}]
+    history: list[Any] = [
+        ("batch", 0, [(3 * account + n, values, 1) for account in range(4)], False)
+        for n, values in enumerate(kinds)
+    ]
+    asyncio.run(live(sides, [*history, ("tick", 100_000)] * 2))
+    columns, keys = (side.told() for side in sides)
+    assert columns == keys
+    assert len(columns["sent"]) == 2 * 12
+
+
+def test_a_shard_of_which_a_commit_was_cut_off_is_not_used_on() -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS[:1], TIMEOUTS[0])), 1)
+    side = Side([rule], in_columns=False, cache_rows=3)
+    values = {"bytes": 5, "price": None, "cell": None}
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def hangs(_: list[Output]) -> None:
+        reached.set()
+        await never.wait()
+
+    async def story() -> None:
+        await live([side], [("batch", 0, [(1, values, 0)], False)])
+        side.shard._send = hangs
+        tick = asyncio.ensure_future(side.shard.commit(changed(side)))
+        await reached.wait()
+        tick.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tick
+        assert not side.shard.whole
+        with pytest.raises(NotOwned):
+            await side.processor.tick([], START_MS + 100_000)
+        with pytest.raises(NotOwned):
+            await side.processor.apply(ROUTED, [])
+
+    asyncio.run(story())
+
+
+def changed(side: Side) -> Changes:
+    """What sends something."""
+    return Changes(outputs=[("t", b"k", b"v")], effective_now=START_MS)
 
 
 def test_ids_travel_with_their_row_in_the_changelog(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,10 @@ async def drained(
     window: Window | None = None,
     tables: Files | None = None,
     archived: Iterable[Attributes] = (),
+    found: list[Page] | None = None,
 ) -> tuple[list[Page], int | None]:
-    """The pages behind the cursor, and the calls that are left. Raises CallFailed."""
+    """The pages behind the cursor, and the calls that are left. Raises CallFailed; `found` has the
+    pages before that."""
     body = {"kind": "source", "name": "s", "schedule": "0 * * * *", **document}
     source = load_document({"retry": {"times": 1, "first": "1ms"}, **body})
     assert isinstance(source, Source)
@@ -43,6 +45,9 @@ async def drained(
     )  # fmt: skip
     connector = connector_class(source.connector)(kit)
     try:
-        return [page async for page in connector.fetch(cursor, window)], caller.quota_left
+        pages = [] if found is None else found
+        async for page in connector.fetch(cursor, window):
+            pages.append(page)
+        return pages, caller.quota_left
     finally:
         await caller.close()

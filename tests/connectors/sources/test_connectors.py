@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import jwt
 
+from connectors.sources.base import Page
 from connectors.sources.errors import CallFailed
 from connectors.sources.s3_access_logs import record_of_line
 from connectors.sources.s3_signing import signed
@@ -152,6 +153,29 @@ def test_a_fetch_that_was_cut_short_goes_on_and_no_hour_is_without_a_figure(
 
     found = served(service, work)
     assert found == [[f"acme/{name}" for name in asked]] * 2
+
+
+def test_a_repository_that_is_gone_fails_the_fetch_when_the_others_were_asked() -> None:
+    class Gone(Github):
+        async def answer(self, request: web.Request) -> web.StreamResponse:
+            if request.path.startswith("/repos/acme/alpha"):
+                return web.json_response({"message": "Not Found"}, status=404)
+            return await super().answer(request)
+
+    document = {
+        "connector": "github", "credentials": {"token": "GH"},
+        "fetch": {"repositories": ["acme/alpha", "acme/beta"], "traffic": False},
+    }  # fmt: skip
+    found: list[Page] = []
+
+    async def work(url: str) -> None:
+        with pytest.raises(CallFailed, match="acme/alpha answered 404"):
+            await drained({**document, "base_url": url}, environ={"GH": "gh-token"}, found=found)
+
+    served(Gone(), work)
+    assert [(r.attributes["full_name"], p.last) for p in found for r in p.records] == [
+        ("acme/beta", False)
+    ]
 
 
 def test_an_org_whose_calls_are_nearly_used_up_is_left_alone() -> None:

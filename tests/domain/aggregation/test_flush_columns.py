@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.documents.aggregator import load_aggregator
+from domain.aggregation import flush_columns
 from domain.aggregation.columns import plan_of
 from domain.aggregation.flush import enveloped, flushed_record
 from domain.aggregation.flush_columns import (
     PRINTED,
     Ended,
     FlushText,
+    Texts,
     ended_of,
     print_instants,
     text_of,
@@ -152,3 +154,22 @@ def test_instants_are_printed_as_one_at_a_time(at_ms: list[int]) -> None:
 def test_some_records_are_written_alone(more: dict[str, Any]) -> None:
     rule = rule_of(["account"], OPERATIONS[:1], **more)
     assert text(rule, "usage", "i") is None
+
+
+def test_a_text_is_made_for_kinds_that_come_often_and_not_ever_more_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(flush_columns, "MOST_KINDS", 3)
+    rule = rule_of(["account"], [{"field": "bytes", "operation": "sum"}])
+    texts = Texts(lambda _name, _version: rule)
+
+    def session(topic: str) -> Session:
+        return Session(7, 0, 0, 0, 0, 7, 1, [5], [[topic, 0, 1, 1, 1]])
+
+    found = [texts.of("acc", session("usage"), "TIMEOUT") for _ in range(flush_columns.OFTEN + 2)]
+    assert [text is not None for text in found] == [False] * flush_columns.OFTEN + [True] * 2
+    for n in range(20):
+        assert texts.get(("acc", 7, 7, f"t{n}", "i", "TIMEOUT")) is not None
+        assert texts.of("acc", session(f"other{n}"), "TIMEOUT") is None
+    assert len(texts._known) <= 3 and len(texts._met) <= 3
+    assert texts.of("acc", Session(7, 0, 0, 0, 0, 7, 1, [b"x"], [["t", 0, 1, 1, 1]]), "") is None

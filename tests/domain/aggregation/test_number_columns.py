@@ -12,6 +12,7 @@ from domain.aggregation.number_columns import (
     LIMIT,
     MOST_PLACES,
     Numbers,
+    add,
     exact_sum,
     parse,
     printed,
@@ -107,3 +108,26 @@ def test_no_other_text_is_taken(text: str) -> None:
     numbers = taken([text, "1.5"])
     assert numbers.bad is not None
     assert numbers.bad[0]
+
+
+NUMBER = st.tuples(st.integers(-(2**63), 2**63 - 1) | st.integers(-(10**17), 10**17),
+                   st.none() | st.integers(0, 9))  # fmt: skip
+
+
+@given(NUMBER, NUMBER)
+def test_what_is_added_is_exact_or_told_to_be_too_much(
+    one: tuple[int, int | None], other: tuple[int, int | None]
+) -> None:
+    def column(number: tuple[int, int | None]) -> Numbers:
+        unit, places = number
+        return Numbers(np.array([unit]), None if places is None else np.array([places]))
+
+    held, bad = column(one), np.zeros(1, bool)
+    add(held, column(other), bad)
+    wanted = sum(Decimal(unit).scaleb(-(places or 0)) for unit, places in (one, other))
+    if not bad.any():
+        places = 0 if held.places is None else int(held.places[0])
+        assert Decimal(int(held.units[0])).scaleb(-places) == wanted
+        assert (held.places is None) == (one[1] is None)
+    elif one[1] == other[1] and max(map(abs, (one[0], other[0], one[0] + other[0]))) < 10**17:
+        raise AssertionError("it is not too much")
