@@ -130,7 +130,7 @@ async def _nudge(log: Log, topic: str) -> dict[tuple[str, int], int]:
         partition = partition_for(account.encode(), PARTITIONS)
         if (topic, partition) in wanted:
             continue
-        text = json.dumps({"account": account, "bytes": 1, "price": 0.25})
+        text = json.dumps({"id": account, "account": account, "bytes": 1, "price": 0.25})
         row = (account.encode(), text.encode(), None, ())
         _, last = await log.append(topic, partition, [row])
         wanted[topic, partition] = last + 1
