@@ -258,20 +258,26 @@ def test_what_can_be_is_folded_in_columns(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(side.told()["rows"]) == len(side.sent) == 5
 
 
+def logged(side: Side, monkeypatch: pytest.MonkeyPatch) -> list[Change]:
+    """What the shard appends to its changelog."""
+    log = MemoryLog(FixedClock(START_MS))
+    log.counts["changes"] = 1
+    side.shard.changelog = Changelog(log, "changes", 0, "w", SHARD)
+    rows: list[Change] = []
+
+    async def append(changes: list[Change]) -> None:
+        rows.extend(changes)
+
+    monkeypatch.setattr(side.shard.changelog, "append", append)
+    return rows
+
+
 def test_flushes_travel_with_their_row_in_the_changelog(monkeypatch: pytest.MonkeyPatch) -> None:
     rule = compile_rule(load_aggregator(aggregator(OPERATIONS, TIMEOUTS[0])), 1)
     told = []
     for in_columns in (True, False):
         side = Side([rule], in_columns=in_columns, cache_rows=3)
-        log = MemoryLog(FixedClock(START_MS))
-        log.counts["changes"] = 1
-        side.shard.changelog = Changelog(log, "changes", 0, "w", SHARD)
-        rows: list[Change] = []
-
-        async def append(changes: list[Change], rows: list[Change] = rows) -> None:
-            rows += changes
-
-        monkeypatch.setattr(side.shard.changelog, "append", append)
+        rows = logged(side, monkeypatch)
         values = {"bytes": 5, "price": Decimal("2.50"), "cell": "c"}
         batch = ("batch", 0, [(account, values, 1) for account in range(4)], False)
         asyncio.run(live([side], [batch, ("tick", 100_000)] * 2))
@@ -336,15 +342,7 @@ def test_ids_travel_with_their_row_in_the_changelog(monkeypatch: pytest.MonkeyPa
     told = []
     for in_columns in (True, False):
         side = Side([rule], in_columns=in_columns, cache_rows=3)
-        log = MemoryLog(FixedClock(START_MS))
-        log.counts["changes"] = 1
-        side.shard.changelog = Changelog(log, "changes", 0, "w", SHARD)
-        rows: list[Change] = []
-
-        async def append(changes: list[Change], rows: list[Change] = rows) -> None:
-            rows += changes
-
-        monkeypatch.setattr(side.shard.changelog, "append", append)
+        rows = logged(side, monkeypatch)
         values = [{"bytes": 5, "id": bytes([n]) * 16} for n in range(6)]
         found = [(n % 4, each, 0) for n, each in enumerate(values)]
         asyncio.run(live([side], [("batch", 0, found, False)]))
