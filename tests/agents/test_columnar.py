@@ -28,7 +28,7 @@ from tables.changelog import Change, Changelog
 from tables.changes import Changes, Output
 from tables.codec import decode_row
 from tables.formats import SHARD
-from tables.layout import FORGET, ROW, SEEN, WAKE
+from tables.layout import FORGET, ROW, SEEN, WAKE, wake_key
 from tables.shard import Shard
 from tables.store import MemoryStore
 
@@ -47,6 +47,7 @@ OPERATIONS: list[dict[str, Any]] = [
 TIMEOUTS: list[dict[str, Any]] = [
     {"duration": {"seconds": 40}},
     {"frequency": {"every": "day", "at": "00:00", "timezone": "Europe/Stockholm"}},
+    {"duration": {"days": 2}},  # longer than they live
 ]
 DECIMALS = st.decimals(-10_000, 10_000, places=2) | st.decimals(-2, 2, places=5)
 NUMBERS = {
@@ -144,6 +145,7 @@ def records(numbers: dict[str, Any]) -> st.SearchStrategy[Any]:
     return st.lists(one, min_size=1, max_size=12)
 
 
+TO_LIVE_MS = st.sampled_from([80_000_000, 100_000_000, 200_000_000])
 batches = st.tuples(
     st.just("batch"),
     st.integers(0, 1),
@@ -151,7 +153,7 @@ batches = st.tuples(
     st.booleans(),
 )
 histories = st.lists(
-    batches | batches | st.tuples(st.just("tick"), st.integers(1, 50_000)),
+    batches | batches | st.tuples(st.just("tick"), st.integers(1, 50_000) | TO_LIVE_MS),
     min_size=1,
     max_size=8,
 )
@@ -303,6 +305,107 @@ def test_rows_of_many_shapes_of_one_length_are_flushed_in_columns() -> None:
     columns, keys = (side.told() for side in sides)
     assert columns == keys
     assert len(columns["sent"]) == 2 * 12
+
+
+def test_sums_of_another_class_than_those_flushed_before_are_added_exactly() -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS, TIMEOUTS[0])), 1)
+    sides = [Side([rule], in_columns=yes, cache_rows=0) for yes in (True, False)]
+    history: list[Any] = []
+    for price in (Decimal("2.25"), 5, Decimal("0.5"), 7, 7):
+        values = {"bytes": 5, "price": price, "cell": "c"}
+        history += [("batch", 0, [(n, values, 1) for n in range(4)], False), ("tick", 100_000)]
+    asyncio.run(live(sides, history))
+    columns, keys = (side.told() for side in sides)
+    assert columns == keys
+    assert columns["totals"]["acc"]["sums"]["sum_price"]["flushed"] == 4 * Decimal("21.75")
+
+
+@pytest.mark.parametrize("partitions", [(0, 1, 1, 0), (0, 0, 0, 0)])
+def test_a_session_of_another_partition_or_version_is_flushed_as_what_it_is(
+    partitions: tuple[int, ...],
+) -> None:
+    rules = [
+        compile_rule(load_aggregator(aggregator(OPERATIONS[:1], timeout)), version)
+        for version, timeout in enumerate(({"duration": {"seconds": n}} for n in (40, 50)), 1)
+    ]
+    sides = [Side(rules, in_columns=yes, cache_rows=0) for yes in (True, False)]
+    found = [(account, {"bytes": 5}, 1) for account in range(8)]
+    history: list[Any] = []
+    for at, partition in enumerate(partitions):
+        history += [("batch", partition, found, at > 1), ("tick", 100_000)]
+    # due by the older version and folded last by the newer one, beside others that are the newer's
+    history += [("batch", 0, found[:4], False), ("batch", 0, found, True), ("tick", 100_000)]
+    asyncio.run(live(sides, history))
+    columns, keys = (side.told() for side in sides)
+    assert columns == keys
+    assert len(columns["sent"]) == 5 * 8
+
+
+@pytest.mark.parametrize("in_columns", [True, False])
+def test_a_record_that_is_sent_again_after_the_flush_counts_no_second_time(
+    in_columns: bool,
+) -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS[:1], TIMEOUTS[0])), 1)
+    side = Side([rule], in_columns=in_columns, cache_rows=0)
+    entry = entries_of(rule, {"bytes": 5}, 7, START_MS)
+    groups = [(canonical_key((f"a{n}",)), [entry]) for n in range(4)]
+
+    async def story() -> None:
+        await side.shard.open()
+        for upto in (-1, 7):  # before its chunk is known to be whole, and after
+            await side.processor.apply(ROUTED, [Chunk("usage", 0, rule.name, 1, groups, upto)])
+            await side.processor.tick([], START_MS + 100_000)
+
+    asyncio.run(story())
+    assert len(side.sent) == 4
+    assert side.told()["totals"]["acc"]["sums"]["sum_bytes"]["in"] == 4 * 5
+
+
+def test_what_is_left_of_flushed_sessions_goes_when_its_time_is_over() -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS[:1], TIMEOUTS[0])), 1)
+    sides = [Side([rule], in_columns=yes, cache_rows=0) for yes in (True, False)]
+    # the others are due when the first ones' time is over
+    found = [(n, {"bytes": 5}, at) for at in (0, 108_000) for n in range(4 * at, 4 * at + 4)]
+    asyncio.run(live(sides, [("batch", 0, found, False), ("tick", 150_000_000)]))
+    columns, keys = (side.told() for side in sides)
+    assert columns == keys
+    assert len(columns["sent"]) == 8 and len(columns["rows"]) == 4
+
+
+@pytest.mark.parametrize("in_columns", [True, False])
+def test_flushes_that_a_kill_left_unsent_are_sent_by_the_next(in_columns: bool) -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS[:1], TIMEOUTS[0])), 1)
+    side = Side([rule], in_columns=in_columns, cache_rows=0)
+
+    async def killed(_: list[Output]) -> None:
+        raise KeyError("killed")
+
+    async def story() -> None:
+        found = [(account, {"bytes": 5}, 0) for account in range(4)]
+        await live([side], [("batch", 0, found, False)])
+        side.shard._send = killed
+        with pytest.raises(KeyError):
+            await side.processor.tick([], START_MS + 100_000)
+        await Shard(0, side.store, None, side.rule_of, side.send).open()
+
+    asyncio.run(story())
+    assert len(side.sent) == len({key for _, key, _ in side.sent}) == 4
+
+
+def test_an_entry_of_the_due_index_that_is_out_of_date_flushes_nothing() -> None:
+    rule = compile_rule(load_aggregator(aggregator(OPERATIONS[:1], TIMEOUTS[0])), 1)
+    sides = [Side([rule], in_columns=yes, cache_rows=0) for yes in (True, False)]
+    batch = ("batch", 0, [(account, {"bytes": 5}, 0) for account in range(4)], False)
+    asyncio.run(live(sides, [batch]))
+    for side in sides:
+        stale = [
+            (wake_key(START_MS + 1_000, key[1:]), b"") for key, _ in side.store.scan(ROW, b"t")
+        ]
+        side.store.write(stale)
+        asyncio.run(side.processor.tick([], START_MS + 100_000))
+    columns, keys = (side.told() for side in sides)
+    assert columns == keys
+    assert len(columns["sent"]) == len(columns["timers"]) == 4
 
 
 def test_a_shard_of_which_a_commit_was_cut_off_is_not_used_on() -> None:

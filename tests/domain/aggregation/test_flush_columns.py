@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -173,3 +174,24 @@ def test_a_text_is_made_for_kinds_that_come_often_and_not_ever_more_are_kept(
         assert texts.of("acc", session(f"other{n}"), "TIMEOUT") is None
     assert len(texts._known) <= 3 and len(texts._met) <= 3
     assert texts.of("acc", Session(7, 0, 0, 0, 0, 7, 1, [b"x"], [["t", 0, 1, 1, 1]]), "") is None
+
+
+def test_one_session_is_written_with_the_version_that_made_it_due() -> None:
+    operations = [{"field": "bytes", "operation": "sum"}]
+    timeout = {"by": "timeout", "timeout": {"duration": {"days": 3}}}
+    rules = {
+        7: rule_of(["account"], operations),
+        6: rule_of(["account"], operations, flush=timeout),
+    }
+    texts = Texts(lambda _name, version: rules[version])
+    session = Session(7, 0, 1, 2, 3, 6, 1, [5], [["usage", 0, 1, 1, 1]])
+    found = [texts.of("acc", session, "TIMEOUT") for _ in range(flush_columns.OFTEN + 1)][-1]
+    assert found is not None
+    expected = flushed_record(
+        rules[7], rules[6], b'["a"]', session, sequence=1, flush_type="TIMEOUT"
+    )
+    assert found.one(b'["a"]', session, 1) == enveloped(rules[7], expected, b'["a"]')
+    assert b"duration 3d" in found.one(b'["a"]', session, 1)
+    for changed in ({"due_version": -6}, {"sources": session.sources * 2}, {"first": -(10**15)}):
+        other = msgspec.structs.replace(session, **changed)
+        assert texts.of("acc", other, "TIMEOUT") is None
