@@ -3,13 +3,14 @@
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from html import unescape
 from typing import Any
 
 import pytest
 
 from app.backend import Unavailable
-from app.shapes import ClockInfo, Overview
+from app.shapes import ClockInfo, Overview, Page, SessionRow
 from app.web import pages
 from app.web.pages import shell
 from tests.app.web import made, made_campaigns
@@ -29,6 +30,22 @@ def test_every_page_stands_with_any_amount_of_data(path: str, size: Size) -> Non
     assert f"<title>{name} · Sluice</title>" in html
     assert re.findall(r'aria-current="page">([^<]+)<', html) == [name]
     assert len(html) < 100_000
+
+
+class LooksOn(FakeBackend):
+    """Finds a few of those it looked through, and hands on a cursor."""
+
+    async def sessions(
+        self, aggregator: str, group: Mapping[str, str], limit: int, cursor: str | None
+    ) -> Page[SessionRow] | None:
+        found = await super().sessions(aggregator, {}, 2, None)
+        return None if found is None else Page(found.items, "on")
+
+
+def test_a_short_list_with_more_to_look_through_does_not_claim_that_more_match() -> None:
+    html = page("/sessions?aggregator=data-per-account&group.product=rare", LooksOn("little"))
+    assert "2 open sessions found so far; there may be more." in html
+    assert "cursor=on" in html and "More than" not in html
 
 
 @pytest.mark.parametrize("path", LISTS)
