@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from agents.columnar import LOOKS
 from agents.packed_sessions import MOST_COUNT, MOST_SHORT, carry, ints, number, put
-from domain.aggregation.flush_columns import PRINTED, Ended, FlushText, Kind, print_instants
+from domain.aggregation.flush_columns import Ended, FlushText, Kind, print_instants
+from domain.aggregation.instants import PRINTED
 from domain.aggregation.number_columns import Flags, Ints, Numbers, add, exact_sum
 from domain.aggregation.operations import minus
 from domain.aggregation.totals import Totals

@@ -18,7 +18,7 @@ from uuid import uuid4
 from bench import check
 from bench.job import Expected, fill
 from bench.machine import machine
-from bench.measure import NotMeasured, measure
+from bench.measure import NotMeasured, watch
 from bench.stream import Plan, environ_of
 from bench.systems import SYSTEMS
 from config.clock import SystemClock
@@ -95,11 +95,12 @@ async def _one(log: Log, plan: Plan, name: str, accounts: int) -> dict[str, Any]
     environ = await environ_of(log, plan, system, topic, group, folder, lives_ms=lives_ms, out=out)
     environ |= {"BENCH_OUT": out, "BENCH_FLUSH_MS": str(lives_ms)}
     try:
-        figures = await measure(
+        watched = await watch(
             log, flusher.command(plan.jars), environ,
             topic=topic, group=group, count=count, folder=folder, limit_s=plan.limit_s,
             then=system.then(group),
         )  # fmt: skip
+        figures = watched.figures()
     except NotMeasured as error:
         return result | {"failed": str(error)}
     flushes, sums = await _sent(log, out, flusher.flushed)

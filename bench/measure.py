@@ -72,32 +72,17 @@ def rss_mib(pid: int) -> int:
 @dataclass(frozen=True)
 class Watched:
     """A run to its end. `marks`: (records committed, CPU seconds, seconds) whenever there were
-    more."""
+    more; `log`: what the system said."""
 
     marks: list[tuple[int, float, float]]
     memory_mib: int
+    log: Path
 
-
-async def measure(
-    log: Log,
-    command: Sequence[str],
-    environ: Mapping[str, str],
-    *,
-    topic: str,
-    group: str,
-    count: int,
-    folder: Path,
-    limit_s: float,
-    then: str | None = None,
-) -> Figures:
-    """`watch`, as figures."""
-    found = await watch(
-        log, command, environ,
-        topic=topic, group=group, count=count, folder=folder, limit_s=limit_s, then=then,
-    )  # fmt: skip
-    if len(found.marks) < 2:
-        raise NotMeasured("everything was committed at once: take more records", folder / "log")
-    return _figures(found.marks, found.memory_mib)
+    def figures(self) -> Figures:
+        """Of the run from the first mark to the last. Raises NotMeasured when there is but one."""
+        if len(self.marks) < 2:
+            raise NotMeasured("everything was committed at once: take more records", self.log)
+        return _figures(self.marks, self.memory_mib)
 
 
 async def watch(
@@ -135,7 +120,7 @@ async def watch(
             if done and (not marks or done > marks[-1][0]):
                 marks.append((done, cpu_s(process.pid), time.monotonic()))
             await asyncio.sleep(LOOK_S)
-        return Watched(marks, peak_mib(process.pid))
+        return Watched(marks, peak_mib(process.pid), output)
     finally:
         end(process)
 

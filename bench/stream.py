@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from bench import check
 from bench.job import document, fill
 from bench.machine import machine
-from bench.measure import LOOK_S, NotMeasured, end, measure
+from bench.measure import LOOK_S, NotMeasured, end, watch
 from bench.systems import PEERS, ROOT, SYSTEMS, System
 from config.clock import SystemClock
 from config.settings import Settings
@@ -67,11 +67,12 @@ async def _one(log: Log, plan: Plan, system: System, accounts: int) -> dict[str,
     try:
         if system.exits:
             return result | _to_its_end(plan, system, environ, folder, count)
-        figures = await measure(
+        watched = await watch(
             log, system.command(plan.jars), environ,
             topic=topic, group=group, count=count, folder=folder, limit_s=plan.limit_s,
             then=system.then(group),
         )  # fmt: skip
+        figures = watched.figures()
     except NotMeasured as error:
         return result | {"failed": str(error)}
     if system.decode is not None:

@@ -8,7 +8,7 @@ session of one source, or with none and a history, and nothing that travels. All
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.aggregation.number_columns import DIGITS, MOST_PLACES, WIDTH, printed
+from domain.aggregation.number_columns import DIGITS, MOST_PLACES, WIDTH, letters, printed
 from domain.aggregation.session import Row
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -31,7 +31,6 @@ _DECIMAL = f"{WIDTH}s"
 _NIL = b"\xc0"
 _COUNTS = ("accepted", "flushed", "duplicates", "rejected", "expired", "deleted")
 _SUMS = ("accepted_sums", "flushed_sums", "expired_sums", "deleted_sums")
-_LETTERS = {int: "i", Decimal: "d", type(None): "n"}
 _PLACES = range(-MOST_PLACES, 1)  # exponents
 MOST_ELEMENTS = 15  # that MessagePack counts in half a byte
 
@@ -252,16 +251,16 @@ def _layout(row: Row) -> Layout | None:
     accumulators = [] if session is None else session.accumulators
     if len(row.applied) > MOST_ELEMENTS or len(accumulators) > MOST_ELEMENTS:
         return None
-    kinds = _letters(accumulators)
-    letters, sums = kinds, None
+    kinds = letters(accumulators)
+    every, sums = kinds, None
     if history is not None:
         sums = tuple(
-            tuple(zip(each, _letters(each.values()), strict=True)) for each in history.sums()
+            tuple(zip(each, letters(each.values()), strict=True)) for each in history.sums()
         )
-        letters += "".join(letter for of in sums for _, letter in of)
+        every += "".join(letter for of in sums for _, letter in of)
         if max(map(len, sums)) > MOST_ELEMENTS:
             return None
-    if "?" in letters or "n" in letters[len(kinds) :]:
+    if "?" in every or "n" in every[len(kinds) :]:
         return None
     topic = None if session is None else session.sources[0][0]
     return topic, tuple(each[0] for each in row.applied), kinds, sums
@@ -280,10 +279,6 @@ def with_seen(data: bytes, run: list[Any]) -> bytes:
 def with_output(data: bytes, output: list[Any]) -> bytes:
     """A packed row with an output (see `session.Row`) that travels with it."""
     return data[:-1] + _encode((output,))
-
-
-def _letters(values: Iterable[Any]) -> str:
-    return "".join(_LETTERS.get(type(value), "?") for value in values)
 
 
 def _text(value: Decimal) -> bytes | None:

@@ -6,14 +6,12 @@ import msgspec
 
 from domain.aggregation.flush import flushed_record, record_json, to_json
 from domain.aggregation.fold import RuleOf
-from domain.aggregation.instants import print_instant
+from domain.aggregation.instants import PRINTED, print_instant
 from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import NEVER, Row
 from tables.layout import instant_of
 
 INSTANTS = frozenset({"created", "first", "last", "due", "touched", "wake"})
-# instants outside the years that can be printed are shown as the numbers they are
-_PRINTED = range(-62_135_596_800_000, 253_402_300_800_000)
 
 
 def open_session(row_key: bytes, row: Row, rule_of: RuleOf) -> bytes | None:
@@ -78,4 +76,5 @@ def _plain(value: Any) -> Any:
 def _instant(at_ms: int) -> Any:
     if at_ms >= NEVER or not at_ms:
         return None
-    return print_instant(at_ms) if at_ms in _PRINTED else at_ms
+    # outside the years that can be printed it is shown as the number it is
+    return print_instant(at_ms) if at_ms in PRINTED else at_ms

@@ -16,20 +16,17 @@ import msgspec
 import numpy as np
 
 from domain.aggregation.flush import SourceName, enveloped, flushed_record, to_json
-from domain.aggregation.instants import print_instant
-from domain.aggregation.number_columns import Ints
+from domain.aggregation.instants import PRINTED, print_instant
+from domain.aggregation.number_columns import Ints, letters
 from domain.aggregation.numbers import canonical_key, plain
 from domain.aggregation.rule import Rule, Slot
 from domain.aggregation.session import Session
 from domain.aggregation.sources import input_partition
 
-PRINTED = range(-62_135_596_800_000, 253_402_300_800_000)
-"""Instants that can be printed, in epoch milliseconds."""
 MOST_KINDS = 1_000
 OFTEN = 16
 _texts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _YEAR_MS = 31_556_952_000
-_LETTERS = {int: "i", Decimal: "d", type(None): "n"}
 _PLAIN = frozenset(("sum", "max", "min", "average", "count"))
 Kind = tuple[str, int, int, str, str, str]
 """(aggregator, version, version that set the due time, topic, kinds of accumulators, flush type)"""
@@ -135,7 +132,7 @@ class Texts:
             return None
         if not PRINTED.start <= session.due < PRINTED.stop:
             return None
-        kinds = "".join([_LETTERS.get(each.__class__, "?") for each in session.accumulators])
+        kinds = letters(session.accumulators)
         if "?" in kinds:
             return None
         topic = session.sources[0][0]

@@ -97,6 +97,10 @@ def _remember(cache: dict[str, int], piece: str, ms: int) -> None:
     cache[piece] = ms
 
 
+PRINTED = range(-62_135_596_800_000, 253_402_300_800_000)
+"""The years 1 to 9999 in epoch milliseconds: instants that can be printed."""
+
+
 def print_instant(ms: int) -> str:
     """`YYYY-MM-DDTHH:MM:SS.mmmZ`; OverflowError outside of the years 1 to 9999."""
     second, rest = divmod(ms, 1000)

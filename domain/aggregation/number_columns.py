@@ -5,7 +5,7 @@ What doesn't fit is told apart (`bad`) and is for those who take numbers one at 
 here lies below 10^17, so one step of a sum can't leave 64 bits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,14 @@ LIMIT: int = 10**DIGITS
 POWERS: Ints = np.array([10**n for n in range(DIGITS + 1)], dtype=np.int64)
 _LARGEST: Ints = (LIMIT - 1) // POWERS  # what may be multiplied by that power
 _ZERO, _POINT, _MINUS, _BLANK = 48, 46, 45, 32
+
+
+_LETTERS = {int: "i", Decimal: "d", type(None): "n"}
+
+
+def letters(values: Iterable[Any]) -> str:
+    """The kinds of values, a letter each: i for int, d for Decimal, n for None, else ?."""
+    return "".join([_LETTERS.get(value.__class__, "?") for value in values])
 
 
 @dataclass(slots=True)

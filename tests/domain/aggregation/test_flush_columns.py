@@ -1,5 +1,6 @@
 """Many flushed records written at once are, byte for byte, those written one at a time."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,15 +15,13 @@ from domain.aggregation import flush_columns
 from domain.aggregation.columns import plan_of
 from domain.aggregation.flush import enveloped, flushed_record
 from domain.aggregation.flush_columns import (
-    PRINTED,
-    Ended,
     FlushText,
     Texts,
     ended_of,
     print_instants,
     text_of,
 )
-from domain.aggregation.instants import print_instant
+from domain.aggregation.instants import PRINTED, print_instant
 from domain.aggregation.numbers import canonical_key
 from domain.aggregation.rule import Rule, compile_rule
 from domain.aggregation.session import Session
@@ -105,13 +104,6 @@ def test_written_at_once_as_one_at_a_time(
     ]  # fmt: skip
     found = text(rule, topic, "".join(letters))
     assert found is not None
-    instants = {
-        name: print_instants(np.array([getattr(one, name) for one in sessions]))
-        for name in ("first", "last", "due")
-    }
-    _, partition, first_offset, last_offset, records = zip(
-        *(one.sources[0] for one in sessions), strict=True
-    )
     at_rest = [
         [
             str(value).encode() if value.__class__ is Decimal and "E" not in str(value) else value
@@ -119,22 +111,12 @@ def test_written_at_once_as_one_at_a_time(
         ]
         for column in zip(*(one.accumulators for one in sessions), strict=True)
     ]
-    ended = Ended(
-        keys=keys,
-        sequence=sequences,
-        count=[one.count for one in sessions],
-        partition=partition,
-        first_offset=first_offset,
-        last_offset=last_offset,
-        records=records,
-        accumulators=[
-            None if letter == "n" else column
-            for letter, column in zip(letters, at_rest, strict=True)
-        ],
-        **instants,
-    )
-    assert found.write(ended) == expected
-    assert found.write(ended_of(keys, sessions, sequences)) == expected
+    plain = ended_of(keys, sessions, sequences)
+    columns = [
+        None if letter == "n" else column for letter, column in zip(letters, at_rest, strict=True)
+    ]
+    assert found.write(plain) == expected
+    assert found.write(replace(plain, accumulators=columns)) == expected
     alone = zip(keys, sessions, sequences, strict=True)
     assert [found.one(*session) for session in alone] == expected
 
