@@ -18,7 +18,6 @@ from agents.packed_sessions import (
     accepted_of,
     accepts,
     carry,
-    ints,
     kept_rows,
     moved,
     sessions_of,
@@ -36,7 +35,7 @@ from domain.aggregation.columns import (
 from domain.aggregation.fold import Fold
 from domain.aggregation.number_columns import Flags, Numbers
 from tables.changes import Changes
-from tables.packed import Layout, Shape, Shapes
+from tables.packed import Layout, Shape, Shapes, ints
 from tables.shard import Shard
 from tables.sights import known
 from tables.staged import stage_packed

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.columnar import LOOKS
-from agents.packed_sessions import MOST_COUNT, MOST_SHORT, carry, ints, number, put
+from agents.packed_sessions import MOST_COUNT, MOST_SHORT, carry, put
 from domain.aggregation.flush_columns import Ended, FlushText, Kind, print_instants
 from domain.aggregation.instants import PRINTED
 from domain.aggregation.number_columns import Flags, Ints, Numbers, add, exact_sum
 from domain.aggregation.operations import minus
 from domain.aggregation.totals import Totals
 from tables.changes import Changes
-from tables.packed import MOST_ELEMENTS, Shape, Shapes
+from tables.packed import MOST_ELEMENTS, Shape, Shapes, ints, number
 from tables.shard import Shard
 from tables.staged import Flushed, stage_flushed
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.aggregation.columns import Plan, Sessions
-from domain.aggregation.number_columns import WIDTH, Flags, Ints, Numbers, parse
-from tables.packed import Shape, decimals
+from domain.aggregation.number_columns import Flags, Ints, Numbers
+from tables.packed import Shape, decimals, ints, number
 
 MOST_SHORT = 1 << 16  # versions and partitions have two bytes in a row
 MOST_COUNT = 1 << 32
@@ -29,20 +29,6 @@ def moved(keys: list[bytes], later: Flags, before: Ints, after: Ints) -> list[Wo
     at = np.flatnonzero(later)
     of = [keys[each] for each in at.tolist()]
     return list(zip(of, before[at].tolist(), after[at].tolist(), strict=True))
-
-
-def ints(numbers: NDArray[Any], name: str) -> Ints:
-    """A column of whole numbers."""
-    found: Ints = numbers[name].astype(np.int64)
-    return found
-
-
-def number(letter: str, numbers: NDArray[Any], name: str) -> Numbers:
-    """A column of numbers, whole ones or decimals."""
-    if letter == "i":
-        return Numbers(ints(numbers, name))
-    chars = np.ascontiguousarray(numbers[name]).view(np.uint8).reshape(len(numbers), WIDTH)
-    return parse(chars)
 
 
 def sessions_of(shape: Shape, numbers: NDArray[Any], plan: Plan) -> Sessions:

@@ -6,7 +6,7 @@ from domain.aggregation.rule import split_row_key
 from domain.aggregation.totals import Totals, contribution
 from domain.errors import Invariant
 from tables.codec import decode_row
-from tables.layout import ROW, unpack_totals
+from tables.layout import ROW, ROW_END, unpack_totals
 
 if TYPE_CHECKING:
     from tables.shard import Shard
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def check(shard: "Shard") -> None:
     """Raises Invariant unless they are equal. Reads every row."""
     found = unpack_totals(shard.marks.retired)
-    for key, data in shard.store.scan(ROW, b"t"):
+    for key, data in shard.store.scan(ROW, ROW_END):
         row = decode_row(data)
         found.setdefault(split_row_key(key[1:])[0], Totals()).merge(
             contribution(row, shard.sums_of(key[1:], row.open))

@@ -14,8 +14,11 @@ from domain.aggregation.session import Row
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Row).decode
+_decode_any = msgspec.msgpack.Decoder().decode
 _decode_all = msgspec.msgpack.Decoder(list[Row]).decode
 _NONE = b"\x90"  # MessagePack: an empty array
+BARE = _NONE + _NONE  # how a row ends at rest
+_PAIR = b"\x92"  # MessagePack: an array of two
 _ARRAY_32 = b"\xdd"  # MessagePack: an array, its length in 32 bits
 
 
@@ -41,7 +44,13 @@ def resting(data: bytes, row: Row) -> bytes:
     """The bytes of a row at rest, of `data`, which it travelled as: its numbers stay as wide as
     they are there.
     """
-    return data[: -len(_encode(row.seen)) - len(_encode(row.outputs))] + _NONE + _NONE
+    return data[: -len(_encode(row.seen)) - len(_encode(row.outputs))] + BARE
+
+
+def travelling(end: bytes) -> tuple[list[Any], list[Any]]:
+    """Event ids and outputs, as they end a row that brought them along."""
+    seen, outputs = _decode_any(_PAIR + end)
+    return seen, outputs
 
 
 def decode_row(data: bytes) -> Row:

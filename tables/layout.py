@@ -25,6 +25,7 @@ from domain.aggregation.totals import PLACES, SUM_PLACES, Totals, exact_sum
 
 ROW, SEEN, MARKS, LOCAL, WAKE, FORGET, OUTBOX = b"s", b"e", b"m", b"l", b"w", b"x", b"o"
 BLOCK, BLOCK_END = b"b", b"c"
+ROW_END = b"t"
 FORMAT = b"v"
 OUTBOX_END = b"p"
 COMMAND, COMMAND_END = b"c", b"d"

@@ -16,7 +16,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.aggregation.number_columns import DIGITS, MOST_PLACES, WIDTH, letters, printed
+from domain.aggregation.number_columns import (
+    DIGITS,
+    MOST_PLACES,
+    WIDTH,
+    Ints,
+    Numbers,
+    letters,
+    parse,
+    printed,
+)
 from domain.aggregation.session import Row
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -264,6 +273,20 @@ def _layout(row: Row) -> Layout | None:
         return None
     topic = None if session is None else session.sources[0][0]
     return topic, tuple(each[0] for each in row.applied), kinds, sums
+
+
+def ints(numbers: NDArray[Any], name: str) -> Ints:
+    """A column of whole numbers."""
+    found: Ints = numbers[name].astype(np.int64)
+    return found
+
+
+def number(letter: str, numbers: NDArray[Any], name: str) -> Numbers:
+    """A column of numbers, whole ones or decimals."""
+    if letter == "i":
+        return Numbers(ints(numbers, name))
+    chars = np.ascontiguousarray(numbers[name]).view(np.uint8).reshape(len(numbers), WIDTH)
+    return parse(chars)
 
 
 def decimals(units: Any, places: Any) -> NDArray[np.bytes_]:

@@ -10,8 +10,9 @@ and what is in the log made anew.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from domain.aggregation.rule import split_row_key
@@ -30,6 +31,7 @@ from tables.layout import (
     LOCAL,
     MARKS,
     ROW,
+    ROW_END,
     SEEN,
     Local,
     Marks,
@@ -42,6 +44,7 @@ from tables.layout import (
     unpack_totals,
     wake_key,
 )  # fmt: skip
+from tables.rows_at_once import RowsAtOnce
 
 if TYPE_CHECKING:
     from tables.shard import Shard
@@ -194,14 +197,13 @@ def derive(shard: "Shard", carried: Carried, on_piece: Callable[[], None] = lamb
         puts += [*keys_of(number, block), (index_key(number, block), b"")]
         shard.marks.blocks = max(shard.marks.blocks, number)
         write(SCAN_ROWS)
-    for key, body in shard.store.scan(ROW, b"t"):
-        row_key, row = key[1:], decode_row(body)
-        _count(shard, row_key, row, 1)
-        if row.wake:
-            puts.append((wake_key(row.wake, row_key), b""))
-        if row.outputs or row.seen:
-            puts.append((key, resting(body, row)))
-            puts += _taken_off(shard, row_key, row, carried)
+    rows, at_once = shard.store.scan(ROW, ROW_END), RowsAtOnce(shard.totals, shard.rule_of)
+    while piece := list(islice(rows, SCAN_ROWS)):
+        read = at_once.read(piece)
+        puts += [(wake_key(wake, row_key), b"") for wake, row_key in read.wakes]
+        for key, rest, seen, outputs in read.brought:
+            puts.append((key, rest))
+            puts += _taken_off(shard, key[1:], seen, outputs, carried)
         write(SCAN_ROWS)
     for key, body in shard.store.scan(SEEN, b"f"):
         sight = decode_any(body)
@@ -235,7 +237,7 @@ def _apply(shard: "Shard", changes: list[Change], carried: Carried, written: int
             puts.append((wake_key(row.wake, row_key), b""))
             if row.outputs or row.seen:
                 body = resting(body, row)
-                puts += _taken_off(shard, row_key, row, carried)
+                puts += _taken_off(shard, row_key, row.seen, row.outputs, carried)
             puts.append((key, body))
     for key, body in latest.items():
         if key[:1] not in (ROW, BLOCK):
@@ -289,18 +291,17 @@ def _apply_blocks(
 
 
 def _taken_off(
-    shard: "Shard", row_key: bytes, row: Row, carried: Carried
+    shard: "Shard", row_key: bytes, seen: Iterable[Any], outputs: Iterable[Any], carried: Carried
 ) -> list[tuple[bytes, bytes]]:
     """What travels in a row's changelog record only: outputs that may not be out, event ids first
     seen.
     """
     puts: list[tuple[bytes, bytes]] = []
-    for number, topic, key, value in row.outputs:
+    for number, topic, key, value in outputs:
         shard.numbered = max(shard.numbered, number)
         if number > shard.marks.sent:
             puts.append((outbox_key(number), encode([topic, key, value])))
-    carried.add(row_key, row.seen)
-    row.outputs, row.seen = (), ()
+    carried.add(row_key, seen)
     return puts
 
 

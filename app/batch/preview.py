@@ -9,10 +9,8 @@ from domain.aggregation.rule import split_row_key
 from domain.aggregation.session import Row
 from tables.changes import Output
 from tables.codec import decode_row
-from tables.layout import ROW
+from tables.layout import ROW, ROW_END
 from tables.store import KeyedStore
-
-ROWS_END = b"t"
 
 
 def previewed(output: Output) -> Output:
@@ -32,7 +30,7 @@ def sessions(store: KeyedStore, ledger: Ledger, names: Sequence[str]) -> Iterato
         start = ROW + name.encode()
         for key, data in store.scan(start + b"\0", start + b"\1"):
             yield from _session(ledger, name, key[1:], decode_row(data))
-    for key, data in store.scan(ROW, ROWS_END):
+    for key, data in store.scan(ROW, ROW_END):
         name = split_row_key(key[1:])[0]
         if name not in names:
             yield from _session(ledger, name, key[1:], decode_row(data))

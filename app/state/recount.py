@@ -20,6 +20,7 @@ from tables.layout import (
     OUTBOX,
     OUTBOX_END,
     ROW,
+    ROW_END,
     SEEN,
     block_key,
     decode_any,
@@ -87,7 +88,7 @@ async def count(number: int, store: KeyedStore, documents: Documents) -> Counted
         for name, totals in shard.totals.items()
         if not totals.balanced()
     ]
-    rows = sum(1 for _ in store.scan(ROW, b"t"))
+    rows = sum(1 for _ in store.scan(ROW, ROW_END))
     unsent = sum(1 for _ in store.scan(OUTBOX, OUTBOX_END))
     is_open = sum(totals.sessions for totals in shard.totals.values())
     return Counted(number, rows, is_open, unsent, shard.totals, tuple(faults))
@@ -96,7 +97,7 @@ async def count(number: int, store: KeyedStore, documents: Documents) -> Counted
 def _of_indexes(store: KeyedStore) -> Iterator[str]:
     """Rows that nobody will look at in time, and event ids that will never be forgotten."""
     for kind, end, entry_of, what in (
-        (ROW, b"t", _wake_of, "is not in the due index"),
+        (ROW, ROW_END, _wake_of, "is not in the due index"),
         (SEEN, b"f", _forget_of, "is not in the index of event ids to forget"),
         (BLOCK, BLOCK_END, _block_over, "is not in the index of event ids to forget"),
         (SEEN, b"f", _block_of, "is an event id whose block is not there"),
