@@ -164,6 +164,23 @@ class Changelog:
         return changes
 
     def _accept(self, items: Sequence[Item]) -> list[Change]:
+        plain = self._plain(items)
+        return self._accept_each(items) if plain is None else plain
+
+    def _plain(self, items: Sequence[Item]) -> list[Change] | None:
+        """The changes of what nearly all of a log consists of: records of the writer that claimed
+        it last, in the present format. None when there are others."""
+        if self.intruded or self._newer:
+            return None
+        stamp = _stamped(self._formats.current, self.epoch)
+        found: list[Change] = [
+            (key, value[8:])
+            for _, _, key, value, _ in items
+            if value is not None and value.startswith(stamp) and key is not None and key != CLAIM
+        ]
+        return found if len(found) == len(items) else None
+
+    def _accept_each(self, items: Sequence[Item]) -> list[Change]:
         changes: list[Change] = []
         for _, _, key, value, headers in items:
             if key is None:
@@ -203,8 +220,12 @@ class Changelog:
             raise NewerState(where, max(self._newer.values()), self._formats.current)
 
     def _stamp(self, epoch: int) -> bytes:
-        number = self._formats.written or self._formats.current
-        return bytes([number if number > 1 else 0]) + epoch.to_bytes(7, "big")
+        return _stamped(self._formats.written or self._formats.current, epoch)
+
+
+def _stamped(number: int, epoch: int) -> bytes:
+    """What a record begins with: its format and its writer's epoch."""
+    return bytes([number if number > 1 else 0]) + epoch.to_bytes(7, "big")
 
 
 def _epoch_of(value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> int:

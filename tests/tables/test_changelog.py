@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.streams.memory import MemoryLog
 from domain.clock import FixedClock
 from domain.errors import Fenced, Invariant
-from tables.changelog import Change, Changelog
+from tables.changelog import CLAIM, Change, Changelog
+from tables.formats import Formats, NewerState
 
 TOPIC = "changes"
 
@@ -114,3 +117,59 @@ def test_state_ahead_of_its_changelog_stops_with_what_to_do() -> None:
 
     with pytest.raises(Invariant, match="Restore it, or move the state aside"):
         asyncio.run(story())
+
+
+FORMATS = Formats(2, {1: lambda _key, body: b"up" + body})
+Drawn = tuple[bytes | None, int, int, bytes | None]
+RECORDS = st.tuples(
+    st.sampled_from([b"a", b"b", b"a", b"b", CLAIM, None]),
+    st.sampled_from([0, 0, 0, 0, 0, 0, -1, 1]),  # by how much the epoch rises
+    st.sampled_from([2, 2, 2, 2, 2, 2, 0, 1, 3]),  # the format
+    st.sampled_from([b"x", b"y", b"z", b"", None]),
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(RECORDS, min_size=5, max_size=30), st.integers(1, 5))
+def test_read_in_any_pieces(drawn: list[Drawn], n: int) -> None:
+    async def story() -> None:
+        log = a_log()
+        now = 0
+        expected: list[Change] = []
+        intruded: set[bytes] = set()
+        newer: set[bytes] = set()
+        for key, rise, form, body in drawn:
+            epoch = max(0, now + rise)
+            stamp = bytes([form]) + epoch.to_bytes(7, "big")
+            headers = (("epoch", stamp),) if body is None else ()
+            value = None if body is None else stamp + body
+            await log.append(TOPIC, 0, [(key, value, None, headers)])
+            if key is None:
+                continue
+            if epoch < now:
+                intruded |= {key} - {CLAIM}
+                continue
+            now = epoch
+            if key == CLAIM:
+                continue
+            intruded.discard(key)
+            if form == 3 and body is not None:
+                newer.add(key)
+                continue
+            newer.discard(key)
+            older = body is not None and form < FORMATS.current
+            expected.append((key, b"up" + (body or b"") if older else body))
+        changelog = Changelog(log, TOPIC, 0, "reader", FORMATS)
+        changelog.read_bytes = n << 8
+        found: list[Change] = []
+        async for changes in changelog.follow(0):
+            found += changes
+        assert found == expected
+        assert changelog.intruded == intruded
+        if newer:
+            with pytest.raises(NewerState):
+                changelog.check_formats()
+        else:
+            changelog.check_formats()
+
+    asyncio.run(story())
