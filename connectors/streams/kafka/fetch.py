@@ -7,9 +7,9 @@ position, and gaps that compaction leaves.
 
 Privates of aiokafka 0.14.0 it reaches into, each guarded in test_kafka_privates.py:
 
-- `PartitionRecords`: `_records`, `_check_crcs`, `_isolation_level`, `_consume_aborted_up_to`,
-  `_contains_abort_marker`, `_aborted_producers`; `next_fetch_offset` is its position. Reading it
-  by the batch is what all this is for.
+- `PartitionRecords`: `_records`, `_records_iterator` (let go of), `_check_crcs`,
+  `_isolation_level`, `_consume_aborted_up_to`, `_contains_abort_marker`, `_aborted_producers`;
+  `next_fetch_offset` is its position. Reading it by the batch is what all this is for.
 - `FetchResult`: `_partition_records`, `_update_position`, `check_assignment`.
 - `Fetcher`: `_records` (what is fetched), `_subscriptions`, `_create_fetch_waiter` (resolved when
   something more is), `_wait_consume_future` and `_notify` (asks for more), `_closed`.
@@ -67,6 +67,9 @@ def unpacked(part: Any, limits: Limits) -> list[Item]:
     """
     items: list[Item] = []
     size = 0
+    # the iterator, which nobody uses here, refers back to the whole: what was fetched would stay
+    # in memory until Python looks for cycles
+    part._records_iterator = None
     records = part._records
     while records.has_next():
         batch = records.next_batch()

@@ -1,5 +1,8 @@
 """Records out of record batches: all that are a reader's, none that aren't."""
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,3 +156,15 @@ def test_any_limit_and_any_start_give_all_records_once(
         found += offsets(unpacked(part, Limits(limit, 1 << 20)))
     assert found == [offset for offset in expected if offset >= start]
     assert part.next_fetch_offset == max(base, start)
+
+
+def test_what_was_read_is_let_go_of_at_once() -> None:
+    part = partition_records("t", 3, 0, batch(0, [b"a", b"b"]) + batch(2, [b"c"]), None)
+    gc.disable()
+    try:
+        unpacked(part, Limits(1, 1))
+        whole = weakref.ref(part)
+        del part
+        assert whole() is None
+    finally:
+        gc.enable()
