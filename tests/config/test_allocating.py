@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-# How many mappings of its own a block of 300 KiB makes after one of 8 MiB was freed.
 PROGRAM = """
 import ctypes
 from config.allocating import give_back_buffers
@@ -19,20 +18,39 @@ libc.malloc.argtypes = [ctypes.c_size_t]
 libc.free.argtypes = [ctypes.c_void_p]
 if {set}:
     assert give_back_buffers()
-libc.free(libc.malloc(8 << 20))
+libc.free(libc.malloc(24 << 20))
+"""
+# How many mappings of its own a block of 5 MiB makes after one of 24 MiB was freed.
+MAPPED = """
 before = libc.mallinfo2().hblks
-libc.malloc(300 << 10)
+libc.malloc(5 << 20)
 print(libc.mallinfo2().hblks - before)
+"""
+# How much more memory is held when sixteen blocks of 1 MiB were freed.
+KEPT = """
+before = libc.mallinfo2().arena
+blocks = [libc.malloc(1 << 20) for _ in range(16)]
+for block in blocks:
+    libc.free(block)
+print(libc.mallinfo2().arena - before >> 20)
 """
 
 
+def printed(given: bool, program: str) -> int:
+    """What a process of its own prints."""
+    whole = PROGRAM.replace("{set}", str(given)) + program
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
-@pytest.mark.parametrize(("given", "mappings"), [(True, "1"), (False, "0")])
+@pytest.mark.parametrize(("given", "mappings"), [(True, 1), (False, 0)])
 def test_a_buffer_is_a_mapping_of_its_own_also_after_a_larger_one_was_freed(
-    given: bool, mappings: str
+    given: bool, mappings: int
 ) -> None:
-    program = PROGRAM.replace("{set}", str(given))
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == mappings
+    assert printed(given, MAPPED) == mappings
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_what_comes_and_goes_is_kept() -> None:
+    assert printed(True, KEPT) >= 15
