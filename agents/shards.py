@@ -35,6 +35,7 @@ class _Slot(Generic[P]):
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.ready: asyncio.Future[P] = asyncio.get_running_loop().create_future()
+        self.opening: asyncio.Task[None] | None = None
 
 
 class Shards(Generic[P]):
@@ -45,7 +46,6 @@ class Shards(Generic[P]):
     def __init__(self, open_shard: Callable[[int], Awaitable[P]]) -> None:
         self._open_shard = open_shard
         self._slots: dict[int, _Slot[P]] = {}
-        self._opening: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
     @property
@@ -103,17 +103,16 @@ class Shards(Generic[P]):
 
     def _begin(self, number: int) -> None:
         slot = self._slots[number] = _Slot[P]()
-        task = asyncio.create_task(self._open(number, slot))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        slot.opening = asyncio.create_task(self._open(number, slot))
+        slot.opening.add_done_callback(lambda _: _left(number, slot))
 
     async def _open(self, number: int, slot: _Slot[P]) -> None:
         try:
             processor = await self._open_shard(number)
+        except asyncio.CancelledError:
+            raise  # it was released
         except BaseException as error:
-            if not slot.ready.done():
-                slot.ready.set_exception(error)
-                slot.ready.exception()  # seen: whoever uses the shard gets it, and nobody may
+            _fail(slot, error)
             if not isinstance(error, Exception):
                 raise
         else:
@@ -121,6 +120,10 @@ class Shards(Generic[P]):
 
     async def _release(self, number: int) -> None:
         slot = self._slots.pop(number)
+        if slot.opening is not None and not slot.ready.done():
+            # reading a changelog may take longer than anybody waits for a worker; who has the shard
+            # next reads it again
+            slot.opening.cancel()
         async with slot.lock:
             try:
                 processor = await slot.ready
@@ -151,6 +154,19 @@ class Shards(Generic[P]):
             yield await slot.ready
 
     async def close(self) -> None:
-        """Closes all of them; what is under way finishes first."""
+        """Closes all of them. A batch that is under way finishes first; what is being opened is cut
+        off.
+        """
         for number in list(self._slots):
             await self._release(number)
+
+
+def _fail(slot: _Slot[P], error: BaseException) -> None:
+    if not slot.ready.done():
+        slot.ready.set_exception(error)
+        slot.ready.exception()  # seen: whoever uses the shard gets it, and nobody may
+
+
+def _left(number: int, slot: _Slot[P]) -> None:
+    """An opening that was cut off, maybe before it had begun, came to nothing."""
+    _fail(slot, NotOwned(number))

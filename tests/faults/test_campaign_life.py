@@ -4,6 +4,7 @@ workers are killed and stores restarted; the figures are the same.
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,12 @@ def test_figures_are_the_same_on_real_stores(
     tmp_path: Path,
     unique: Callable[[str], str],
 ) -> None:
-    embedded = lived(CampaignCluster("embedded://", tmp_path / "one", unique("app")), plan, 1)
     stores = {"documents": own_mongo.url, "negatives": own_mysql.url}
+    twin = CampaignCluster("embedded://", tmp_path / "one", unique("app"))
     cluster = CampaignCluster(own_kafka.url, tmp_path / "two", unique("app"), settings=stores)
-    real = lived(cluster, plan, 2)
+    with ThreadPoolExecutor() as pool:  # side by side: neither knows of the other
+        lives = [pool.submit(lived, twin, plan, 1), pool.submit(lived, cluster, plan, 2)]
+        embedded, real = (life.result() for life in lives)
     assert real.history == embedded.history
     assert real.ended == embedded.ended
 
