@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts.house import checks, environment, packages, s3, servers
+from scripts.house import checks, environment, packages, s3, servers, wheels
 from scripts.house.kafka import Kafka
 from scripts.house.processes import NotUp, Process, free_ports, kept_ports
 from tests.waiting import until
@@ -205,3 +206,28 @@ def test_the_go_of_a_wheel_is_the_program_and_not_what_starts_it_by_python(
     program.parent.mkdir(parents=True)
     program.touch(mode=0o755)
     assert s3._go() == str(program)
+
+
+def test_packages_that_two_fetch_at_once_are_there_for_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "lock"
+    lock.touch()
+    sooner: list[Path] = []
+
+    def fetch(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        if "--target" in command:
+            work = Path(command[command.index("--target") + 1])
+            (work / "bin").mkdir(parents=True)
+            if not sooner:  # while this one fetches, another one begins and is done
+                sooner.append(work)
+                sooner.append(wheels.ensure_wheels(lock, tmp_path / "wheels", "it"))
+                (work / "late").touch()
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", fetch)
+    monkeypatch.setattr(os, "getpid", lambda: len(sooner))
+    found = wheels.ensure_wheels(lock, tmp_path / "wheels", "it")
+    assert found == sooner[1]
+    assert list((tmp_path / "wheels").iterdir()) == [found]
+    assert list(found.iterdir()) == [found / "bin"]

@@ -27,7 +27,12 @@ def ensure_wheels(lock: Path, folder: Path, what: str) -> Path:
         shutil.rmtree(work, ignore_errors=True)
         lines = (found.stderr + found.stdout).strip().splitlines()[-1:]
         raise NotUp(f"pip could not fetch {what}: " + " ".join(lines))
-    work.rename(target)
+    try:
+        work.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
+        shutil.rmtree(work, ignore_errors=True)  # somebody else was sooner: the same is there
     return target
 
 
