@@ -23,10 +23,14 @@ from domain.aggregation.numbers import number_from_text
 
 FITTING = st.integers(-LIMIT + 1, LIMIT - 1)
 PLACES = st.integers(0, MOST_PLACES)
+EDGES = [
+    sign * edge + step for sign in (1, -1) for edge in (LIMIT, 2**63, 0) for step in (-1, 0, 1)
+]
+INTS = st.integers() | FITTING | st.sampled_from(EDGES)
+LONG = ["0.0000000010000000000", "123456789012345678901", "-12345678.123456789", "1.5", "2"]
 VALUES = st.one_of(
     st.none(),
-    st.integers(),
-    FITTING,
+    INTS,
     st.decimals(allow_nan=False, allow_infinity=False),
     st.decimals(-100, 100, places=3),
     st.decimals(-100, 100, places=3).map(str),
@@ -53,7 +57,12 @@ def places(text: str) -> int:
     return len(text.partition(".")[2])
 
 
-@given(st.lists(VALUES, min_size=1))
+@given(
+    st.lists(VALUES, min_size=1)
+    | st.lists(INTS, min_size=1)
+    | st.lists(st.sampled_from(LONG), min_size=1)
+    | st.lists(INTS | st.none(), min_size=1)
+)
 def test_what_records_give_is_taken_exactly_or_not_at_all(values: list[Any]) -> None:
     numbers = taken(values)
     bad = np.zeros(len(values), bool) if numbers.bad is None else numbers.bad
@@ -68,6 +77,23 @@ def test_what_records_give_is_taken_exactly_or_not_at_all(values: list[Any]) -> 
             assert value_of(numbers, at) == exact
             whole = numbers.places is None or (numbers.whole is not None and numbers.whole[at])
             assert whole == isinstance(value, int)
+        else:
+            assert not isinstance(value, int) or not fits(value)
+
+
+def test_whole_numbers_as_large_as_that_are_told() -> None:
+    numbers = taken([LIMIT, LIMIT - 1, -LIMIT, -LIMIT + 1, 2**62])
+    assert numbers.bad is not None
+    assert numbers.bad.tolist() == [True, False, True, False, True]
+
+
+def test_flags_are_flags() -> None:
+    numbers = taken([1, None, Decimal(2)])
+    assert numbers.whole is not None
+    assert numbers.absent is not None
+    assert (numbers.whole.dtype, numbers.absent.dtype) == (bool, bool)
+    assert numbers.bad is None
+    assert value_of(numbers, 0) == 1
 
 
 @given(st.lists(st.decimals(-100, 100, places=3), min_size=1))
