@@ -111,6 +111,13 @@ def test_what_is_printed_is_parsed_as_it_was(numbers: list[tuple[int, int]]) -> 
     assert (again.units.tolist(), again.places.tolist()) == (units.tolist(), behind.tolist())
 
 
+@given(st.lists(st.tuples(FITTING | st.just(0), PLACES), min_size=1))
+def test_they_are_printed_as_decimals_are(numbers: list[tuple[int, int]]) -> None:
+    units, behind = (np.array(column, np.int64) for column in zip(*numbers, strict=True))
+    for (unit, place), chars in zip(numbers, printed(units, behind), strict=True):
+        assert bytes(chars).decode().strip() == format(Decimal(unit).scaleb(-place), "f")
+
+
 @given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), PLACES), min_size=1))
 def test_sums_are_exact_beyond_64_bits(numbers: list[tuple[int, int]]) -> None:
     units, behind = (np.array(column, np.int64) for column in zip(*numbers, strict=True))
@@ -129,11 +136,23 @@ def test_scaling_is_exact_or_told_to_be_too_much(numbers: list[tuple[int, int]])
         assert not much or abs(unit) * 10**power >= LIMIT
 
 
-@pytest.mark.parametrize("text", ["١٢", "x", "1 2e", "1e3"])
+@pytest.mark.parametrize(
+    "text", ["١٢", "x", "1 2e", "1e3", ":", "1:5", "/", "1" * 18, "-" + "1" * 18, "0.1234567891"]
+)
 def test_no_other_text_is_taken(text: str) -> None:
-    numbers = taken([text, "1.5"])
-    assert numbers.bad is not None
-    assert numbers.bad[0]
+    for values in ([text, "1.5"], [text, text]):
+        numbers = taken(values)
+        assert numbers.bad is not None
+        assert numbers.bad.tolist() == [value == text or not text.isascii() for value in values]
+
+
+@pytest.mark.parametrize("one", [(LIMIT - 1, 0), (-LIMIT + 1, 0), (LIMIT, 9), (-LIMIT, 9)])
+def test_sums_that_leave_the_range_are_told(one: tuple[int, int]) -> None:
+    for first, second in ((one, (1, 9)), ((1, 9), one)):
+        held, rise = (Numbers(np.array([unit]), np.array([at])) for unit, at in (first, second))
+        bad = np.zeros(1, bool)
+        add(held, rise, bad)
+        assert bad.all()
 
 
 NUMBER = st.tuples(st.integers(-(2**63), 2**63 - 1) | st.integers(-(10**17), 10**17),
