@@ -91,7 +91,7 @@ def test_flags_are_flags() -> None:
     numbers = taken([1, None, Decimal(2)])
     assert numbers.whole is not None
     assert numbers.absent is not None
-    assert (numbers.whole.dtype, numbers.absent.dtype) == (bool, bool)
+    assert numbers.whole.dtype == numbers.absent.dtype == np.dtype(bool)
     assert numbers.bad is None
     assert value_of(numbers, 0) == 1
 
