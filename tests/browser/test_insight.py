@@ -41,6 +41,7 @@ def test_an_error_is_found_by_keyboard_and_read_as_edn(consoles: Consoles, open_
     page.get_by_role("link", name="Last hour").click()
     expect(page.locator("#events tbody tr")).to_have_count(5)
     assert "campaign=dues-1" in page.url and "label=error" in page.url
+    page.wait_for_load_state()
     page.locator("#events a").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("pre")).to_contain_text('"operation": "Error"')
