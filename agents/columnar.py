@@ -35,13 +35,12 @@ from domain.aggregation.columns import (
 from domain.aggregation.fold import Fold
 from domain.aggregation.number_columns import Flags, Numbers
 from tables.changes import Changes
-from tables.packed import Layout, Shape, Shapes, ints
+from tables.packed import LOOKS, Layout, Shape, Shapes, ints
 from tables.shard import Shard
 from tables.sights import known
 from tables.staged import stage_packed
 
 LEAST_KEYS = 32  # below that, one at a time is faster
-LOOKS = 16  # shapes of one length that rows are compared with
 Groups = Mapping[bytes, Sequence[Any]]
 
 

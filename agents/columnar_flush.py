@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.columnar import LOOKS
 from agents.packed_sessions import MOST_COUNT, MOST_SHORT, carry, put
 from domain.aggregation.flush_columns import Ended, FlushText, Kind, print_instants
 from domain.aggregation.instants import PRINTED
@@ -19,7 +18,7 @@ from domain.aggregation.number_columns import Flags, Ints, Numbers, add, exact_s
 from domain.aggregation.operations import minus
 from domain.aggregation.totals import Totals
 from tables.changes import Changes
-from tables.packed import MOST_ELEMENTS, Shape, Shapes, ints, number
+from tables.packed import LOOKS, MOST_ELEMENTS, Shape, Shapes, ints, number
 from tables.shard import Shard
 from tables.staged import Flushed, stage_flushed
 

@@ -42,6 +42,7 @@ _COUNTS = ("accepted", "flushed", "duplicates", "rejected", "expired", "deleted"
 _SUMS = ("accepted_sums", "flushed_sums", "expired_sums", "deleted_sums")
 _PLACES = range(-MOST_PLACES, 1)  # exponents
 MOST_ELEMENTS = 15  # that MessagePack counts in half a byte
+LOOKS = 16  # shapes that a row is compared with, at most
 
 Sums = tuple[tuple[tuple[str, str], ...], ...]
 """For each dict of sums of a history, its (field, letter)."""

@@ -17,9 +17,8 @@ from domain.aggregation.totals import Totals, contribution
 from tables.codec import BARE, decode_row, resting, travelling
 from tables.layout import ROW
 from tables.out_of_service import Sums, sums_of
-from tables.packed import Shape, Shapes, ints, number
+from tables.packed import LOOKS, Shape, Shapes, ints, number
 
-LOOKS = 16  # shapes that rows are compared with
 _PLACES = ("in", "flushed", "expired", "deleted")  # of the sums that a history keeps
 _COUNTS = {"in": "accepted"} | {
     name: name for name in ("flushed", "duplicates", "rejected", "expired", "deleted")

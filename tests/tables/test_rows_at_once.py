@@ -12,8 +12,8 @@ from domain.aggregation.rule import Rule, row_prefix
 from domain.aggregation.session import History, Row, Session
 from domain.aggregation.totals import Totals, contribution
 from tables.codec import encode_row, encode_twice
-from tables.packed import Shapes
-from tables.rows_at_once import LOOKS, RowsAtOnce
+from tables.packed import LOOKS, Shapes
+from tables.rows_at_once import RowsAtOnce
 from tests.tables.test_packed import ROWS
 
 SUMS = ((0, "bytes"), (1, "price"))
