@@ -81,3 +81,20 @@ def test_the_chart_is_drawn_and_its_figures_are_a_table_too(
     assert "173,310" in page.locator(".chart .u-legend").inner_text()
     page.get_by_text("As a table").click()
     assert page.locator(".chart-table tbody tr").count() > 10
+
+
+def test_the_chart_follows_a_narrower_window_and_never_widens_the_page(
+    consoles: Consoles, open_page: Open
+) -> None:
+    url = consoles("little").url + "/"
+    page = open_page("about:blank")
+    # The frames in which the chart has not yet heard of its new width, made to last.
+    page.add_init_script("window.ResizeObserver = class { observe() {} }")
+    page.goto(url)
+    page.locator(".chart canvas").wait_for()
+    looks.resize(page, 360)
+    assert looks.beyond(page) <= 0
+    page = open_page(url)
+    page.locator(".chart canvas").wait_for()
+    looks.resize(page, 360)
+    page.wait_for_function("document.querySelector('.chart canvas').clientWidth < 360")
