@@ -1,7 +1,8 @@
 """Phone numbers made unreadable in whatever goes out: text, HTML, JSON, CSV, rows, bytes.
 
-A number is what looks like E.164 anywhere, and what a field named like a number holds, in whatever
-form; where the same digits stand elsewhere in the same answer, they go too. Two digits stay at
+A number is what looks like E.164 anywhere, what a field named like a number holds, in whatever
+form, and what a campaign's command tells of whom it is about; where the same digits stand elsewhere
+in the same answer, they go too. Two digits stay at
 either end, so that a person can tell rows apart. Only what is masked is touched: other JSON keeps
 its bytes, so numbers stay exact.
 """
@@ -163,6 +164,8 @@ class Masker:
         for name, kind, value in _fields(text):
             if kind != "key" and is_number_field(name) and digits_of(value):
                 self._known.add(digits_of(value))
+        if '"command"' in text and '"rows"' in text:
+            self._known.update(filter(None, map(digits_of, _commanded(text))))
         name = ""
 
         def one(match: re.Match[str]) -> str:
@@ -178,12 +181,15 @@ class Masker:
             elif name in CARRIERS:
                 shown = self._carried(plain)
             else:
-                shown = self.number(plain) if is_number_field(name) else self.text(plain)
+                shown = self.number(plain) if self._is_number(name, plain) else self.text(plain)
             if shown == plain:
                 return token
             return json.dumps(shown, ensure_ascii=False) + (match[2] or "")
 
         return _TOKEN.sub(one, text)
+
+    def _is_number(self, name: str, text: str) -> bool:
+        return is_number_field(name) or (bool(self._known) and digits_of(text) in self._known)
 
     def _plain(self, token: str) -> str:
         """A JSON number that is in no field of numbers; masked it becomes text."""
@@ -204,6 +210,32 @@ class _Pieces(list[str]):
     def write(self, piece: str) -> None:
         """Appends it."""
         self.append(piece)
+
+
+def _commanded(text: str) -> Iterator[str]:
+    """What may be numbers in the rows of campaigns' commands, wherever these stand in the JSON:
+    texts of a list, cells of the column that the command says has numbers.
+    """
+    try:
+        left = [json.loads(text, parse_int=str, parse_float=str)]
+    except (ValueError, RecursionError):  # not to be told apart: all of it may be
+        yield from (value for _, kind, value in _fields(text) if kind != "key")
+        return
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, dict):
+            left += value.values()
+            body = value.get("body")
+            if "command" in value and isinstance(body, dict) and isinstance(body.get("rows"), list):
+                described = body.get("description")
+                told = body if not isinstance(described, dict) else {**body, **described}
+                for row in body["rows"]:
+                    cells = (row.get(told.get("number_column")),) if isinstance(row, dict) else row
+                    for cell in cells if isinstance(cells, list | tuple) else (cells,):
+                        if isinstance(cell, str):
+                            yield cell
 
 
 def _fields(text: str) -> Iterator[tuple[str, str, str]]:

@@ -230,10 +230,10 @@ def retrigger_page(work: Work, campaign: Campaign, job: Job) -> bool:
         name = f"{FAILED}:{fdd.reason}" if fdd.state == FAILED else fdd.state
         if name not in names:
             return None
+        campaign.retriggered = True
         _retrigger(work, campaign, ref, fdd, span, due_ms)
         return name
 
-    campaign.retriggered = True
     return walk(work, campaign, job, visit)
 
 

@@ -8,7 +8,8 @@ Request, flow and slot hold no `/` and no `.`, so every id leads back to its row
     b/<request>/<day>/<slot>/<revision>/<first record>/<last> (a wake only)
     o/<day>/<request> (uploaded, or with FDDs on that day)
     a/<alert>/<about what>  i/<flow> (a wake only)  d/<number>  p/<number>/<day>
-    g/<as f> (what was asked of a number's home)  j/<job>  k/<command>  s/<day>
+    g/<as f> (what was asked of a number's home)  j/<job>  k/<command>
+    s/<day>/<zone> (without a zone: of all, as it was kept before)
     y/<request>/<revision>/<record>  t/… (messages to people, see `domain/notices.py`)
 
 What is woken for the same time goes by key: `w`, which orders from the queue, comes after the jobs

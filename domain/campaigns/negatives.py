@@ -105,7 +105,7 @@ def negatives(
         work.book.put(upload_key, encode(upload))
         work.book.store("negative_uploads", f"{request_id}/{upload.upload_id}",
                         {"request_id": request_id, **upload_json(upload)})  # fmt: skip
-        work.tabs(_today(work, campaign)).negative += len(rows)
+        work.tabs(campaign, _today(work, campaign)).negative += len(rows)
         work.count_on(campaign, _today(work, campaign))
         unpark(work, campaign)
     return upload_json(upload)

@@ -202,7 +202,7 @@ class Counts(msgspec.Struct, array_like=True):
 
 
 class Tabs(msgspec.Struct, array_like=True):
-    """Figures of one day over all campaigns of the shard."""
+    """Figures of one day over all campaigns of the shard in one zone."""
 
     uploaded: int = 0
     attempted: int = 0

@@ -166,4 +166,4 @@ def _totals(work: Work, campaign: Campaign, taken: int, body: Mapping[str, Any])
         campaign.duplicates = max(campaign.duplicates, int(body.get("duplicates_seen") or 0))
     if more:
         for day in campaign.counted_on:
-            work.tabs(day).uploaded += more
+            work.tabs(campaign, day).uploaded += more

@@ -216,14 +216,24 @@ def _made_any(book: Book, request_id: str, day: str) -> bool:
     return any(decode(Counts, raw).created for _, raw in rows)
 
 
-def tabs(book: Book, day: str) -> dict[str, int]:
-    """The four tabs of a day (`YYYYMMDD`), over all campaigns of the shard."""
-    found = read(book, key("s", day), Tabs) or Tabs()
+def tabs(book: Book, day: str, now_ms: int | None = None) -> dict[str, int]:
+    """The four tabs of a day (`YYYYMMDD`), over all campaigns of the shard; with `now_ms` over
+    those in zones that it is today in."""
+    summed = Tabs()
+    prefix = key("s", day)
+    for row_key, raw in every(book, prefix):
+        zone = row_key[len(prefix) + 1 :].decode() or "UTC"
+        if now_ms is None or days.day_of(zone, now_ms) == day:
+            found = decode(Tabs, raw)
+            summed.uploaded += found.uploaded
+            summed.attempted += found.attempted
+            summed.negative += found.negative
+            summed.pending += found.pending
     return {
-        "uploaded": found.uploaded,
-        "attempted": found.attempted,
-        "negative": found.negative,
-        "pending": found.pending,
+        "uploaded": summed.uploaded,
+        "attempted": summed.attempted,
+        "negative": summed.negative,
+        "pending": summed.pending,
     }
 
 

@@ -92,7 +92,7 @@ class Work:
         self._before: dict[str, bytes] = {}  # request -> its row as it was read
         # (request, day, slot) -> counts; and the row, pending and created as they were read
         self._counts: dict[tuple[str, str, str], tuple[Counts, bytes, int, int]] = {}
-        self._tabs: dict[str, Tabs] = {}
+        self._tabs: dict[tuple[str, str], Tabs] = {}  # by day and zone
         self._channels: dict[str, Channels] = {}
         self._executions: dict[str, Executions] = {}
         self._wakes: set[tuple[int, bytes]] = set()
@@ -125,11 +125,12 @@ class Work:
             found = self._counts[place] = (counts, raw, pending_of(counts), counts.created)
         return found[0]
 
-    def tabs(self, day: str) -> Tabs:
-        """The figures of the tabs, to be changed."""
-        found = self._tabs.get(day)
+    def tabs(self, campaign: Campaign, day: str) -> Tabs:
+        """The figures of the tabs of a day in the campaign's zone, to be changed."""
+        place = (day, campaign.flow.timezone)
+        found = self._tabs.get(place)
         if found is None:
-            found = self._tabs[day] = read(self.book, key("s", day), Tabs) or Tabs()
+            found = self._tabs[place] = read(self.book, key("s", *place), Tabs) or Tabs()
         return found
 
     def channels(self, flow: str) -> Channels:
@@ -202,7 +203,7 @@ class Work:
             campaign.counted_on.append(day)
             found = OnDay(campaign.created_ms, campaign.name, campaign.flow.timezone)
             self.book.put(key("o", day, campaign.request_id), encode(found))
-            self.tabs(day).uploaded += campaign.accepted + campaign.rejected
+            self.tabs(campaign, day).uploaded += campaign.accepted + campaign.rejected
 
     def close(self) -> None:
         """Writes what is cached."""
@@ -214,12 +215,13 @@ class Work:
             put(key("z", request_id, day, slot), raw)
             pending_more = pending_of(counts) - pending
             attempted_more = counts.created - created - pending_more
-            if pending_more or attempted_more:
-                tabs = self.tabs(day)
+            campaign = self.campaign(request_id)
+            if campaign is not None and (pending_more or attempted_more):
+                tabs = self.tabs(campaign, day)
                 tabs.pending += pending_more
                 tabs.attempted += attempted_more
-        for day, tabs in self._tabs.items():
-            put(key("s", day), encode(tabs))
+        for place, tabs in self._tabs.items():
+            put(key("s", *place), encode(tabs))
         for flow, channels in self._channels.items():
             if channels.busy < 0 or channels.asking < 0:
                 used = f"{channels.busy} channels are busy and {channels.asking} kept"

@@ -1,6 +1,7 @@
 """Numbers are masked in every form, and nothing else is touched."""
 
 import json
+import re
 from base64 import b64decode, b64encode
 
 import pytest
@@ -99,3 +100,32 @@ def test_two_digits_stay_at_either_end(number: str) -> None:
     assert starred(number) == number[:2] + "*" * (len(number) - 4) + number[-2:]
     assert digits_of(number) == number
     assert is_number_field("Mobile-No") and not is_number_field("record_no")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"rows": ["98765 12345", 9876512346, "x"]},
+        {"description": {"number_column": "kontakt"}, "rows": [{"kontakt": "09876512345"}]},
+        {"number_column": "kontakt", "rows": [{"kontakt": 9876512345, "age": "31"}]},
+        {"first": 1, "rows": [["+919876512345", {"note": "x"}, None]]},
+    ],
+)
+def test_rows_of_a_campaigns_command_show_no_number(body: dict[str, object]) -> None:
+    event = {"kind": "command", "command": "negatives", "body": body, "sum": 1234567}
+    letter = b64encode(json.dumps(event).encode()).decode()
+    shown = Masker().json(json.dumps({"records": [{"value": event}], "original": letter}))
+    for text in (shown, b64decode(json.loads(shown)["original"]).decode()):
+        assert "7651" not in re.sub("[^0-9a-z]", "", text)
+        assert '"sum": 1234567' in text
+    assert json.loads(shown)["records"][0]["value"]["command"] == "negatives"
+
+
+def test_rows_of_others_are_no_numbers() -> None:
+    text = '{"rows":[["9876512345"],{"kontakt":9876512345}],"command":"x"}'
+    assert Masker().json(text) == text
+
+
+def test_rows_of_a_command_that_is_cut_off_show_no_number() -> None:
+    text = '{"command":"negatives","body":{"rows":["9876512345",1.5'
+    assert Masker().json(text) == text.replace("9876512345", "98******45")

@@ -58,14 +58,15 @@ def about(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> An
 
 
 def ids(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> Any:
-    """[request id, name, zone, whether it was retriggered, days that FDDs were made on] of every
-    campaign."""
+    """[request id, name, zone, whether FDDs may start on another day than theirs, days that FDDs
+    were made on] of every campaign. Without slots an FDD waits for a channel, over night too."""
     found, after = [], b""
     while rows := book.scan(b"c/", after, PAGE):
         for _, raw in rows:
             one = decode(Campaign, raw)
             days = [each.day for each in one.days]
-            found.append([one.request_id, one.name, one.flow.timezone, one.retriggered, days])
+            moves = one.retriggered or not one.slots
+            found.append([one.request_id, one.name, one.flow.timezone, moves, days])
         after = rows[-1][0]
     return found
 

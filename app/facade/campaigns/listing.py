@@ -30,14 +30,11 @@ def listed(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> A
     tabs: dict[str, int] = dict.fromkeys(("uploaded", "attempted", "negative", "pending"), 0)
     asked_day = None if asked["day"] is None else parse_day(asked["day"])
     for day in [asked_day] if asked_day else _todays(now_ms):
-        there = False
         for request_id, one in _on(book, day, None if asked_day else now_ms):
-            there = True
             if _matches(request_id, one, asked["q"]):
                 found.append((_order(request_id, one), request_id, day))
-        if there or asked_day:
-            for name, number in views.tabs(book, day).items():
-                tabs[name] += number
+        for name, number in views.tabs(book, day, None if asked_day else now_ms).items():
+            tabs[name] += number
     found.sort()
     first = 0 if asked["after"] is None else bisect_right(found, asked["after"], key=lambda f: f[0])
     items: list[list[Any]] = []

@@ -20,11 +20,12 @@ Figure = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Known:
-    """A campaign of the report. `day` is the report's, `YYYYMMDD`, in its own zone."""
+    """A campaign of the report. `day` is the report's, `YYYYMMDD`, in its own zone. `moves`: FDDs
+    may start on another day than theirs."""
 
     name: str
     zone: str
-    retriggered: bool
+    moves: bool
     days: tuple[str, ...]
     day: str
 
@@ -64,12 +65,12 @@ class Reports:
             ident: Known(
                 name,
                 zone,
-                retriggered,
+                moves,
                 tuple(days),
                 day_of(zone, now_ms) if day is None else day.replace("-", ""),
             )
             for rows in told.values()
-            for ident, name, zone, retriggered, days in rows
+            for ident, name, zone, moves, days in rows
             if request_id in (None, ident)
         }
 
@@ -105,7 +106,7 @@ class Reports:
             counts: dict[Figure, int] = {}
             if known.day in known.days:
                 await self._of_date(ident, known, counts)
-            if known.retriggered:
+            if known.moves:
                 await self._of_other_dates(ident, known, counts)
             for (_, slot, outcome, reason), count in sorted(counts.items()):
                 yield {
@@ -121,8 +122,8 @@ class Reports:
     async def _of_date(self, ident: str, known: Known, counts: dict[Figure, int]) -> None:
         """FDDs of the date itself, but for those of which the last attempt started on another."""
         day = shown_day(known.day)
-        if not known.retriggered:
-            # all started within a slot or a working time of the date
+        if not known.moves:
+            # all started within a slot of the date
             for one in await self._parts.documents.counts(ident, day):
                 if one.state not in PENDING:
                     figure = (ident, one.slot or "", one.state, one.reason or "")

@@ -66,7 +66,7 @@ async def build_rows(request: web.Request) -> Context:
 
 
 def _masked(masker: Masker | None, text: str) -> str:
-    return text if masker is None else masker.text(text)
+    return text if masker is None else masker.bytes(text.encode()).decode()
 
 
 def _address(table: str, where: Mapping[str, str]) -> str:

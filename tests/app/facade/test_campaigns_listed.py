@@ -10,7 +10,7 @@ from domain.campaigns import views
 from domain.campaigns.book import MemoryBook
 from domain.campaigns.keys import key
 from domain.campaigns.rows import Campaign, Head, decode
-from tests.domain.campaigns.kit import Shard, campaign_of
+from tests.domain.campaigns.kit import Shard, campaign_of, flow
 
 ALL: dict[str, Any] = {"day": None, "q": "", "status": None, "limit": 100, "after": None}
 
@@ -127,3 +127,21 @@ def test_the_head_of_a_campaign_is_its_beginning() -> None:
     for name in set(fields) - {"flow", "slots", "columns"}:
         assert getattr(head, name) == getattr(campaign, name)
     assert head.revoked
+
+
+def test_the_tabs_of_today_are_of_campaigns_that_it_is_today_for() -> None:
+    here = flow(name="here")
+    there = flow(name="there", timezone="America/New_York", country="US")
+    shard = Shard(here, there)
+    shard.upload(3, days=3, request="here-00")
+    shard.until("2025-11-04 00:30")  # there it is the day before
+    shard.change(there, here)
+    shard.upload(1, ("16:00-18:00",), "there-00", days=2)
+    told, _ = ask(shard)
+    assert {(shown["day"], shown["counts"]["created"]) for _, shown in told["items"]} == {
+        ("2025-11-03", 1), ("2025-11-04", 3),
+    }  # fmt: skip
+    assert (told["tabs"]["uploaded"], told["tabs"]["pending"]) == (4, 4)
+    told, _ = ask(shard, day="2025-11-03")  # the first day of both
+    assert (told["tabs"]["uploaded"], told["tabs"]["pending"]) == (4, 1)
+    shard.prove()
