@@ -45,8 +45,14 @@ def slot_problems(flow: Flow, texts: object, path: str = "slots") -> list[Wrong]
     return wrong
 
 
-def problems(flow: Flow, description: Mapping[str, Any], now_ms: int) -> list[Wrong]:
-    """What is wrong with the slots, days, start date and policy of a description."""
+def problems(
+    flow: Flow, description: Mapping[str, Any], now_ms: int, last_day: str = days.LAST_DAY
+) -> list[Wrong]:
+    """What is wrong with the slots, days, start date and policy of a description.
+
+    `last_day`: the last one that it may begin on. Who takes an upload says it; what was taken, by
+    an older version too, is not refused for it.
+    """
     wrong = slot_problems(flow, description.get("slots", []))
     asked = description.get("days", 1)
     most = flow.max_days if description.get("slots") else 1
@@ -56,9 +62,11 @@ def problems(flow: Flow, description: Mapping[str, Any], now_ms: int) -> list[Wr
     start = description.get("start_date")
     if start is not None:
         day, today = days.parse_day(start), days.day_of(flow.timezone, now_ms)
-        if day is None or day < today:
-            shown = days.day_text(today)
-            wrong.append(("start_date", start, f"a date like {shown}, today or later"))
+        if day is None or not today <= day <= last_day:
+            first, last = days.day_text(today), days.day_text(last_day)
+            wrong.append(
+                ("start_date", start, f"a date like {first}, today or later, up to {last}")
+            )
     policy = description.get("duplicates", "allow")
     if policy not in POLICIES:
         wrong.append(("duplicates", policy, f"one of {', '.join(POLICIES)}"))
