@@ -199,6 +199,8 @@ def _replaces(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, attempt: Attem
     if held is not None and not held[0] <= started_ms < held[1]:
         return False
     note(work, fdd, "lease", "replaced by a late result", {"was": fdd.reason})
+    if attempt.cancel == "negative":
+        mark(fdd, "negative_after_start")
     if held is not None and (attempt.finished_ms or 0) >= held[1]:
         mark(fdd, "finished_after_slot")
     _ends(work, campaign, ref, fdd, attempt, again=False)
