@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from domain.aggregation.instants import MAX_INSTANT_MS, MIN_INSTANT_MS
 from domain.campaigns import changes, negatives, upload
 from domain.campaigns.changes import Answer
 from domain.campaigns.days import parse_day
@@ -210,6 +211,13 @@ def _do_not_call(work: Work, ident: str, body: Mapping[str, Any], row: Command) 
         number = normalised(str(remove), body.get("country"))
         gone = number is not None and negatives.call_again(work, number, row.dry_run)
         return Answer(more={"removed": gone})
+    expires_ms = body.get("expires_ms")
+    if expires_ms is not None and (
+        not isinstance(expires_ms, int)
+        or isinstance(expires_ms, bool)
+        or not MIN_INSTANT_MS <= expires_ms <= MAX_INSTANT_MS
+    ):
+        raise Reject("bad_event", f"expires_ms {expires_ms!r}, expected an instant in epoch ms")
     figures = negatives.do_not_call(work, body, _file(work, ident, body, row), row.dry_run)
     return Answer(touched=figures["fdds"]["negative"], more=figures)
 
