@@ -43,7 +43,7 @@ from domain.campaigns.rows import (
 )
 from domain.campaigns.work import Work, read, shown_instant
 from domain.errors import Reject
-from domain.insight.events import EXECUTION, USAGE
+from domain.insight.events import EXECUTION, LAST_MS, USAGE
 
 CANCELLED = "CANCELLED"
 OUTCOMES = (COMPLETED, PARTIAL, FAILED, CANCELLED)
@@ -107,7 +107,9 @@ def _begins(work: Work, ref: Ref, fdd: Fdd, attempt: Attempt, at_ms: int) -> Non
     if all(each.started_ms is None for each in fdd.attempts):
         work.counts(ref.request_id, ref.day, ref.slot).reached += 1
     attempt.started_ms = at_ms
-    work.book.send("campaign-events", key_of(ref, fdd), _reached(ref, fdd, at_ms))
+    # figures of usage have no room for a time that no clock shows
+    told_ms = at_ms if 0 <= at_ms < LAST_MS else work.now_ms
+    work.book.send("campaign-events", key_of(ref, fdd), _reached(ref, fdd, told_ms))
 
 
 def _reached(ref: Ref, fdd: Fdd, at_ms: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from domain.campaigns.described import RowRule, described
 from domain.campaigns.document import WorkingTime, flow_json
 from domain.campaigns.machine import apply
 from domain.errors import Reject
+from domain.insight.events import event_of
 from tests.domain.campaigns.kit import REQUEST, Shard, at, flow, number
 
 ZONES = st.sampled_from(["Asia/Kolkata", "Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"])
@@ -135,4 +136,6 @@ def test_a_far_time_of_a_result_is_kept_and_shown(moment: str) -> None:
     assert shard.states() == ["COMPLETED"]
     (fdd,) = shard.fdds().values()
     assert fdd["attempts"][0]["started_at"][:16] == moment[:16]
+    (reached,) = shard.sent("campaign-events")
+    assert event_of(reached, 0).at_ms == shard.now_ms
     shard.prove()
