@@ -126,7 +126,7 @@ class CampaignsBackend(Protocol):
         """Numbers not to be contacted in this request. Raises RefusedFile."""
 
     async def withdraw_negative(
-        self, request_id: str, number: str, change: Change, wait_s: float = 10.0
+        self, request_id: str, number: str, change: Change, dry_run: bool, wait_s: float = 10.0
     ) -> Commanded | None:
         """Takes a negative back, for the days to come. None too if it isn't one."""
 
@@ -136,7 +136,7 @@ class CampaignsBackend(Protocol):
         """Numbers not to be called in any campaign. Raises RefusedFile."""
 
     async def withdraw_do_not_call(
-        self, number: str, change: Change, wait_s: float = 10.0
+        self, number: str, change: Change, dry_run: bool, wait_s: float = 10.0
     ) -> Commanded | None:
         """Takes a number off that list."""
 

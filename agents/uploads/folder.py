@@ -18,6 +18,8 @@ from uuid import uuid4
 
 import msgspec
 
+from domain.campaigns.days import LAST_DAY
+
 KEPT_MS = 8 * 86_400_000  # the promised 7 days of an Idempotency-Key, and one for clocks
 _PART = ".part-"
 
@@ -28,6 +30,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     `digest`: SHA-256 of the file; `fingerprint` of that and the description. `key`: its
     Idempotency-Key. `size` is in bytes as it came, `rows_at` where the rows begin
     in the unpacked file. `command`: the id of the event that asked for it, if one did.
+    `last_day`: the last day that may be in it, which an older version did not bound.
     """
 
     request_id: str
@@ -44,6 +47,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     columns: list[str]
     rows_at: int
     command: str = ""
+    last_day: str = LAST_DAY
 
 
 _encode = msgspec.json.Encoder().encode

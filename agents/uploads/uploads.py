@@ -148,6 +148,7 @@ class Uploads:
                 columns=head.columns,
                 rows_at=head.rows_at,
                 command=asked.command,
+                last_day=description.last_day,
             )
             await asyncio.to_thread(self.folder.keep, spool, meta)
             if meta.key is not None:
@@ -290,7 +291,7 @@ def request_id_of(flow: str, key: str) -> str:
 def described_again(meta: Meta) -> Any:
     """The description and flow of an upload that was taken."""
     flow = flow_of(meta.flow)
-    return described(meta.description, lambda _: flow, meta.now_ms)
+    return described(meta.description, lambda _: flow, meta.now_ms, meta.last_day)
 
 
 def warnings_of(meta: Meta) -> list[dict[str, str]]:

@@ -124,8 +124,12 @@ def _negatives(arguments: argparse.Namespace, context: Context) -> int:
     query: dict[str, object] = {"reason": arguments.reason}
     if arguments.withdraw:
         target = f"{path}/{segment(arguments.withdraw)}"
-        done = _request(arguments, context, "DELETE", target, None, query).json()
-        out.document(done) if out.json else out.text(f"{arguments.withdraw} is withdrawn")
+        query["dry_run"] = str(arguments.dry_run).lower()
+        response = _request(arguments, context, "DELETE", target, None, query)
+        if out.json or response.status == 202:
+            return _told(context, response)
+        is_ = "would be" if arguments.dry_run else "is"
+        out.text(f"{arguments.withdraw} {is_} withdrawn")
         return 0
     if arguments.file is None:
         items = context.client.items(path, {"limit": 1_000})

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from app.facade.rollups import instant_in
 from app.insight_backend import CHARTS, Chart, Point
+from domain.aggregation.instants import MIN_INSTANT_MS
 from domain.insight.usage import Tally
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -28,7 +29,7 @@ class Period(NamedTuple):
 def period_of(from_: str, to: str, now_ms: int) -> Period:
     """As it is asked for; "" is up to now, and 30 days before the end. Raises BadRange."""
     to_ms = instant_in("UTC", "to", to) if to else now_ms + 1
-    from_ms = instant_in("UTC", "from", from_) if from_ else to_ms - USUAL_MS
+    from_ms = instant_in("UTC", "from", from_) if from_ else max(to_ms - USUAL_MS, MIN_INSTANT_MS)
     return Period(from_ms, to_ms, HOUR_MS if to_ms - from_ms <= BY_HOURS_MS else DAY_MS)
 
 

@@ -119,7 +119,9 @@ DRY_RUNS: Final = {
     "POST /api/campaigns/{request_id}/pause": True,
     "POST /api/campaigns/{request_id}/resume": True,
     "POST /api/campaigns/{request_id}/negatives": False,
+    "DELETE /api/campaigns/{request_id}/negatives/{number}": False,
     "POST /api/do-not-call": False,
+    "DELETE /api/do-not-call/{number}": False,
 }
 """What another is asked to try is refused: it would be done in earnest."""
 FORGETFUL = frozenset(route for route in ACTIONS if "number" in route or "erase" in route)

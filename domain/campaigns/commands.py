@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from domain.aggregation.instants import MAX_INSTANT_MS, MIN_INSTANT_MS
 from domain.campaigns import changes, negatives, upload
 from domain.campaigns.changes import Answer
 from domain.campaigns.days import parse_day
@@ -176,10 +177,8 @@ def _on_campaign(
         return Answer(touched=figures["fdds"]["negative"], more=figures)
     if name == "withdraw":
         number = normalised(str(body.get("number") or ""), campaign.flow.country)
-        touched = bool(number) and not dry_run
-        if touched and not negatives.withdraw(work, campaign, str(number)):
-            touched = False
-        return Answer(more={"withdrawn": touched})
+        gone = number is not None and negatives.withdraw(work, campaign, number, dry_run)
+        return Answer(more={"withdrawn": gone})
     raise Reject("bad_event", f"command {name!r} is none, expected one of campaigns-api")
 
 
@@ -210,8 +209,15 @@ def _do_not_call(work: Work, ident: str, body: Mapping[str, Any], row: Command) 
     remove = body.get("remove")
     if remove is not None:
         number = normalised(str(remove), body.get("country"))
-        gone = number is not None and not row.dry_run and negatives.call_again(work, number)
+        gone = number is not None and negatives.call_again(work, number, row.dry_run)
         return Answer(more={"removed": gone})
+    expires_ms = body.get("expires_ms")
+    if expires_ms is not None and (
+        not isinstance(expires_ms, int)
+        or isinstance(expires_ms, bool)
+        or not MIN_INSTANT_MS <= expires_ms <= MAX_INSTANT_MS
+    ):
+        raise Reject("bad_event", f"expires_ms {expires_ms!r}, expected an instant in epoch ms")
     figures = negatives.do_not_call(work, body, _file(work, ident, body, row), row.dry_run)
     return Answer(touched=figures["fdds"]["negative"], more=figures)
 

@@ -3,6 +3,9 @@
 A day is `YYYYMMDD`, a slot (start, end) in minutes since midnight, `[start, end)`; 1440 is the
 next midnight. A time that daylight saving skips is the first instant after the gap; of a time that
 comes twice a start is the first, an end the second.
+
+Nothing here is outside of the calendar's years 1 to 9999: what would be is their first or last day
+or instant. So what was taken with a far day can be read, whatever is reckoned from it.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import re
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
+from domain.aggregation.instants import MAX_INSTANT_MS, MIN_INSTANT_MS
 from domain.aggregation.zones import first_instant_at, local_time, zone
 from domain.campaigns.document import Flow
 from domain.campaigns.rows import NO_SLOT
@@ -21,12 +25,23 @@ _SLOT = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # How far the next day of work is looked for: more than any run of holidays, less than for ever.
 _SEARCH_DAYS = 800
-NEVER_MS = 253_402_300_799_999  # for a flow that never works again
+NEVER_MS = MAX_INSTANT_MS  # for a flow that never works again
+FIRST_DAY, LAST_DAY = "00010101", "99991231"  # of the calendar
+LAST_TAKEN = "90001231"
+"""The last day that is taken from outside: days and durations can be added to it."""
 
 
 def day_of(zone_name: str, ms: int) -> str:
     """The local date at the instant."""
-    return local_time(zone_name, ms).strftime("%Y%m%d")
+    try:
+        return day_key(local_time(zone_name, ms))
+    except OverflowError:
+        return FIRST_DAY if ms < 0 else LAST_DAY
+
+
+def day_key(day: date) -> str:
+    """`20251103`; of years before 1000, too, in eight digits, so that days sort as text."""
+    return f"{day.year:04}{day.month:02}{day.day:02}"
 
 
 def date_of(day: str) -> date:
@@ -36,7 +51,10 @@ def date_of(day: str) -> date:
 @lru_cache(4096)
 def day_after(day: str, days: int = 1) -> str:
     """The day that many days later."""
-    return (date_of(day) + timedelta(days=days)).strftime("%Y%m%d")
+    try:
+        return day_key(date_of(day) + timedelta(days=days))
+    except OverflowError:
+        return FIRST_DAY if days < 0 else LAST_DAY
 
 
 def day_text(day: str) -> str:
@@ -59,8 +77,11 @@ def parse_day(text: object) -> str | None:
 def instant(zone_name: str, day: str, minute: int, end: bool = False) -> int:
     """When the zone's clock shows that minute of the day; `end`: as the end of something."""
     base = date_of(day)
-    wall = datetime(base.year, base.month, base.day) + timedelta(minutes=minute)
-    first = first_instant_at(zone_name, wall)
+    try:
+        wall = datetime(base.year, base.month, base.day) + timedelta(minutes=minute)
+        first = first_instant_at(zone_name, wall)
+    except OverflowError:
+        return MIN_INSTANT_MS if base.year == 1 else MAX_INSTANT_MS
     if end:
         rules = zone(zone_name)
         before = wall.replace(tzinfo=rules, fold=0).utcoffset() or timedelta()
@@ -118,6 +139,8 @@ def _working(flow: Flow, zone_name: str, day: str) -> tuple[int, int, str]:
         start, end = working_window(flow, day, zone_name)
         if works_on(flow, day) and start < end:
             return start, end, day
+        if day == LAST_DAY:
+            break
         day = day_after(day)
     return NEVER_MS, NEVER_MS, day
 
@@ -125,4 +148,8 @@ def _working(flow: Flow, zone_name: str, day: str) -> tuple[int, int, str]:
 def working_at(flow: Flow, zone_name: str, ms: int) -> tuple[int, int, str]:
     """(start, end, day) of the working time that `ms` is in, or of the next one after it."""
     found = _working(flow, zone_name, day_of(zone_name, ms))
-    return found if ms < found[1] else _working(flow, zone_name, day_after(found[2]))
+    if ms < found[1]:
+        return found
+    if found[2] == LAST_DAY:
+        return NEVER_MS, NEVER_MS, LAST_DAY
+    return _working(flow, zone_name, day_after(found[2]))

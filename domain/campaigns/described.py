@@ -11,7 +11,7 @@ import msgspec
 
 from domain.aggregation.instants import parse_instant
 from domain.aggregation.zones import first_instant_at
-from domain.campaigns.days import Slot, day_of, parse_day, parse_slot
+from domain.campaigns.days import LAST_TAKEN, Slot, day_of, instant, parse_day, parse_slot
 from domain.campaigns.document import Flow
 from domain.campaigns.numbers import normalised
 from domain.campaigns.upload import problems
@@ -27,7 +27,8 @@ _EPOCH = datetime(1970, 1, 1)
 
 
 class Description(msgspec.Struct, frozen=True):
-    """An upload's description, defaults filled in. `start_day` is `YYYYMMDD`."""
+    """An upload's description, defaults filled in. Days are `YYYYMMDD`; `last_day` is the last one
+    that may be in it or in its rows."""
 
     flow: str
     name: str
@@ -37,6 +38,7 @@ class Description(msgspec.Struct, frozen=True):
     days: int
     start_day: str
     duplicates: Duplicates
+    last_day: str
 
 
 class Wrong(NamedTuple):
@@ -56,9 +58,13 @@ class DescriptionRefused(SluiceError):
 
 
 def described(
-    data: Mapping[str, Any], flow_of: Callable[[str], Flow | None], now_ms: int
+    data: Mapping[str, Any],
+    flow_of: Callable[[str], Flow | None],
+    now_ms: int,
+    last_day: str = LAST_TAKEN,
 ) -> tuple[Description, Flow]:
-    """The description and its flow. Raises DescriptionRefused."""
+    """The description and its flow. `last_day`: the last one that may be in it or in its rows.
+    Raises DescriptionRefused."""
     wrongs = [
         Wrong(key, data[key], f"only {', '.join(_KEYS)}") for key in sorted(data.keys() - {*_KEYS})
     ]
@@ -73,7 +79,7 @@ def described(
     if schedule is not None:
         schedule = _text(data, "schedule_column", "", wrongs)
     number_column = _text(data, "number_column", "number", wrongs)
-    wrongs += (Wrong(*one) for one in problems(flow, data, now_ms))
+    wrongs += (Wrong(*one) for one in problems(flow, data, now_ms, last_day))
     if wrongs:
         raise DescriptionRefused(wrongs)
     slots = sorted(filter(None, map(parse_slot, data.get("slots") or [])))
@@ -86,6 +92,7 @@ def described(
         days=data.get("days", 1),
         start_day=parse_day(data.get("start_date")) or day_of(flow.timezone, now_ms),
         duplicates=data.get("duplicates", "allow"),
+        last_day=last_day,
     )
     return made, flow
 
@@ -147,6 +154,7 @@ class RowRule:
         self._number = columns.index(description.number_column)
         self._others = [(i, name) for i, name in enumerate(columns) if i != self._number]
         self._columns = columns
+        self._last_ms = instant("UTC", description.last_day, 1440) - 1
         schedule = None if description.slots else description.schedule_column
         self._schedule = None if schedule is None else columns.index(schedule)
 
@@ -159,7 +167,7 @@ class RowRule:
         schedule_ms = None
         if self._schedule is not None and cells[self._schedule].strip():
             schedule_ms = instant_in(cells[self._schedule].strip(), self._zone)
-            if schedule_ms is None:
+            if schedule_ms is None or schedule_ms > self._last_ms:
                 column = self._columns[self._schedule]
                 return Rejected(column, "bad_schedule", cells[self._schedule])
         return Accepted(number, {name: cells[i] for i, name in self._others}, schedule_ms)

@@ -46,10 +46,10 @@ def start_days(work: Work, campaign: Campaign) -> None:
 
 def begin_day(work: Work, campaign: Campaign, day: str, as_of_ms: int) -> None:
     """Fixes the instants of a day's slots and sets going the creation of its FDDs."""
-    work.count_on(campaign, day)
     if not days.works_on(work.flow(campaign), day):
         campaign.days.append(Day(day, "not_working", 0))
         return
+    work.count_on(campaign, day)
     windows = make_windows(work, campaign, day, as_of_ms)
     last_end_ms = max(each.end_ms for each in windows)
     campaign.days.append(Day(day, "creating", len(windows), 0, last_end_ms))

@@ -41,7 +41,15 @@ _PAGES = {
 
 def apply(book: Book, event: Mapping[str, Any], now_ms: int, flows: Flows) -> None:
     """Applies one event: of kind `command`, `result` or `contact`. Raises Reject."""
-    work = Work(book, now_ms, flows)
+    try:
+        _apply(Work(book, now_ms, flows), event)
+    except OverflowError as error:
+        # A number or an instant that nothing here has room for. The record is durable: what isn't
+        # refused would end each worker that reads it.
+        raise Reject("bad_event", f"a number or instant in it is too far: {error}") from error
+
+
+def _apply(work: Work, event: Mapping[str, Any]) -> None:
     kind = event.get("kind")
     if kind == "command":
         commands.command(work, event)

@@ -106,7 +106,6 @@ def negatives(
         work.book.store("negative_uploads", f"{request_id}/{upload.upload_id}",
                         {"request_id": request_id, **upload_json(upload)})  # fmt: skip
         work.tabs(campaign, _today(work, campaign)).negative += len(rows)
-        work.count_on(campaign, _today(work, campaign))
         unpark(work, campaign)
     return upload_json(upload)
 
@@ -247,14 +246,15 @@ def cancel(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, because: str) -> 
     save(work, campaign, ref, fdd)
 
 
-def withdraw(work: Work, campaign: Campaign, number: str) -> bool:
+def withdraw(work: Work, campaign: Campaign, number: str, dry_run: bool) -> bool:
     """Takes a number out of the request's negatives, for days to come; whether it was in."""
     row_key = key("x", campaign.request_id, number)
     found = read(work.book, row_key, Negative)
     if found is None or not found.active:
         return False
-    found.active = False
-    work.book.put(row_key, encode(found))
+    if not dry_run:
+        found.active = False
+        work.book.put(row_key, encode(found))
     return True
 
 
@@ -303,12 +303,13 @@ def _list_number(work: Work, number: str, about: Upload, expires_ms: int | None)
     work.book.put(row_key, encode(row))
 
 
-def call_again(work: Work, number: str) -> bool:
+def call_again(work: Work, number: str, dry_run: bool) -> bool:
     """Takes a number off the do-not-call list; whether it was on it."""
     if work.book.get(key("d", number)) is None:
         return False
-    work.book.delete(key("d", number))
-    work.add_do_not_call(-1)
+    if not dry_run:
+        work.book.delete(key("d", number))
+        work.add_do_not_call(-1)
     return True
 
 

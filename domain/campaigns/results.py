@@ -43,7 +43,7 @@ from domain.campaigns.rows import (
 )
 from domain.campaigns.work import Work, read, shown_instant
 from domain.errors import Reject
-from domain.insight.events import EXECUTION, USAGE
+from domain.insight.events import EXECUTION, LAST_MS, USAGE
 
 CANCELLED = "CANCELLED"
 OUTCOMES = (COMPLETED, PARTIAL, FAILED, CANCELLED)
@@ -107,7 +107,9 @@ def _begins(work: Work, ref: Ref, fdd: Fdd, attempt: Attempt, at_ms: int) -> Non
     if all(each.started_ms is None for each in fdd.attempts):
         work.counts(ref.request_id, ref.day, ref.slot).reached += 1
     attempt.started_ms = at_ms
-    work.book.send("campaign-events", key_of(ref, fdd), _reached(ref, fdd, at_ms))
+    # figures of usage have no room for a time that no clock shows
+    told_ms = at_ms if 0 <= at_ms < LAST_MS else work.now_ms
+    work.book.send("campaign-events", key_of(ref, fdd), _reached(ref, fdd, told_ms))
 
 
 def _reached(ref: Ref, fdd: Fdd, at_ms: int) -> dict[str, Any]:
@@ -199,6 +201,8 @@ def _replaces(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, attempt: Attem
     if held is not None and not held[0] <= started_ms < held[1]:
         return False
     note(work, fdd, "lease", "replaced by a late result", {"was": fdd.reason})
+    if attempt.cancel == "negative":
+        mark(fdd, "negative_after_start")
     if held is not None and (attempt.finished_ms or 0) >= held[1]:
         mark(fdd, "finished_after_slot")
     _ends(work, campaign, ref, fdd, attempt, again=False)

@@ -52,11 +52,21 @@ def opens_ms(campaign: Campaign, flow: Flow, day: str, now_ms: int) -> int:
     return days.working_at(flow, zone, days.instant(zone, after, 0))[1]
 
 
+def first_to_come(campaign: Campaign) -> str:
+    """The first of the days that may still be made, up to the last one. A day before it without a
+    row of its own was between two schedules, and is none of the campaign's.
+    """
+    return max(campaign.start_day, campaign.next_day)
+
+
 def has_day(campaign: Campaign, day: str) -> bool:
     """Whether the day is, was or can still become one of the campaign's."""
-    if campaign.start_day <= day <= campaign.last_day or day_row(campaign, day) is not None:
+    if day_row(campaign, day) is not None:
         return True
-    return not campaign.slots and campaign.processed_ms is None  # rows bring days of their own
+    if campaign.slots:
+        return first_to_come(campaign) <= day <= campaign.last_day
+    # rows bring days of their own
+    return campaign.start_day <= day <= campaign.last_day or campaign.processed_ms is None
 
 
 def retrigger_open(campaign: Campaign, flow: Flow, day: str, now_ms: int) -> bool:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+
+from domain.aggregation.instants import MAX_INSTANT_MS, MIN_INSTANT_MS
+from domain.aggregation.zones import known_zone
 from domain.campaigns import days
 from domain.campaigns.creation import wake_creation
 from domain.campaigns.document import Flow, flow_of
@@ -18,6 +22,14 @@ from domain.errors import Reject
 POLICIES = ("allow", "first", "reject")
 Wrong = tuple[str, object, str]
 """A path in the description, what is there, what would be accepted."""
+_LONGEST_MS = 100 * 366 * 86_400_000  # of a flow's durations: longer than any document may say
+# record_no (eight digits of a key), number, fields, schedule_ms
+_Row = tuple[
+    Annotated[int, msgspec.Meta(ge=1, le=99_999_999)],
+    Annotated[str, msgspec.Meta(pattern=r"^\+[0-9]+\Z")],
+    dict[str, str],
+    Annotated[int, msgspec.Meta(ge=MIN_INSTANT_MS, le=MAX_INSTANT_MS)] | None,
+]
 
 
 def slot_problems(flow: Flow, texts: object, path: str = "slots") -> list[Wrong]:
@@ -45,8 +57,14 @@ def slot_problems(flow: Flow, texts: object, path: str = "slots") -> list[Wrong]
     return wrong
 
 
-def problems(flow: Flow, description: Mapping[str, Any], now_ms: int) -> list[Wrong]:
-    """What is wrong with the slots, days, start date and policy of a description."""
+def problems(
+    flow: Flow, description: Mapping[str, Any], now_ms: int, last_day: str = days.LAST_DAY
+) -> list[Wrong]:
+    """What is wrong with the slots, days, start date and policy of a description.
+
+    `last_day`: the last one that it may begin on. Who takes an upload says it; what was taken, by
+    an older version too, is not refused for it.
+    """
     wrong = slot_problems(flow, description.get("slots", []))
     asked = description.get("days", 1)
     most = flow.max_days if description.get("slots") else 1
@@ -56,9 +74,11 @@ def problems(flow: Flow, description: Mapping[str, Any], now_ms: int) -> list[Wr
     start = description.get("start_date")
     if start is not None:
         day, today = days.parse_day(start), days.day_of(flow.timezone, now_ms)
-        if day is None or day < today:
-            shown = days.day_text(today)
-            wrong.append(("start_date", start, f"a date like {shown}, today or later"))
+        if day is None or not today <= day <= last_day:
+            first, last = days.day_text(today), days.day_text(last_day)
+            wrong.append(
+                ("start_date", start, f"a date like {first}, today or later, up to {last}")
+            )
     policy = description.get("duplicates", "allow")
     if policy not in POLICIES:
         wrong.append(("duplicates", policy, f"one of {', '.join(POLICIES)}"))
@@ -72,8 +92,10 @@ def upload(work: Work, request_id: str, body: Mapping[str, Any], actor: str, rea
     """
     if work.campaign(request_id) is not None:
         return
-    description = body["description"]
-    flow = flow_of(body["flow"])
+    description, columns = body["description"], body.get("columns") or []
+    if not isinstance(description, Mapping):
+        raise Reject("bad_event", f"description {description!r}, expected an object")
+    flow = _flow(body["flow"])
     now_ms = int(body["now_ms"])
     if flow_of_request(request_id) != flow.name:
         raise Reject("bad_event", f"request_id {request_id!r}, expected {flow.name}-<hex>")
@@ -95,7 +117,7 @@ def upload(work: Work, request_id: str, body: Mapping[str, Any], actor: str, rea
         created_ms=now_ms,
         file=str(body.get("file") or ""),
         digest=str(body.get("digest") or ""),
-        columns=list(body.get("columns") or []),
+        columns=msgspec.convert(columns, list[str]),
         actor=actor,
         reason=reason,
         next_day=start,
@@ -108,6 +130,21 @@ def upload(work: Work, request_id: str, body: Mapping[str, Any], actor: str, rea
     else:
         campaign.next_day = days.day_after(campaign.last_day)
         work.put_job(create_job(request_id, start), Job("create", request_id, start))
+
+
+def _flow(data: Mapping[str, Any]) -> Flow:
+    """The flow of an upload. What the rules can't reckon with would end each worker later, when
+    nothing can be refused any more. Raises Reject, msgspec.ValidationError."""
+    flow = flow_of(data)
+    hours = flow.working_time
+    spans = (flow.lease_ms, flow.result_ms, flow.reattempts.after_ms)
+    if not known_zone(flow.timezone):
+        raise Reject("bad_event", f"flow: timezone {flow.timezone!r}, expected an IANA name")
+    if not 0 <= hours.start < hours.end <= 1440:
+        raise Reject("bad_event", "flow: working_time: expected minutes of a day, start before end")
+    if not all(0 <= span <= _LONGEST_MS for span in spans):
+        raise Reject("bad_event", f"flow: durations {spans}, expected up to {_LONGEST_MS} ms")
+    return flow
 
 
 def rows(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
@@ -127,6 +164,7 @@ def rows(work: Work, campaign: Campaign, body: Mapping[str, Any]) -> None:
         if record_no > campaign.last_record:
             campaign.last_record = record_no
             taken.append((record_no, number, fields, schedule_ms))
+    taken = msgspec.convert(taken, list[_Row])
     twice = add_records(work, campaign.request_id, [(row[0], row[1]) for row in taken])
     campaign.duplicates += len(twice)
     prefix = key("r", campaign.request_id) + b"/"

@@ -29,7 +29,7 @@ from domain.campaigns.rows import (
     Window,
     decode,
 )
-from domain.campaigns.status import allowed_actions, is_running, status
+from domain.campaigns.status import allowed_actions, first_to_come, is_running, status
 from domain.campaigns.work import Place, pending_of, read, shown_instant, window_of
 
 DAY_MS = 86_400_000
@@ -142,12 +142,14 @@ def _by_slot(campaign: Campaign, day: str, slots: dict[str, Counts]) -> list[dic
 
 
 def _days(campaign: Campaign, flow: Flow) -> list[dict[str, str]]:
-    """Every day from the first to the last, and those beside them on which FDDs are."""
+    """The days that were made, missed or off, those on which FDDs are, and those to come."""
     listed = {each.day: each.state for each in campaign.days}
-    day = campaign.start_day
-    while campaign.slots and day <= campaign.last_day and len(listed) < 2000:
-        to_come = "to_come" if days.works_on(flow, day) else "not_working"
-        listed.setdefault(day, to_come)
+    to_come = campaign.slots and not campaign.revoked
+    day = first_to_come(campaign)
+    while to_come and day <= campaign.last_day and len(listed) < 2000:
+        listed.setdefault(day, "to_come" if days.works_on(flow, day) else "not_working")
+        if day == days.LAST_DAY:
+            break
         day = days.day_after(day)
     return [{"day": days.day_text(day), "state": listed[day]} for day in sorted(listed)]
 

@@ -10,7 +10,7 @@ through event by event.
 from collections.abc import Iterator
 
 from domain.campaigns.book import Book
-from domain.insight.events import DAY_MS
+from domain.insight.events import DAY_MS, LAST_MS
 from domain.insight.kept import decode_any, encode
 from domain.insight.keys import HASH, Position, number, position_part, value_of
 
@@ -88,7 +88,8 @@ class Reached:
 
     def __init__(self, book: Book, from_ms: int, to_ms: int) -> None:
         self._book = book
-        self._from_ms, self._to_ms = max(0, from_ms), max(0, to_ms)
+        # no event is before or after
+        self._from_ms, self._to_ms = (min(max(0, ms), LAST_MS) for ms in (from_ms, to_ms))
         self.count = 0
         self.exact = True
 

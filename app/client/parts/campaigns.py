@@ -254,6 +254,7 @@ class Campaigns(Caller):
         number: str,
         *,
         reason: str | None = None,
+        dry_run: bool | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> CampaignChangedOut | CampaignCommandOut:
@@ -266,7 +267,7 @@ class Campaigns(Caller):
             answers,
             "DELETE",
             f"/api/campaigns/{piece(request_id)}/negatives/{piece(number)}",
-            query={"reason": reason, "wait": wait},
+            query={"reason": reason, "dry_run": dry_run, "wait": wait},
             headers={"Idempotency-Key": idempotency_key},
         )
 

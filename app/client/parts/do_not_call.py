@@ -62,6 +62,7 @@ class DoNotCall(Caller):
         number: str,
         *,
         reason: str | None = None,
+        dry_run: bool | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> CampaignChangedOut | CampaignCommandOut:
@@ -74,6 +75,6 @@ class DoNotCall(Caller):
             answers,
             "DELETE",
             f"/api/do-not-call/{piece(number)}",
-            query={"reason": reason, "wait": wait},
+            query={"reason": reason, "dry_run": dry_run, "wait": wait},
             headers={"Idempotency-Key": idempotency_key},
         )

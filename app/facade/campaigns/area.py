@@ -156,9 +156,9 @@ class CampaignsArea:
         return await self._in.numbers.add_negatives(request_id, numbers, change, dry_run, wait_s)
 
     async def withdraw_negative(
-        self, request_id: str, number: str, change: Change, wait_s: float = 10.0
+        self, request_id: str, number: str, change: Change, dry_run: bool, wait_s: float = 10.0
     ) -> Commanded | None:
-        return await self._in.numbers.withdraw_negative(request_id, number, change, wait_s)
+        return await self._in.numbers.withdraw_negative(request_id, number, change, dry_run, wait_s)
 
     async def add_do_not_call(
         self, numbers: Numbers, change: Change, dry_run: bool, wait_s: float = 10.0
@@ -166,9 +166,9 @@ class CampaignsArea:
         return await self._in.numbers.add_do_not_call(numbers, change, dry_run, wait_s)
 
     async def withdraw_do_not_call(
-        self, number: str, change: Change, wait_s: float = 10.0
+        self, number: str, change: Change, dry_run: bool, wait_s: float = 10.0
     ) -> Commanded | None:
-        return await self._in.numbers.withdraw_do_not_call(number, change, wait_s)
+        return await self._in.numbers.withdraw_do_not_call(number, change, dry_run, wait_s)
 
     async def campaign_command(self, command_id: str, wait_s: float = 0.0) -> Commanded | None:
         return await self._in.commands.one(command_id, wait_s)

@@ -23,6 +23,7 @@ from app.facade.campaigns.sources import Sources
 from app.facade.insight_erasing import InsightErasing
 from app.shapes import Change
 from connectors.stores.base import StoreUnavailable
+from domain.campaigns.days import day_key
 from domain.campaigns.numbers import normalised
 from domain.clock import Clock
 from domain.insight.erase import Whom
@@ -71,7 +72,7 @@ class Erasures:
         except OverflowError:
             expected = "a number of days that the calendar has"
             raise RefusedChange([Mistake("older_than", f"{days}d", expected)]) from None
-        told = await self._asking.all("over", day=f"{day:%Y%m%d}")
+        told = await self._asking.all("over", day=day_key(day))
         requests = sorted(request_id for one in told.values() for request_id in one)
         body = {"before_day": day.isoformat()}
         where = {"requests": requests}

@@ -53,13 +53,13 @@ class NumberLists:
         return Commanded(ids[-1], "done", summed(told))
 
     async def withdraw_negative(
-        self, request_id: str, number: str, change: Change, wait_s: float
+        self, request_id: str, number: str, change: Change, dry_run: bool, wait_s: float
     ) -> Commanded | None:
         found = await self._asking.of_request("is_negative", request_id, number=number)
         if found is None:
             return None
         body = {"number": found}
-        return await self._commands.change("withdraw", request_id, body, change, False, wait_s)
+        return await self._commands.change("withdraw", request_id, body, change, dry_run, wait_s)
 
     async def add_do_not_call(
         self, numbers: Numbers, change: Change, dry_run: bool, wait_s: float
@@ -76,7 +76,7 @@ class NumberLists:
         return Commanded(ids[-1], "done", summed(results))
 
     async def withdraw_do_not_call(
-        self, number: str, change: Change, wait_s: float
+        self, number: str, change: Change, dry_run: bool, wait_s: float
     ) -> Commanded | None:
         wanted = normalised(number, None)
         if wanted is None or not await self._asking.of_flow(
@@ -85,7 +85,7 @@ class NumberLists:
             return None
         body = {"remove": wanted}
         ids = ids_of("do_not_call", f"-{wanted}", change, 1)
-        (ident,) = await self._commands.give("do_not_call", "", ids, [body], change, False)
+        (ident,) = await self._commands.give("do_not_call", "", ids, [body], change, dry_run)
         told = await self._commands.answered_by_all(ident, wait_s)
         if told is None:
             return Commanded(ident, "running")

@@ -61,7 +61,9 @@ async def withdraw_negative(request: web.Request) -> web.StreamResponse:
     """Takes a negative back, for the days to come."""
     request_id, number = request.match_info["request_id"], number_text(request.match_info["number"])
     backend = request.app[BACKEND]
-    done = await backend.withdraw_negative(request_id, number, change_of(request), wait_of(request))
+    done = await backend.withdraw_negative(
+        request_id, number, change_of(request), params.dry_run(request), wait_of(request)
+    )
     if done is None:
         if await backend.campaign(request_id, None) is None:
             raise no_campaign(request_id)
@@ -96,7 +98,7 @@ async def withdraw_do_not_call(request: web.Request) -> web.StreamResponse:
     """Takes a number off the list."""
     number = number_text(request.match_info["number"])
     done = await request.app[BACKEND].withdraw_do_not_call(
-        number, change_of(request), wait_of(request)
+        number, change_of(request), params.dry_run(request), wait_of(request)
     )
     if done is None:
         raise not_found(f"number {number} among those not to be called")
@@ -178,7 +180,7 @@ ROUTES = (
         "Withdraws a negative, for the days to come",
         "Campaigns",
         {200: _DONE, 202: ACCEPTED},
-        (ID, _NUMBER, REASON, _WAIT, IDEMPOTENCY_KEY),
+        (ID, _NUMBER, REASON, DRY_RUN, _WAIT, IDEMPOTENCY_KEY),
         problems={404: "there is no such campaign, or the number is no negative of it"},
     ),
     Route(
@@ -225,7 +227,7 @@ ROUTES = (
         "Takes a number off the list of those not to be called",
         "Do not call",
         {200: _DONE, 202: ACCEPTED},
-        (_NUMBER, REASON, _WAIT, IDEMPOTENCY_KEY),
+        (_NUMBER, REASON, DRY_RUN, _WAIT, IDEMPOTENCY_KEY),
         problems={404: "the number is not on the list"},
     ),
 )

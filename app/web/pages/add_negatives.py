@@ -89,7 +89,7 @@ async def _withdraw(
     if context["missing_reason"]:
         return None
     change = change_of(request, fields)
-    did = await request.app[BACKEND].withdraw_negative(request_id, number, change, WAIT_S)
+    did = await request.app[BACKEND].withdraw_negative(request_id, number, change, False, WAIT_S)
     if did is not None:
         return lead_on(request_id, "withdraw", did, "")
     expected = "a negative number of this campaign, with its country"

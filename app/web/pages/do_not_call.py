@@ -104,7 +104,7 @@ async def _remove(
         return None
     number = spaced(context["number"])
     change = change_of(request, fields)
-    done = await request.app[BACKEND].withdraw_do_not_call(number, change, WAIT_S)
+    done = await request.app[BACKEND].withdraw_do_not_call(number, change, False, WAIT_S)
     if done is not None:
         return _on(done, REMOVED)
     expected = "a number of this list, with its country"

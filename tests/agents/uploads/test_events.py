@@ -91,6 +91,7 @@ def test_a_file_under_the_data_directory_becomes_a_campaign(tmp_path: Path) -> N
         ({}, ONE),
         ({"rows": ["+1"]}, ONE),
         ({"rows": [{"number": "+1"}], "slots": ["08:00-09:00"]}, ONE),
+        ({"rows": [{"number": "+1"}], "slots": ["10:00-12:00"], "start_date": "9999-12-31"}, ONE),
         ({"rows": [{"phone": "+1"}]}, ONE),
         ({"rows": [{"number": "+1"}], "flow": "other"}, ONE),
         ({"rows": [{"number": "+1"}]}, "nobody-0011223344556677"),

@@ -1,6 +1,7 @@
 """Uploads: what is kept, what is sent, and that a kill changes nothing of it."""
 
 import gzip
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -102,6 +103,8 @@ def test_duplicates_are_counted_after_normalising(
         ({"slots": None, "days": 2}, "days"),
         ({"start_date": "2025-11-02"}, "start_date"),
         ({"start_date": "soon"}, "start_date"),
+        ({"start_date": "9001-01-01"}, "start_date"),
+        ({"start_date": "9999-12-31", "days": 2}, "start_date"),
         ({"duplicates": "merge"}, "duplicates"),
         ({"name": "x" * 201}, "name"),
     ],
@@ -226,6 +229,30 @@ def test_a_file_is_cut_into_chunks_that_travel(tmp_path: Path) -> None:
     assert sorted(home.shard.records) == list(range(1, 5_001))
     progress = [chunk["body"]["progress"] for chunk in chunks]
     assert progress == sorted(progress)
+
+
+def test_what_an_older_version_took_is_read_on_by_its_own_rules(tmp_path: Path) -> None:
+    """Which rows are records is told as before: else chunks would have one id and two contents."""
+    home = Home(tmp_path)
+    rows = [[number(1), "9500-01-01T10:00"], [number(2), ""]]
+    content = table(*rows, columns=["number", "call_at"])
+    description = {"slots": None, "schedule_column": "call_at", "start_date": "2025-11-03"}
+    taken = home.upload(content, description=description)
+    assert sorted(home.shard.records) == [2]
+    assert [one.code for one in rejected(home, taken.request_id)] == ["bad_schedule"]
+    # as it would stand in the folder of an older version
+    told = home.folder.home(taken.request_id) / "upload.json"
+    meta = json.loads(told.read_bytes())
+    meta["description"]["start_date"] = "9999-12-31"
+    del meta["last_day"]
+    told.write_bytes(json.dumps(meta).encode())
+    (told.parent / "reading.sqlite").unlink()
+    (told.parent / "file").write_bytes(content)
+    again = Home(tmp_path)
+    again.go_on(taken.request_id)
+    assert again.failures == []
+    assert sorted(again.shard.records) == [1, 2]
+    assert again.shard.ended
 
 
 # A dry run

@@ -166,8 +166,10 @@ def test_negatives_are_taken_listed_and_withdrawn(backend: FakeBackend, tmp_path
         "n.csv", ["+919876500000", "+1"], "asked", False
     )  # fmt: skip
     assert "n.csv" in run(backend, "negatives", ONE).out
-    ran = run(backend, "negatives", ONE, "--withdraw", "+919876500000")
-    assert ran.out == "+919876500000 is withdrawn\n"
+    for words, said in ((["--dry-run"], "would be"), ([], "is")):
+        ran = run(backend, "negatives", ONE, "--withdraw", "+919876500000", *words)
+        assert ran.out == f"+919876500000 {said} withdrawn\n"
+        assert backend.asked[-1][1][3] is bool(words)
     assert run(backend, "negatives", ONE, "--withdraw", "+2").code == 1
 
 

@@ -197,10 +197,12 @@ def test_negatives_take_fdds_out_and_are_listed(tmp_path: Path) -> None:
         assert files is not None
         ((file),) = files.items
         assert (file["filename"], file["actor"], file["matched"]) == ("n.csv", "ada", 3)
-        withdrawn = await facade.withdraw_negative(request_id, "9800000002", ME)
-        assert withdrawn is not None
-        assert withdrawn.state == "done"
-        assert await facade.withdraw_negative(request_id, number(2), ME) is None
+        for trial in (True, False):
+            withdrawn = await facade.withdraw_negative(request_id, "9800000002", ME, trial)
+            assert withdrawn is not None
+            result = withdrawn.result or {}
+            assert (result["dry_run"], result["withdrawn"]) == (trial, True)
+        assert await facade.withdraw_negative(request_id, number(2), ME, False) is None
         with pytest.raises(RefusedUpload):
             await facade.add_negatives(request_id, numbers("1", header="phone"), ME, False)
         assert await facade.add_negatives("reminder-00", numbers("1"), ME, False) is None
@@ -250,9 +252,13 @@ def test_numbers_not_to_be_called_are_kept_for_all_flows(tmp_path: Path) -> None
         told = await facade.add_do_not_call(listed, ME, True)
         figures = [(told.result or {})[name] for name in ("rows", "matched", "unknown", "invalid")]
         assert figures == [5, 3, 1, 1]  # the shards know different ones of them
-        gone = await facade.withdraw_do_not_call(number(1), ME)
+        tried = await facade.withdraw_do_not_call(number(1), ME, True)
+        assert tried is not None
+        assert (tried.result or {})["touched"] == 1
+        assert await facade.listed_not_to_call(number(1)) is not None
+        gone = await facade.withdraw_do_not_call(number(1), ME, False)
         assert gone is not None
-        assert await facade.withdraw_do_not_call(number(1), ME) is None
+        assert await facade.withdraw_do_not_call(number(1), ME, False) is None
 
     run(Calling(tmp_path), steps)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,9 @@ def test_campaigns_over_long_ago_lose_all_numbers_and_live_ones_none(calling: Ca
         old = await made(facade, calling)
         calling.house.clock.advance(90 * DAY_MS)
         new = await made_later(facade)
+        for days in (400, 500_000, 700_000):  # the last two of years before 1000
+            assert (await erased(partial(facade.erase_older, days, ME, False)))["by"] == {}
+        assert has(1, await everything(calling, facade, [old]))
         dry = await erased(lambda: facade.erase_older(30, ME, True))
         assert dry["by"]["records_and_fdds"] == 2
         assert has(1, await everything(calling, facade, [old]))

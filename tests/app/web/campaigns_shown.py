@@ -265,11 +265,11 @@ class CampaignsShown(FakeBackend):
         return self._done(request_id, "negatives", body, change, dry_run, result)
 
     async def withdraw_negative(
-        self, request_id: str, number: str, change: Change, wait_s: float = 10.0
+        self, request_id: str, number: str, change: Change, dry_run: bool, wait_s: float = 10.0
     ) -> Commanded | None:
         if self._index(request_id) is None or not number.startswith("+"):
             return None
-        return self._done(request_id, "withdraw", {"number": number}, change, False, {})
+        return self._done(request_id, "withdraw", {"number": number}, change, dry_run, {})
 
     async def add_do_not_call(
         self, numbers: Numbers, change: Change, dry_run: bool, wait_s: float = 10.0
@@ -292,11 +292,13 @@ class CampaignsShown(FakeBackend):
         return self._done("", "do_not_call", {}, change, dry_run, told)
 
     async def withdraw_do_not_call(
-        self, number: str, change: Change, wait_s: float = 10.0
+        self, number: str, change: Change, dry_run: bool, wait_s: float = 10.0
     ) -> Commanded | None:
-        if self.not_to_call.pop(number, None) is None:
+        if number not in self.not_to_call:
             return None
-        return self._done("", "call_again", {"number": number}, change, False, {"touched": 1})
+        if not dry_run:
+            del self.not_to_call[number]
+        return self._done("", "call_again", {"number": number}, change, dry_run, {"touched": 1})
 
     async def campaign_command(self, command_id: str, wait_s: float = 0.0) -> Commanded | None:
         return self.answers.get(command_id)

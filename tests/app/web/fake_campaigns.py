@@ -229,12 +229,12 @@ class FakeCampaigns:
         return self._commanded({name: result[name] for name in shown}, dry_run, wait_s)
 
     async def withdraw_negative(
-        self, request_id: str, number: str, change: Change, wait_s: float = 10.0
+        self, request_id: str, number: str, change: Change, dry_run: bool, wait_s: float = 10.0
     ) -> Commanded | None:
         if self._place(request_id) is None or number != "+919876500000":
             return None
-        self.asked.append(("withdraw", (request_id, number, change)))
-        return self._commanded({"touched": 1, "by": {}}, False, wait_s)
+        self.asked.append(("withdraw", (request_id, number, change, dry_run)))
+        return self._commanded({"touched": 1, "by": {}}, dry_run, wait_s)
 
     async def add_do_not_call(
         self, numbers: Numbers, change: Change, dry_run: bool, wait_s: float = 10.0
@@ -248,11 +248,13 @@ class FakeCampaigns:
         return done
 
     async def withdraw_do_not_call(
-        self, number: str, change: Change, wait_s: float = 10.0
+        self, number: str, change: Change, dry_run: bool, wait_s: float = 10.0
     ) -> Commanded | None:
-        if self.not_to_call.pop(number, None) is None:
+        if number not in self.not_to_call:
             return None
-        return self._commanded({"touched": 1, "by": {}}, False, wait_s)
+        if not dry_run:
+            del self.not_to_call[number]
+        return self._commanded({"touched": 1, "by": {}}, dry_run, wait_s)
 
     def _commanded(self, result: dict[str, Any], dry_run: bool, wait_s: float) -> Commanded:
         if self.refusing is not None:

@@ -140,8 +140,11 @@ def test_negatives_are_taken_listed_and_withdrawn() -> None:
     assert [one["filename"] for one in listed["items"]] == [
         "n.csv", "negatives-0.csv", "negatives-1.csv"
     ]  # fmt: skip
-    status, _, _ = send(path + "/+919876500000?reason=wrong", backend, method="DELETE")
-    assert status == 200
+    for trial in ("true", "false"):
+        where = f"{path}/+919876500000?reason=wrong&dry_run={trial}"
+        status, done, _ = send(where, backend, method="DELETE")
+        assert (status, done["dry_run"]) == (200, trial == "true")
+        assert backend.asked[-1][1][3] is (trial == "true")
     for gone in (path + "/+1", "/api/campaigns/nobody/negatives/+1"):
         assert send(gone, backend, method="DELETE")[0] == 404
 
@@ -153,7 +156,9 @@ def test_numbers_not_to_be_called_are_taken_listed_and_withdrawn() -> None:
     assert (status, done["rows"]) == (200, 1)
     _, listed, _ = send("/api/do-not-call", backend, method="GET")
     assert [one["number"] for one in listed["items"]] == ["+919876500000"]
-    assert send("/api/do-not-call/%2B919876500000", backend, method="DELETE")[0] == 200
+    for trial in ("?dry_run=true", ""):
+        status, done, _ = send(f"/api/do-not-call/%2B919876500000{trial}", backend, method="DELETE")
+        assert (status, done["dry_run"]) == (200, bool(trial))
     assert send("/api/do-not-call/%2B919876500000", backend, method="DELETE")[0] == 404
 
 

@@ -121,6 +121,9 @@ def test_a_chart_is_told_in_detail() -> None:
     assert asked("/api/usage/messages?from=2001-01-01&to=2001-02-01", backend)["highest"] is None
     assert get("/api/usage/nope")[0] == 404
     assert get("/api/usage?from=soon")[0] == 400
+    for end in ("0001-01-01", "9999-12-31"):
+        assert get(f"/api/usage?to={end}")[0] == 200
+        assert get(f"/api/usage?from={end}")[0] == 200
 
 
 def test_processes_tell_workers_and_what_runs() -> None:

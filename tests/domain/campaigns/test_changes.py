@@ -244,6 +244,26 @@ def test_a_completed_campaign_can_be_rescheduled_for_more_days() -> None:
     shard.prove()
 
 
+def test_days_between_two_schedules_are_none_of_the_campaigns() -> None:
+    shard = Shard()
+    shard.upload(1)
+    shard.until("2025-11-06 08:00")
+    shard.command("reschedule", {"days": 2})
+    listed = [(each["day"], each["state"]) for each in shard.show()["days_list"]]
+    assert listed == [
+        ("2025-11-03", "created"), ("2025-11-06", "created"), ("2025-11-07", "to_come"),
+    ]  # fmt: skip
+    for day in ("2025-11-04", "2025-11-05"):
+        refused = shard.command("retrigger", {"day": day})
+        assert (refused["status"], refused["result"]["errors"][0]["path"]) == (422, "day")
+        assert "retrigger" not in shard.show(day.replace("-", ""))["allowed_actions"]
+    assert shard.command("retrigger", {"day": "2025-11-03"})["status"] == 200
+    assert shard.command("retrigger", {"day": "2025-11-07"})["status"] == 409
+    shard.command("revoke")
+    assert [each["day"][-2:] for each in shard.show()["days_list"]] == ["03", "06"]
+    shard.prove()
+
+
 def test_pause_stops_new_orders_only() -> None:
     shard = Shard(flow(channels=1))
     shard.upload(3, days=2)

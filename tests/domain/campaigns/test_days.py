@@ -1,8 +1,8 @@
 """Days and slots in a zone, on both days of the year on which its clock changes."""
 
-from domain.campaigns import days
+from domain.campaigns import days, machine
 from domain.campaigns.document import WorkingTime
-from tests.domain.campaigns.kit import Shard, at, flow
+from tests.domain.campaigns.kit import REQUEST, Shard, at, flow
 
 BERLIN = "Europe/Berlin"  # 2025-03-30 02:00 -> 03:00; 2025-10-26 03:00 -> 02:00
 HOUR = 3_600_000
@@ -104,4 +104,14 @@ def test_a_day_off_counts_as_a_day_and_makes_nothing() -> None:
     listed = [each["state"] for each in shard.show()["days_list"]]
     assert listed == ["created", "not_working", "created"]
     assert shard.counts("20251104")["created"] == 0
+    assert [machine.tabs(shard.book, f"2025110{day}")["uploaded"] for day in (3, 4, 5)] == [2, 0, 2]
+    assert machine.campaigns_of_day(shard.book, "20251104") == []
     shard.prove()
+
+
+def test_an_upload_on_a_day_off_is_of_that_day() -> None:
+    shard = Shard(flow(working_time=WorkingTime(540, 1260, (1,))))
+    shard.upload(2, days=2)
+    assert shard.show()["days_list"][0]["state"] == "not_working"
+    assert machine.tabs(shard.book, "20251103")["uploaded"] == 2
+    assert machine.campaigns_of_day(shard.book, "20251103") == [REQUEST]

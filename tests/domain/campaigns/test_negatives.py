@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from domain.aggregation.instants import print_instant
+from domain.campaigns import machine
 from domain.campaigns.document import ContactPolicy
 from tests.domain.campaigns.kit import REQUEST, Shard, at, flow, number
 
@@ -88,6 +90,25 @@ def test_a_leased_one_is_cancelled_and_its_answer_decides(
     shard.prove()
 
 
+@pytest.mark.parametrize(("minute", "counts"), [("10:01", True), ("12:01", False)])
+def test_a_late_result_of_one_that_was_to_be_cancelled_is_marked(minute: str, counts: bool) -> None:
+    shard = Shard()
+    shard.upload(1)
+    shard.until("2025-11-03 10:00")
+    (order,) = shard.orders()
+    shard.command("negatives", {"rows": [number(0)]})
+    shard.until("2025-11-03 12:30")
+    assert shard.states() == ["FAILED:NO_ACK"]
+    began = print_instant(at(f"2025-11-03 {minute}"))
+    shard.finished(order, "COMPLETED", started_at=began)
+    (fdd,) = shard.fdds().values()
+    marks = ["negative_after_start", "finished_after_slot"]
+    assert (fdd["state"], fdd["marks"]) == (
+        ("COMPLETED", marks) if counts else ("FAILED", [])
+    )  # fmt: skip
+    shard.prove()
+
+
 def test_a_started_one_is_left_alone_and_marked() -> None:
     shard = Shard()
     shard.upload(1)
@@ -121,6 +142,35 @@ def test_a_dry_run_touches_nothing() -> None:
     answer = shard.command("negatives", {"rows": [number(0), number(0)]}, dry_run=True)
     assert answer["result"]["fdds"]["negative"] == 1
     assert {k: v for k, v in shard.book.rows.items() if k[:1] != b"k"} == before
+
+
+def test_a_trial_of_taking_a_number_back_says_what_would_be_and_touches_nothing() -> None:
+    shard = Shard()
+    shard.upload(2)
+    shard.command("negatives", {"rows": [number(0)]})
+    shard.command("do_not_call", {"rows": [number(0)]}, "")
+    before = {k: v for k, v in shard.book.rows.items() if k[:1] != b"k"}
+    tried = [("withdraw", "number", REQUEST, "withdrawn"), ("do_not_call", "remove", "", "removed")]
+    for name, member, request, said in tried:
+        for index in (0, 1):
+            body = {member: number(index)}
+            answer = shard.command(name, body, request, dry_run=True)
+            assert (answer["result"]["dry_run"], answer["result"][said]) == (True, index == 0)
+        assert {k: v for k, v in shard.book.rows.items() if k[:1] != b"k"} == before
+    for name, member, request, said in tried:
+        assert shard.command(name, {member: number(0)}, request)["result"][said]
+        assert not shard.command(name, {member: number(0)}, request)["result"][said]
+
+
+def test_negatives_of_a_campaign_without_a_part_in_the_day_are_no_upload_of_it() -> None:
+    shard = Shard()
+    shard.upload(3)
+    shard.until("2025-11-06 08:00")
+    shard.command("negatives", {"rows": [number(0), "x"]})
+    assert machine.tabs(shard.book, "20251106") == {
+        "uploaded": 0, "attempted": 0, "negative": 2, "pending": 0,
+    }  # fmt: skip
+    assert machine.campaigns_of_day(shard.book, "20251106") == []
 
 
 def test_a_number_on_the_do_not_call_list_becomes_negative_until_it_expires() -> None:

@@ -2,24 +2,26 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from domain.aggregation.instants import MAX_INSTANT_MS, MIN_INSTANT_MS
 from domain.campaigns.book import MemoryBook
 from domain.insight import reach, taking
 from domain.insight import usage as asked
 from domain.insight.events import WHATS
 from tests.domain.insight.made import DAY_MS, START_MS, Made, between, funnel, reached, usage
 
-_moments = st.one_of(
+_events_at = st.one_of(
     st.integers(START_MS, START_MS + 5 * DAY_MS),
     st.integers(0, 5).map(lambda n: START_MS + n * DAY_MS),
     st.integers(0, 120).map(lambda n: START_MS + n * 3_600_000),
     st.integers(0, 300).map(lambda n: START_MS + n * 1_000),
 )
+_moments = st.one_of(_events_at, st.integers(MIN_INSTANT_MS, MAX_INSTANT_MS))
 _events = st.lists(
     st.tuples(
-        _moments, st.sampled_from([*WHATS, "funnel"]), st.sampled_from("abc"),
+        _events_at, st.sampled_from([*WHATS, "funnel"]), st.sampled_from("abc"),
         st.sampled_from(["", "p", "q", "r"]), st.sampled_from(["", "top", "side"]),
     ),
     max_size=40,
@@ -42,6 +44,7 @@ def count_reached(book: MemoryBook, from_ms: int, to_ms: int) -> tuple[int, bool
     return looking.count, looking.exact
 
 
+@example([], MAX_INSTANT_MS - 40 * DAY_MS, MAX_INSTANT_MS)
 @given(_events, _moments, _moments)
 @settings(max_examples=300, deadline=None)
 def test_figures_of_any_period_are_those_of_its_events(
