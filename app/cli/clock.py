@@ -75,7 +75,10 @@ def _advance(arguments: argparse.Namespace, context: Context) -> int:
     from config.clock import system_ms
     from config.trial_file import advance
 
-    advance(file_of(context.settings), sum(arguments.by), system_ms())
+    try:
+        advance(file_of(context.settings), sum(arguments.by), system_ms())
+    except OverflowError as error:
+        raise UsageError("the clock can't go past the year 9999", "a shorter way") from error
     return _show(arguments, context)
 
 

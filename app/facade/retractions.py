@@ -146,7 +146,10 @@ class Retractions:
     async def _counted(
         self, versions: list[Rule], event_id: object, group: Mapping[str, object]
     ) -> Counted:
-        hashed = event_key(event_id)
+        try:
+            hashed = event_key(event_id)
+        except Reject as error:
+            raise RetractionRefused(f"event_id: {error.detail}") from error
         found: list[Counted] = []
         gone = 0
         for key, sight in await self._sights(hashed):

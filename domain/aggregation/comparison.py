@@ -132,8 +132,9 @@ def _averaged(parts: Sequence[Mapping[str, Any] | None], scale: int) -> Any:
     held = [part for part in parts if part is not None and part["n"]]
     if not held:
         return None
-    total = _added([part["sum"] for part in held])
-    return average(total or 0, sum(part["n"] for part in held), scale)
+    total, number = _added([part["sum"] for part in held]), sum(part["n"] for part in held)
+    # what was taken back counts below nothing, and may be all there is
+    return average(total or 0, number, scale) if number > 0 else None
 
 
 _COMBINE: Mapping[str, Callable[[Sequence[Any]], Any]] = {

@@ -52,7 +52,9 @@ def negative_of(rule: Rule, view_of: Callable[[Mapping[str, Any]], Any]) -> Any:
     compile_fold(plain)(row, [(0, 0, found[1])], Fold(plain, "", 0, lambda _, __: plain))
     if row.open is None:
         return None
-    return found[0], [at_rest(value) for value in row.open.accumulators]
+    # what is no number can't be taken back: see `obstacles`
+    numbers = (v if isinstance(v, int | Decimal) else None for v in row.open.accumulators)
+    return found[0], [at_rest(value) for value in numbers]
 
 
 def at_rest(value: Number | None) -> Number | None:

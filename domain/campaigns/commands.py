@@ -246,7 +246,7 @@ def answer(work: Work, ident: str, row: Command, found: Answer, audited: bool = 
     }
     if found.errors:
         row.result["errors"] = [
-            {"path": path, "value": value, "expected": expected}
+            {"path": path, "value": _kept(value), "expected": expected}
             for path, value, expected in found.errors
         ]
     row_key = key("k", ident)
@@ -256,6 +256,15 @@ def answer(work: Work, ident: str, row: Command, found: Answer, audited: bool = 
         return
     audit = _audit(work, ident, row, found.touched, found.by)
     work.book.send("campaign-audit", (row.request_id or ident).encode(), audit)
+
+
+def _kept(value: Any) -> Any:
+    """What was wrong in a command, as a row can hold it."""
+    try:
+        encode(value)
+    except (OverflowError, TypeError, ValueError, RecursionError):
+        return str(value)[:200]
+    return value
 
 
 def _audit(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
-from math import sqrt
+from math import isqrt, sqrt
 from typing import Any
 
 import msgspec
@@ -89,7 +89,7 @@ class Partial:
         """Rounded once."""
         if self.count and self.sum.__class__ is int:  # the same, much sooner
             whole, rest = divmod(self.sum, self.count)
-            return shown(self.sum / self.count) if rest else int(whole)
+            return shown(Fraction(self.sum, self.count)) if rest else int(whole)
         return shown(Fraction(self.sum) / self.count) if self.count else None
 
     @property
@@ -104,8 +104,8 @@ class Partial:
         """Of the population."""
         if self.count and self.sum.__class__ is int and self.squares.__class__ is int:
             squared = self.squares * self.count - self.sum * self.sum
-            return shown(sqrt(squared / self.count**2))
-        return shown(sqrt(self.m2 / self.count)) if self.count else None
+            return shown(_root(Fraction(squared, self.count**2)))
+        return shown(_root(self.m2 / self.count)) if self.count else None
 
 
 def _fields(partial: Partial) -> tuple[Any, ...]:
@@ -162,14 +162,27 @@ def exact(value: int | float) -> Number:
 
 
 def shown(number: Number | Fraction | float | None) -> int | float | None:
-    """A number for JSON: whole ones without a point, others as the nearest double."""
+    """A number for JSON: whole ones without a point, others as the nearest double, or without
+    what is behind the point where that is beyond a double.
+    """
     if number is None or isinstance(number, int):
         return number
     if isinstance(number, float):
         return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
     if number == int(number):
         return int(number)
-    return float(number)
+    try:
+        return float(number)
+    except OverflowError:
+        return int(number)
+
+
+def _root(square: Fraction) -> int | float:
+    """The square root, rounded once where a double holds the square."""
+    try:
+        return sqrt(square)
+    except OverflowError:
+        return isqrt(int(square))
 
 
 # At rest: [count, sum, squares, min, max, last ts, last version, last value], numbers as text.

@@ -17,6 +17,8 @@ from domain.campaigns.keys import flow_of_request, ref_of_id
 from domain.campaigns.numbers import normalised
 from domain.campaigns.rows import NO_SLOT, PENDING
 
+ANSWERS = 20  # of a shard for one list: where thousands have expired, the rest is for the next page
+
 
 class Reads:
     """See `CampaignsBackend`, section Reading."""
@@ -127,12 +129,19 @@ class Reads:
         return sorted(found, key=lambda one: (one["since"], one["alert"]), reverse=True)
 
     async def do_not_call(self, limit: int, cursor: str | None) -> Page[Json]:
-        # every shard has all of the list
-        found = await self._asking.of_flow(
-            "do_not_call", "", limit=limit + 1, after=cursor and place_of(cursor, str), number=None
-        )
-        items = [shown_not_to_call(row) for row in found[:limit]]
-        return Page(items, cursor_of(items[-1]["number"]) if len(found) > limit else None)
+        after = None if cursor is None else place_of(cursor, str)
+        found: list[Any] = []
+        for _ in range(ANSWERS):
+            # every shard has all of the list
+            told = await self._asking.of_flow(
+                "do_not_call", "", limit=limit - len(found), after=after, number=None, reached=True
+            )
+            items, after = _reached(told, limit - len(found))
+            found += items
+            if after is None or len(found) >= limit:
+                break
+        shown = [shown_not_to_call(row) for row in found]
+        return Page(shown, None if after is None else cursor_of(after))
 
     async def not_to_call(self, number: str) -> Json | None:
         wanted = normalised(number, None)
@@ -147,6 +156,14 @@ def _rows(one: Mapping[str, Any], limit: int) -> dict[str, Any]:
     items = one["items"]
     last = items[-1][0] if len(items) >= limit else None
     return {"rows": items, "reached": one.get("reached", last)}
+
+
+def _reached(told: Any, limit: int) -> tuple[list[Any], str | None]:
+    """Numbers not to call, and the last one that was looked at. A worker of an older version tells
+    the numbers only."""
+    if isinstance(told, Mapping):
+        return told["items"], told["reached"]
+    return told, told[-1][0] if len(told) >= limit else None
 
 
 def states_of(status: str | None) -> tuple[str, ...] | None:

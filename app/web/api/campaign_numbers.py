@@ -207,7 +207,7 @@ ROUTES = (
         list_do_not_call,
         "Lists the numbers not to be called",
         "Do not call",
-        {200: Answer("numbers in order", outs.DoNotCallOut)},
+        {200: Answer("those in force, in order; few may come with a next", outs.DoNotCallOut)},
         (CURSOR, LIMIT),
     ),
     Route(

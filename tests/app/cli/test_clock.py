@@ -77,3 +77,12 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
     ran = sluice("clock", "show", "--clock", tmp_path / "none")
     assert ran.code == 2
     assert "none is not there" in ran.err
+
+
+def test_it_does_not_go_past_the_calendar(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    sluice("clock", "set", AT, "--clock", file)
+    ran = sluice("clock", "advance", "3000000d", "--clock", file)
+    assert ran.code == 2
+    assert "past the year 9999" in ran.err
+    assert file.read_text() == f"{AT}\n"

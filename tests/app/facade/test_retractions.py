@@ -124,3 +124,17 @@ def test_a_session_that_counted_the_event_and_has_flushed_is_not_flushed_again(
         assert await living.totals() == {"in": 1, "open": 1}
 
     tell(tmp_path, story)
+
+
+def test_what_carries_values_and_ids_that_are_none_are_refused(tmp_path: Path) -> None:
+    operations = ("carry_first", "carry_last", "first", "last", "unique_count")
+    aggregate = [{"field": "bytes", "operation": one} for one in operations]
+
+    async def story(living: Living) -> None:
+        await living.put(aggregator(event_id="id", aggregate=aggregate))
+        await living.send(usage("a", "e1"))
+        why = await refused(living, "e1", {})
+        assert all(f"{one}_bytes" in why for one in operations)
+        assert "1,000 digits" in await refused(living, int("9" * 1001), {})
+
+    tell(tmp_path, story)

@@ -7,6 +7,8 @@ from html import unescape
 import pytest
 
 from app.backend import Unavailable
+from app.campaign_shapes import Json
+from app.shapes import Page
 from app.web import marks, pages
 from app.web.pages import shell
 from connectors.stores.base import StoreUnavailable
@@ -176,3 +178,16 @@ def test_numbers_go_onto_pages_through_one_place(
     html = page(path, CampaignsShown())
     assert not re.search(r"\+91\d|%2B91\d", html.replace("like +919812345678", "").replace(
         'placeholder="+919812345678"', ""))  # fmt: skip
+
+
+def test_a_page_of_numbers_that_have_all_expired_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = CampaignsShown()
+
+    async def expired(limit: int, cursor: str | None) -> Page[Json]:
+        return Page([], "50" if cursor is None else None)
+
+    monkeypatch.setattr(backend, "do_not_call", expired)
+    html = page("/do-not-call", backend)
+    assert "there are more" in html
+    assert "/do-not-call?cursor=50" in html
+    assert "Nobody is on the list." in page("/do-not-call?cursor=50", backend)

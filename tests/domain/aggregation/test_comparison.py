@@ -145,3 +145,13 @@ def test_an_average_over_flushes_leaves_out_those_of_nothing() -> None:
     assert combined([flush(0, [1, 2]), empty, unknown, flush(3, [6])], average) == 3
     assert combined([empty, unknown], average) is None
     assert combined([empty], average) is None
+
+
+def test_an_average_of_which_all_was_taken_back_is_none() -> None:
+    def record(n: int) -> dict[str, Any]:
+        return {"parts": {"average_bytes": {"sum": 2 * n, "n": n}}, "values": {}}
+
+    operation = OPERATIONS["average_bytes"]
+    assert combined([record(2), record(-1), record(-1)], operation) is None
+    assert combined([record(-1), record(-1)], operation) is None
+    assert combined([record(2), record(-1)], operation) == 2

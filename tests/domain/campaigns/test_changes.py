@@ -328,3 +328,14 @@ def test_what_waits_can_be_retriggered_once_more(ended: Shard) -> None:
     assert ended.command("retrigger")["result"]["by"] == {"QUEUED": 2}
     assert len(ended.orders()) == 2
     ended.prove()
+
+
+@pytest.mark.parametrize("days", [10**30, -(10**30), {"a": 10**30}])
+def test_a_number_of_days_that_no_row_holds_is_refused(days: Any) -> None:
+    shard = Shard()
+    shard.upload(1, days=3)
+    answer = shard.command("reschedule", {"days": days})
+    assert answer["status"] == 422
+    (wrong,) = answer["result"]["errors"]
+    assert (wrong["path"], wrong["value"]) == ("days", str(days))
+    shard.prove()

@@ -3,6 +3,7 @@
 import math
 import random
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -235,3 +236,19 @@ def test_values_taken_out_leave_what_was_never_in(out: list[int]) -> None:
         before.add(at, 1, number)
         (minus if at in out else left).add(at, 1, number)
     assert replaced(before, minus, Partial(), lambda: left) == left
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "stddev"),
+    [
+        ([Decimal("3e200"), Decimal("-3e200")], 0, 3 * 10**200),
+        ([3 * 10**200, -3 * 10**200], 0, 3 * 10**200),
+        ([10**400, 2 * 10**400], 15 * 10**399, 5 * 10**399),
+        ([10**400, 10**400 + 1], 10**400, 0.5),
+    ],
+)
+def test_figures_beyond_a_double_are_told(values: list[Any], mean: Any, stddev: Any) -> None:
+    partial = Partial()
+    for ts, value in enumerate(values):
+        partial.add(ts, 1, value)
+    assert (partial.mean, partial.stddev) == (mean, stddev)
