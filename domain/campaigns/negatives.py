@@ -30,6 +30,7 @@ from domain.campaigns.rows import (
     encode,
 )
 from domain.campaigns.work import Work, read, shown_instant
+from domain.errors import Reject
 
 Place = tuple[str, str, int]
 
@@ -77,7 +78,7 @@ def negatives(
     upload = about if upload is None else upload
     figures, total = upload.figures, campaign.negatives
     where = places(work, campaign)
-    rows = body.get("rows") or []
+    rows = _rows(body)
     seen: set[str] = set()
     country = campaign.flow.country
     numbers = [normalised(str(text).strip(), country) for text in rows]
@@ -108,6 +109,15 @@ def negatives(
         work.tabs(campaign, _today(work, campaign)).negative += len(rows)
         unpark(work, campaign)
     return upload_json(upload)
+
+
+def _rows(body: Mapping[str, Any]) -> list[Any]:
+    """The rows of a part. Raises Reject: of a text each character would be taken for one, and the
+    person would still be called."""
+    rows = body.get("rows") or []
+    if not isinstance(rows, list):
+        raise Reject("bad_event", f"body.rows is {type(rows).__name__}, expected a list of numbers")
+    return rows
 
 
 def _prefetch(work: Work, request_id: str, numbers: list[str | None], where: list[Place]) -> None:
@@ -268,7 +278,7 @@ def do_not_call(
     where = {each.request_id: places(work, each) for each in live}
     seen: set[str] = set()
     hits = 0
-    for row_no, text in enumerate(body.get("rows") or []):
+    for row_no, text in enumerate(_rows(body)):
         number = normalised(str(text).strip(), body.get("country"))
         if number is None:
             _count(figures, "invalid")

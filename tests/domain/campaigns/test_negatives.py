@@ -7,6 +7,7 @@ import pytest
 from domain.aggregation.instants import print_instant
 from domain.campaigns import machine
 from domain.campaigns.document import ContactPolicy
+from domain.errors import Reject
 from tests.domain.campaigns.kit import REQUEST, Shard, at, flow, number
 
 
@@ -236,3 +237,12 @@ def test_old_campaigns_lose_all_numbers_and_keep_their_figures() -> None:
     assert shard.counts("20251103") == before
     assert shard.command("erase", body, "")["result"]["touched"] == 0
     shard.prove()
+
+
+@pytest.mark.parametrize("rows", ["+919800000000", {"a": 1}, 7])
+def test_rows_that_are_no_list_are_refused(rows: Any) -> None:
+    shard = Shard()
+    shard.upload(1)
+    with pytest.raises(Reject, match="expected a list of numbers"):
+        shard.command("negatives", {"rows": rows})
+    assert shard.counts()["negative"]["rows"] == 0
