@@ -20,10 +20,12 @@ from config.documents.aggregator import refuse_for_stream
 from config.documents.base import Document, DocumentError, Problem
 from config.documents.policies import among
 from config.documents.registry import load_document
+from config.names import Names
 from domain.aggregation.document import Aggregator
 from domain.aggregation.flush import to_json
 from domain.aggregation.numbers import float_hook
 from domain.metrics.expression import Calculated
+from domain.sinks.document import Sink
 from tables.changelog import Change, Changelog
 from tables.documents import Documents, Version, read_change, version_change
 from tables.in_force import in_force
@@ -111,6 +113,29 @@ def problems_among(documents: Documents, document: Document) -> list[Problem]:
     if document.kind != Calculated.kind:
         return []
     return among(document, in_force(documents, Calculated, Calculated.kind))
+
+
+def internal_topics(document: Document, names: Names) -> list[Problem]:
+    """Topics that the document names and that are the product's own state: a record of another
+    kind there would end the workers that read it."""
+    named: dict[str, str] = {}
+    if isinstance(document, Aggregator):
+        named = {"input": document.input, "output.topic": document.output.topic}
+    elif isinstance(document, Sink):
+        named = {"input": document.input}
+    expected = "a topic other than the product's own"
+    return [
+        Problem(path, topic, expected)
+        for path, topic in named.items()
+        if names.is_internal(names.topic(topic))
+    ]
+
+
+def refuse_internal(document: Document, names: Names) -> None:
+    """Raises Refused when there are any."""
+    problems = internal_topics(document, names)
+    if problems:
+        raise Refused("; ".join(map(str, problems)))
 
 
 class DocumentsAgent:

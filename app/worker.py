@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from agents.documents import DocumentsAgent
+from agents.documents import DocumentsAgent, refuse_internal
 from agents.ending import end
 from agents.engine import Engine
 from agents.folds import Folds
@@ -175,6 +175,7 @@ class Worker:
     async def prepare(self, document: dict[str, Any]) -> None:
         """Makes the topics that a document needs, before it is in force."""
         loaded = load_document(document)
+        refuse_internal(loaded, self.names)
         if isinstance(loaded, Aggregator):
             await self._make_input(loaded.input)
             await self.log.ensure_topic(spec_of(self.topics.output_topic(loaded.output.topic)))

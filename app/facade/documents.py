@@ -10,7 +10,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-from agents.documents import Refused, problems_among
+from agents.documents import Refused, internal_topics, problems_among
 from agents.documents import validate as validate_message
 from agents.told import HEADERS
 from app.backend import Unavailable
@@ -94,7 +94,7 @@ class DocumentsArea:
         """See `Backend.put_document`."""
         document = loaded(body, kind, name)
         await self._parts.catch_up()
-        problems = problems_among(self._parts.documents, document)
+        problems = self._problems_among(document)
         if problems:
             raise DocumentError(problems)
         before = self._parts.documents.latest(kind, name)
@@ -114,7 +114,11 @@ class DocumentsArea:
         except DocumentError as error:
             return error.problems
         await self._parts.catch_up()
-        return problems_among(self._parts.documents, document)
+        return self._problems_among(document)
+
+    def _problems_among(self, document: Document) -> list[Problem]:
+        found = internal_topics(document, self._parts.names)
+        return found + problems_among(self._parts.documents, document)
 
     async def delete(self, kind: str, name: str, change: Change, wait_s: float) -> Changed | None:
         """See `Backend.delete_document`."""

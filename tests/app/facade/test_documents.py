@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.documents import Refused
+from agents.documents import Refused, refuse_internal
 from app.backend import IdempotencyConflict, Unavailable
 from app.facade import documents
 from app.shapes import Change, Changed
@@ -16,6 +16,7 @@ from app.trail.by_topic import teller
 from app.trail.entry import Wanted
 from app.trail.trail import TopicTrail
 from config.documents.base import DocumentError
+from config.documents.registry import load_document
 from domain.aggregation.flush import to_json
 from tests.app.facade.house import ME, NAMES, House, Living, aggregator
 from tests.app.facade.test_appends import beat
@@ -266,5 +267,25 @@ def test_a_metric_that_comes_back_to_itself_is_refused_by_whatever_way(tmp_path:
         found = await living.facade.document("metric", "c")
         assert found is not None
         assert found.version == 1
+
+    tell(tmp_path, story)
+
+
+@pytest.mark.parametrize("topic", ["sluice-sessions-in", "sluice-people", "sluice-x-changelog"])
+def test_the_products_own_topics_are_nobodys_input_or_output(tmp_path: Path, topic: str) -> None:
+    reading = aggregator(input=topic)
+    writing = aggregator(output={"topic": topic})
+    sink = {"kind": "sink", "name": "s", "input": topic, "files": {"path": str(tmp_path)}}
+
+    async def story(living: Living) -> None:
+        for body, path in ((reading, "input"), (writing, "output.topic"), (sink, "input")):
+            (problem,) = await living.facade.validate(body)
+            assert (problem.path, problem.value) == (path, topic)
+            with pytest.raises(DocumentError, match="other than the product's own"):
+                await living.facade.put_document(str(body["kind"]), str(body["name"]), body, ME, 1)
+            with pytest.raises(Refused, match="other than the product's own"):
+                refuse_internal(load_document(body), NAMES)
+        for shared in (aggregator(input="x-changelog"), aggregator(input="sluice-usage")):
+            assert await living.facade.validate(shared) == []
 
     tell(tmp_path, story)
