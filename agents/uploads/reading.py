@@ -12,7 +12,7 @@ import msgspec
 
 from agents.uploads.folder import Meta
 from agents.uploads.progress import Progress, Reached, RejectedRow
-from connectors.formats.csv_rows import VALUE_CHARS, Row, rows, unpacked
+from connectors.formats.csv_rows import VALUE_CHARS, Row, content_size, rows, unpacked
 from domain.campaigns.described import Accepted, Description, RowRule
 from domain.campaigns.document import Flow
 
@@ -70,7 +70,8 @@ class Reading:
         self._rows = Rows(description, flow, meta.columns)
         self.reached = self._progress.reached(meta.rows_at)
         self._file: BinaryIO | None = None
-        self.share = 0.0  # how much of the file's bytes were read, as the last chunk says
+        self.share = 0.0  # how much of the content was read, as the last chunk says
+        self._whole = 0  # bytes of content, as the file says
         self._source: Iterator[Row] = iter(())
 
     def next(self) -> Chunk | None:
@@ -126,6 +127,7 @@ class Reading:
     def _open(self) -> Iterator[Row]:
         if self._file is None:
             self._file = self._path.open("rb")
+            self._whole = content_size(self._file)
             content = unpacked(self._file)
             content.seek(self.reached.at)
             self._source = rows(content, self.reached.at, len(self._meta.columns))
@@ -138,7 +140,7 @@ class Reading:
 
     def _event(self, before: int, taken: list[list[Any]], at: Reached) -> dict[str, Any]:
         request_id = self._meta.request_id
-        self.share = self._share()
+        self.share = self._share(at)
         return {
             "kind": "command",
             "id": f"{request_id}/rows/{before + 1}",
@@ -147,11 +149,11 @@ class Reading:
             "body": {"rows": taken, **_figures(at, self.share)},
         }
 
-    def _share(self) -> float:
-        """How much of the file's bytes were read."""
-        if self._file is None or not self._meta.size:
+    def _share(self, at: Reached) -> float:
+        """How much of the content was read: the same when a chunk is read once more."""
+        if at.ended or not self._whole:
             return 1.0
-        return min(1.0, self._file.tell() / self._meta.size)
+        return min(1.0, at.at / self._whole)
 
 
 def _figures(reached: Reached, share: float) -> dict[str, Any]:

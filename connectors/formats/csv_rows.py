@@ -69,6 +69,19 @@ def unpacked(file: BinaryIO) -> BinaryIO:
     return cast(BinaryIO, _Growing(file, size)) if packed else file
 
 
+def content_size(file: BinaryIO) -> int:
+    """How many bytes the content of a file has, unpacked; the file is at its beginning then. Of
+    gzip it is what the last member says, modulo 2^32 (RFC 1952, ISIZE)."""
+    file.seek(0)
+    packed = file.read(len(GZIP)) == GZIP
+    size = file.seek(0, SEEK_END)
+    if packed and size >= 4:
+        file.seek(size - 4)
+        size = int.from_bytes(file.read(4), "little")
+    file.seek(0)
+    return size
+
+
 class _Growing(GzipFile):
     """A gzip file of `size` bytes, read by the line up to what such a file can be."""
 

@@ -302,3 +302,16 @@ def test_whether_it_fits_goes_by_the_channels_and_what_is_left_of_the_slot() -> 
     assert would_fit(description, flow, 1, None, NOW_MS).fits == {
         "10:00-12:00": None, "16:00-18:00": None
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_progress_is_the_share_of_the_content_that_was_read(
+    packed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(reading, "CHUNK_ROWS", 2)
+    content = b"number,name\n" + b"".join(f"{number(n)},a\n".encode() for n in range(8))
+    home = Home(tmp_path)
+    home.upload(gzip.compress(content) if packed else content)
+    told = [e["body"]["progress"] for e in home.stream.events if e["command"] == "rows"]
+    row = len(f"{number(0)},a\n")
+    assert told[:4] == [(12 + row * n) / len(content) for n in (2, 4, 6, 8)]
