@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from agents.campaign_parcels import DIRECT, Entry
+from agents.campaign_parcels import BY_RETRIGGER, DIRECT, Entry
 from agents.letters import Letter
 from connectors.streams.murmur2 import partition_for
 from domain.errors import Reason, Reject
@@ -80,11 +80,11 @@ def route(topic: str, partition: int, items: Sequence[Item], shards: int, now_ms
                 number = partition_for(customer.encode("utf-8", "surrogatepass"), shards)
                 sent.watched.setdefault(number, []).append(entry)
                 continue
-            numbers = _shards(event, shards)
+            numbers = shards_of(event, shards)
         except (Unreadable, Reject) as error:
             sent.letters.append(letter_of(entry, error.reason, error.detail, now_ms))
             continue
-        to = sent.retriggers if event.get("command") == "retrigger" else sent.entries
+        to = sent.retriggers if path_of(event) == BY_RETRIGGER else sent.entries
         for number in numbers:
             to.setdefault(number, []).append(entry)
     return sent
@@ -96,7 +96,7 @@ def key_again(topic: str, body: bytes) -> bytes:
     event = decode_event(topic, body)
     if event.get("kind") in WATCHED:
         return _key_of_watched(event)
-    _shards(event, 1)
+    shards_of(event, 1)
     request_id = _request_of(event)
     number = event.get("number")
     return (f"{request_id}/{number}" if isinstance(number, str) else request_id).encode()
@@ -110,7 +110,8 @@ def _key_of_watched(event: dict[str, Any]) -> bytes:
     return f"{found.campaign}/{found.customer}".encode("utf-8", "surrogatepass")
 
 
-def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
+def shards_of(event: dict[str, Any], shards: int) -> Sequence[int]:
+    """The shards that apply an event, of so many. Raises Unreadable."""
     kind = event.get("kind")
     if kind == "result":
         request_id = _request_of(event)
@@ -133,6 +134,11 @@ def _shards(event: dict[str, Any], shards: int) -> Sequence[int]:
     else:
         raise Unreadable("undecodable", f"kind {kind!r}: command, funnel or usage is wanted")
     return (shard_of(flow_of(request_id), shards),)
+
+
+def path_of(event: dict[str, Any]) -> int:
+    """How an event comes to its shards, see `Entry`."""
+    return BY_RETRIGGER if event.get("command") == "retrigger" else DIRECT
 
 
 def home_of(number: str, shards: int) -> int:

@@ -60,11 +60,13 @@ class Uploaded:
 @dataclass(frozen=True)
 class Commanded:
     """What became of a command. `result` is the answer's JSON ({"command_id","dry_run","touched",
-    "by"} of a change, {"upload_id","rows",…} of negatives); None while it is `running`."""
+    "by"} of a change, {"upload_id","rows",…} of negatives); None while it is `running`.
+    `position`: partition and offset of the record on `campaign-events`, where that is known."""
 
     command_id: str
     state: Literal["running", "done", "refused"]
     result: Json | None = None
+    position: tuple[int, int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,11 @@ class CampaignsBackend(Protocol):
     ) -> Commanded | None:
         """Takes a number off that list."""
 
-    async def campaign_command(self, command_id: str, wait_s: float = 0.0) -> Commanded | None:
-        """What became of a command about campaigns; kept for 7 days."""
+    async def campaign_command(
+        self, command_id: str, wait_s: float = 0.0, at: tuple[int, int] | None = None
+    ) -> Commanded | None:
+        """What became of a command about campaigns; kept for 7 days. `at`: its `position`, by which
+        one that no shard has come to yet is known to be running."""
 
     async def recount(self, request_id: str | None, repair: bool, change: Change) -> Recounted:
         """Compares the counts kept with those of the documents store, of one or all campaigns.

@@ -23,6 +23,7 @@ from agents.uploads.named_files import NamedFiles
 from agents.uploads.number_lists import TooManyNumbers, events_of, list_in, numbers_in
 from agents.uploads.uploads import Asked, OtherUpload, Uploads, request_id_of
 from connectors.formats.csv_rows import BadHeader, NotCsv
+from domain.campaigns.bodies import numbers_of
 from domain.campaigns.commands import why_of
 from domain.campaigns.described import DescriptionRefused
 from domain.campaigns.keys import flow_of_request
@@ -135,8 +136,9 @@ class UploadEvents:
         if not isinstance(request_id, str) or not isinstance(ident, str) or not ident:
             raise Reject("bad_event", "negatives have an id and a request_id")
         rows, file, name = body.get("rows"), body.get("file"), ""
+        listed = numbers_of({**body, "rows": [] if rows is None else rows})
         if isinstance(rows, list) and file is None:
-            texts = [each if isinstance(each, str) else _cell(each) for each in rows]
+            texts = [str(each) for each in listed.rows]
         elif rows is None and isinstance(file, str):
             pieces, name = self._files.read(file)
             try:

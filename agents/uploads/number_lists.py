@@ -3,10 +3,12 @@
 A part is what a shard applies in one transaction.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
+import numpy as np
 
 from connectors.formats.csv_rows import (
     VALUE_CHARS,
@@ -16,12 +18,14 @@ from connectors.formats.csv_rows import (
     rows,
     unpacked,
 )
+from domain.campaigns.numbers import normalised
 from domain.errors import SluiceError
 
 COLUMN = "number"
 PART_ROWS = 2_000
 ROWS_MAX = 2_000_000  # some 200 MB of texts and events while a list is taken in
 PLAIN_BYTES = 64 * 1024  # an event of rows below this is one part in any case
+DIGITS = 18  # of the end of a number: more than any has, and they fit into 64 bits
 _decode = msgspec.json.Decoder().decode
 
 
@@ -55,18 +59,37 @@ def numbers_in(file: BinaryIO) -> list[str]:
     return found
 
 
-def parts_of(texts: Sequence[str], filename: str) -> list[dict[str, Any]]:
-    """The bodies of the commands that bring a list in; at least one."""
+def parts_of(
+    texts: Sequence[str], filename: str, again: Sequence[int] = ()
+) -> list[dict[str, Any]]:
+    """The bodies of the commands that bring a list in; at least one. Each is told which of its rows
+    are `again`, see `repeats`."""
     starts = range(0, max(len(texts), 1), PART_ROWS)
-    return [
-        {
-            "rows": texts[first : first + PART_ROWS],
-            "first": first + 1,
-            "filename": filename,
-            "more": first != starts[-1],
-        }
-        for first in starts
-    ]
+    parts: list[dict[str, Any]] = []
+    for first in starts:
+        end = first + PART_ROWS
+        part: dict[str, Any] = {"rows": texts[first:end], "first": first + 1}
+        part |= {"filename": filename, "more": first != starts[-1]}
+        mine = again[bisect_right(again, first) : bisect_right(again, end)]
+        parts.append({**part, "again": list(mine)} if mine else part)
+    return parts
+
+
+def repeats(texts: Sequence[str], country: str | None) -> list[int]:
+    """The rows, counted from 1, whose number is in a row before them, in order.
+
+    A part that is tried leaves nothing behind by which the next one would know its numbers.
+    """
+    found = (normalised(text.strip(), country) for text in texts)
+    # what is no number equals nothing; as integers 2 million take 16 MB
+    keys = np.fromiter(
+        (-row if number is None else int(number[-DIGITS:]) for row, number in enumerate(found, 1)),
+        np.int64,
+        len(texts),
+    )
+    again = np.ones(len(texts), bool)
+    again[np.unique(keys, return_index=True)[1]] = False
+    return [int(row) + 1 for row in np.flatnonzero(again)]
 
 
 def list_in(record: bytes) -> dict[str, Any] | None:

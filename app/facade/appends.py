@@ -64,6 +64,17 @@ class Appends:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
+    async def record_at(self, topic: str, partition: int, offset: int) -> bytes | None:
+        """The body of the record there; None without one, or when it is gone."""
+        physical = self._parts.names.topic(topic)
+        if partition >= (await self._parts.partitions(physical) or 0):
+            return None
+        tp = (physical, partition)
+        if offset >= (await self._parts.log.end_offsets([tp]))[tp]:
+            return None
+        piece = await self._parts.log.read(physical, partition, offset, max_bytes=1)
+        return next((item[3] for item in piece.items if item[0] == offset), None)
+
     async def check(self, idempotency: Idempotency) -> None:
         """Looks before anything is done that is no append. Raises IdempotencyConflict."""
         await self._found(idempotency)

@@ -9,8 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from domain.aggregation.instants import MAX_INSTANT_MS, MIN_INSTANT_MS
 from domain.campaigns import changes, negatives, upload
+from domain.campaigns.bodies import (
+    Numbers,
+    Remove,
+    Withdraw,
+    check_intake,
+    not_to_call_of,
+    numbers_of,
+    read_body,
+    to_erase,
+)
 from domain.campaigns.changes import Answer
 from domain.campaigns.days import parse_day
 from domain.campaigns.erase import erase, erase_old, erase_page
@@ -44,11 +53,14 @@ PAGES: dict[str, Page] = {
 def command(work: Work, event: Mapping[str, Any]) -> None:
     """Applies one command. Raises Reject, and has changed nothing then."""
     name, ident = event.get("command"), event.get("id")
-    request_id, body = event.get("request_id") or "", event.get("body") or {}
+    request_id, body = event.get("request_id") or "", event.get("body")
+    body = {} if body is None else body
     if not isinstance(name, str) or not isinstance(body, Mapping):
         raise Reject("bad_event", "a command has command, id, request_id and an object body")
     if not isinstance(ident, str) or not ident or not isinstance(request_id, str):
         raise Reject("bad_event", f"command {name}: id {ident!r}, expected text")
+    if not isinstance(event.get("actor"), str | None):
+        raise Reject("bad_event", f"command {name}: actor {event['actor']!r}, expected text")
     try:
         if name in _INTAKE:
             _intake(work, name, request_id, body, event)
@@ -61,8 +73,12 @@ def command(work: Work, event: Mapping[str, Any]) -> None:
 def _intake(
     work: Work, name: str, request_id: str, body: Mapping[str, Any], event: Mapping[str, Any]
 ) -> None:
+    check_intake(name, body)
     if name == "upload":
-        actor, reason = str(event.get("actor") or ""), str(event.get("reason") or "")
+        reason, dry_run = why_of(event, body)
+        if dry_run:
+            raise Reject("bad_event", "dry_run true: an upload is tried over HTTP only")
+        actor = event.get("actor") or ""
         upload.upload(work, request_id, body, actor, reason)
     elif name == "rows":
         upload.rows(work, _known(work, request_id), body)
@@ -139,7 +155,10 @@ def why_of(event: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[str, bool
     for each in said:
         if not isinstance(each, bool):
             raise Reject("bad_event", f"dry_run {each!r}, expected true or false")
-    return str(event.get("reason") or body.get("reason") or ""), any(said)
+    reason = event.get("reason") or body.get("reason") or ""
+    if not isinstance(reason, str):
+        raise Reject("bad_event", f"reason {reason!r}, expected text")
+    return reason, any(said)
 
 
 def _misfit(name: str, body: Mapping[str, Any]) -> Answer | None:
@@ -172,20 +191,22 @@ def _on_campaign(
     if name == "reschedule":
         return changes.reschedule(work, campaign, body, dry_run)
     if name == "negatives":
-        about = _file(work, ident, body, row)
-        figures = negatives.negatives(work, campaign, body, about, dry_run)
+        listed = numbers_of(body)
+        about = _file(work, ident, listed, row)
+        figures = negatives.negatives(work, campaign, listed, about, dry_run)
         return Answer(touched=figures["fdds"]["negative"], more=figures)
     if name == "withdraw":
-        number = normalised(str(body.get("number") or ""), campaign.flow.country)
+        asked = read_body(Withdraw, name, body)
+        number = normalised(asked.number, campaign.flow.country)
         gone = number is not None and negatives.withdraw(work, campaign, number, dry_run)
         return Answer(more={"withdrawn": gone})
     raise Reject("bad_event", f"command {name!r} is none, expected one of campaigns-api")
 
 
-def _file(work: Work, ident: str, body: Mapping[str, Any], row: Command) -> Upload:
+def _file(work: Work, ident: str, listed: Numbers, row: Command) -> Upload:
     return Upload(
-        str(body.get("upload_id") or ident),
-        str(body.get("filename") or ""),
+        listed.upload_id or ident,
+        listed.filename or "",
         row.actor,
         row.reason,
         work.now_ms,
@@ -196,7 +217,9 @@ def _file(work: Work, ident: str, body: Mapping[str, Any], row: Command) -> Uplo
 def _erase(work: Work, body: Mapping[str, Any], dry_run: bool) -> Answer | Job:
     """Of one `number` (E.164), or of all campaigns that were over before `before_day`."""
     if "before_day" not in body:
-        return Answer(touched=erase(work, str(body["number"]), dry_run))
+        return Answer(touched=erase(work, to_erase(body), dry_run))
+    if "number" in body:
+        raise Reject("bad_event", "command erase: its body has either number or before_day")
     day = parse_day(body["before_day"])
     if day is None:
         wrong = ("before_day", body["before_day"], "a date like 2025-11-03")
@@ -206,19 +229,12 @@ def _erase(work: Work, body: Mapping[str, Any], dry_run: bool) -> Answer | Job:
 
 
 def _do_not_call(work: Work, ident: str, body: Mapping[str, Any], row: Command) -> Answer:
-    remove = body.get("remove")
-    if remove is not None:
-        number = normalised(str(remove), body.get("country"))
+    listed = not_to_call_of(body)
+    if isinstance(listed, Remove):
+        number = normalised(listed.remove, listed.country)
         gone = number is not None and negatives.call_again(work, number, row.dry_run)
         return Answer(more={"removed": gone})
-    expires_ms = body.get("expires_ms")
-    if expires_ms is not None and (
-        not isinstance(expires_ms, int)
-        or isinstance(expires_ms, bool)
-        or not MIN_INSTANT_MS <= expires_ms <= MAX_INSTANT_MS
-    ):
-        raise Reject("bad_event", f"expires_ms {expires_ms!r}, expected an instant in epoch ms")
-    figures = negatives.do_not_call(work, body, _file(work, ident, body, row), row.dry_run)
+    figures = negatives.do_not_call(work, listed, _file(work, ident, listed, row), row.dry_run)
     return Answer(touched=figures["fdds"]["negative"], more=figures)
 
 

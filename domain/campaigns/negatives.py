@@ -5,9 +5,10 @@ A file of them comes in parts of some thousand rows, each a transaction, with th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from domain.campaigns.bodies import NotToCall, Numbers
 from domain.campaigns.book import every
 from domain.campaigns.days import day_of
 from domain.campaigns.dispatch import unpark
@@ -30,7 +31,6 @@ from domain.campaigns.rows import (
     encode,
 )
 from domain.campaigns.work import Work, read, shown_instant
-from domain.errors import Reject
 
 Place = tuple[str, str, int]
 
@@ -69,7 +69,7 @@ def add_records(work: Work, request_id: str, records: Sequence[tuple[int, str]])
 
 
 def negatives(
-    work: Work, campaign: Campaign, body: Mapping[str, Any], about: Upload, dry_run: bool
+    work: Work, campaign: Campaign, listed: Numbers, about: Upload, dry_run: bool
 ) -> dict[str, Any]:
     """One part of a file. Returns the figures so far; of a dry run those of this part."""
     request_id = campaign.request_id
@@ -78,23 +78,25 @@ def negatives(
     upload = about if upload is None else upload
     figures, total = upload.figures, campaign.negatives
     where = places(work, campaign)
-    rows = _rows(body)
-    seen: set[str] = set()
+    seen, first, again = set[str](), listed.first or 1, frozenset(listed.again)
     country = campaign.flow.country
-    numbers = [normalised(str(text).strip(), country) for text in rows]
+    numbers = [normalised(str(text).strip(), country) for text in listed.rows]
     _prefetch(work, request_id, numbers, where)
-    first = int(body.get("first") or 1)
-    for row_no, (text, number) in enumerate(zip(rows, numbers, strict=True), first):
+    for row_no, (text, number) in enumerate(zip(listed.rows, numbers, strict=True), first):
         verdict = "invalid"
         records: list[int] = []
         if number is not None:
             records = records_of(work, request_id, number)
             verdict = "matched" if records else "unknown"
-            if _remember(work, request_id, number, upload.upload_id, dry_run, seen):
-                figures.distinct += 1
+            if dry_run:
+                new = number not in seen and row_no not in again
+            else:
+                known = read(work.book, key("x", request_id, number), Negative)
+                new = known is None or upload.upload_id not in known.uploads
+            figures.distinct += new
             if number not in seen:
                 seen.add(number)
-                strike(work, campaign, number, records, where, figures, dry_run)
+                _strike(work, campaign, number, records, where, figures, dry_run, new)
         _count(figures, verdict)
         if not dry_run:
             if number is not None:
@@ -102,22 +104,13 @@ def negatives(
             _count(total, verdict)
             _store_row(work, upload, request_id, row_no, text, number, verdict)
     if not dry_run:
-        upload.done = not body.get("more")
+        upload.done = not listed.more
         work.book.put(upload_key, encode(upload))
         work.book.store("negative_uploads", f"{request_id}/{upload.upload_id}",
                         {"request_id": request_id, **upload_json(upload)})  # fmt: skip
-        work.tabs(campaign, _today(work, campaign)).negative += len(rows)
+        work.tabs(campaign, _today(work, campaign)).negative += len(listed.rows)
         unpark(work, campaign)
     return upload_json(upload)
-
-
-def _rows(body: Mapping[str, Any]) -> list[Any]:
-    """The rows of a part. Raises Reject: of a text each character would be taken for one, and the
-    person would still be called."""
-    rows = body.get("rows") or []
-    if not isinstance(rows, list):
-        raise Reject("bad_event", f"body.rows is {type(rows).__name__}, expected a list of numbers")
-    return rows
 
 
 def _prefetch(work: Work, request_id: str, numbers: list[str | None], where: list[Place]) -> None:
@@ -141,16 +134,6 @@ def _count(figures: Negatives, verdict: str) -> None:
         figures.unknown += 1
     else:
         figures.invalid += 1
-
-
-def _remember(
-    work: Work, request_id: str, number: str, upload_id: str, dry_run: bool, seen: set[str]
-) -> bool:
-    """Whether the number is new to its file."""
-    if dry_run:
-        return number not in seen
-    found = read(work.book, key("x", request_id, number), Negative)
-    return found is None or upload_id not in found.uploads
 
 
 def _add_negative(work: Work, campaign: Campaign, number: str, upload_id: str) -> None:
@@ -239,6 +222,26 @@ def strike(
                     save(work, campaign, ref, fdd)
 
 
+def _strike(
+    work: Work,
+    campaign: Campaign,
+    number: str,
+    records: list[int],
+    where: list[Place],
+    figures: Negatives,
+    dry_run: bool,
+    new: bool,
+) -> None:
+    """The same for a number of a list. One that isn't `new` to it was told of by an earlier part:
+    of it counts only what becomes NEGATIVE now."""
+    if dry_run and not new:
+        return
+    started = figures.fdds_started
+    strike(work, campaign, number, records, where, figures, dry_run)
+    if not new:
+        figures.fdds_started = started
+
+
 def cancel(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, because: str) -> None:
     """Asks the executor to cancel a leased order, once; saves."""
     attempt = fdd.attempts[-1]
@@ -268,35 +271,37 @@ def withdraw(work: Work, campaign: Campaign, number: str, dry_run: bool) -> bool
     return True
 
 
-def do_not_call(
-    work: Work, body: Mapping[str, Any], about: Upload, dry_run: bool
-) -> dict[str, Any]:
+def do_not_call(work: Work, listed: NotToCall, about: Upload, dry_run: bool) -> dict[str, Any]:
     """One part of a file for the do-not-call list, on every shard. `hits`: the rows of the part
     that this shard knows, as a hexadecimal number with bit n for row n; another may know others."""
     figures = about.figures
     live = live_campaigns(work)
     where = {each.request_id: places(work, each) for each in live}
-    seen: set[str] = set()
+    seen, first, again = set[str](), listed.first or 1, frozenset(listed.again)
     hits = 0
-    for row_no, text in enumerate(_rows(body)):
-        number = normalised(str(text).strip(), body.get("country"))
+    for index, text in enumerate(listed.rows):
+        number = normalised(str(text).strip(), listed.country)
         if number is None:
             _count(figures, "invalid")
             continue
+        if dry_run:
+            new = number not in seen and first + index not in again
+        else:
+            known = read(work.book, key("d", number), Negative)
+            new = known is None or about.upload_id not in known.uploads
+        figures.distinct += new
         matched = False
         for campaign in live:
             records = records_of(work, campaign.request_id, number)
             matched = matched or bool(records)
             if number not in seen:
                 spots = where[campaign.request_id]
-                strike(work, campaign, number, records, spots, figures, dry_run)
+                _strike(work, campaign, number, records, spots, figures, dry_run, new)
+        seen.add(number)
         _count(figures, "matched" if matched else "unknown")
-        hits |= matched << row_no
-        if number not in seen:
-            figures.distinct += 1
-            seen.add(number)
+        hits |= matched << index
         if not dry_run:
-            _list_number(work, number, about, body.get("expires_ms"))
+            _list_number(work, number, about, listed.expires_ms)
     return {**upload_json(about), "hits": f"{hits:x}"}
 
 

@@ -52,14 +52,14 @@ class Campaigns(Caller):
         )
 
     def get_api_campaigns_commands_command_id(
-        self, command_id: str, *, wait: float | None = None
+        self, command_id: str, *, wait: float | None = None, at: str | None = None
     ) -> CampaignCommandOut:
         """Tells what became of a command."""
         return self._typed(
             {200: CampaignCommandOut},
             "GET",
             f"/api/campaigns/commands/{piece(command_id)}",
-            query={"wait": wait},
+            query={"wait": wait, "at": at},
         )
 
     def post_api_campaigns_recount(

@@ -50,6 +50,7 @@ def about(book: Book, asked: Mapping[str, Any], now_ms: int, flows: Flows) -> An
         "zone": one.flow.timezone,
         "country": one.flow.country,
         "columns": one.columns,
+        "rejected": one.rejected,
         "created_ms": one.created_ms,
         "digest": one.digest,
         "processed": one.processed_ms is not None,

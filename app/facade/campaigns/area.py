@@ -170,8 +170,10 @@ class CampaignsArea:
     ) -> Commanded | None:
         return await self._in.numbers.withdraw_do_not_call(number, change, dry_run, wait_s)
 
-    async def campaign_command(self, command_id: str, wait_s: float = 0.0) -> Commanded | None:
-        return await self._in.commands.one(command_id, wait_s)
+    async def campaign_command(
+        self, command_id: str, wait_s: float = 0.0, at: tuple[int, int] | None = None
+    ) -> Commanded | None:
+        return await self._in.commands.one(command_id, wait_s, at)
 
     async def recount(self, request_id: str | None, repair: bool, change: Change) -> Recounted:
         return await self._in.recount.of(request_id, repair, change)

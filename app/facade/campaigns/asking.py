@@ -23,12 +23,15 @@ class Asking:
         self._parts, self._peers, self._clock = parts, peers, clock
 
     async def answer(self, asked: dict[str, Any]) -> dict[int, dict[str, Any]]:
-        """This worker's answer to QUESTION: `ask` (see `answers.ASKS`), `shard` (None: all)."""
+        """This worker's answer to QUESTION: `ask` (see `answers.ASKS`), `shard` (None: all);
+        with a `source` up to where its records are `applied`."""
         wanted, now_ms = asked["shard"], self._clock.now_ms()
+        source = tuple(asked.get("source") or ())
         return {
             number: {
                 "epoch": shard.epoch,
                 "sequence": shard.sequence,
+                "applied": shard.applied.get(source, -1),
                 "told": ASKS[asked["ask"]](shard.book, asked, now_ms, self._parts.flows),
             }
             for number, shard in self._parts.books().items()
@@ -54,9 +57,17 @@ class Asking:
 
     async def all(self, ask: str, **asked: Any) -> dict[int, Any]:
         """What every shard tells."""
-        numbers = set(range(self._parts.shards()))
-        told = await self._ask(numbers, {**asked, "ask": ask, "shard": None})
-        return {number: one["told"] for number, one in told.items()}
+        return {number: one["told"] for number, one in (await self.whole(ask, **asked)).items()}
+
+    async def whole(self, ask: str, **asked: Any) -> dict[int, dict[str, Any]]:
+        """What every shard tells, with what goes along: see `answer`."""
+        numbers = set(range(self.shards))
+        return await self._ask(numbers, {**asked, "ask": ask, "shard": None})
+
+    @property
+    def shards(self) -> int:
+        """How many there are in all."""
+        return self._parts.shards()
 
     async def _ask(self, numbers: set[int], asked: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
         """Raises Unavailable when a shard's answer can't be had soon."""

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from hashlib import blake2b
 from operator import or_
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
 
+from agents.campaign_route import OVER_ALL, Unreadable, decode_event, path_of, shards_of
 from agents.told import HEADERS
 from app.campaign_shapes import Commanded, Mistake, RefusedAction, RefusedChange
 from app.facade.appends import Appends
@@ -21,13 +22,26 @@ from app.facade.campaigns.asking import Asking
 from app.shapes import Change, Idempotency
 from connectors.streams.base import Row
 from domain.campaigns.keys import flow_of_request
+from tables.ledger import Source
 
 EVENTS = "campaign-events"
 LOOK_S = 0.03
 _encode = msgspec.json.Encoder(order="sorted").encode
 
+REMEMBERED = 10_000  # commands: some MB, and more than are given while one waits
+
 Answer = Mapping[str, Any]
 """As `domain.campaigns.commands.command_json` makes it."""
+Position = tuple[int, int]
+"""Partition and offset of a record on `campaign-events`."""
+
+
+class Way(NamedTuple):
+    """The shards that a command goes to, and its offset in what they apply from `source`."""
+
+    source: Source
+    offset: int
+    shards: Sequence[int]
 
 
 class Commands:
@@ -35,6 +49,7 @@ class Commands:
 
     def __init__(self, appends: Appends, asking: Asking) -> None:
         self._appends, self._asking = appends, asking
+        self._given: dict[str, Position] = {}  # the last ones, for who asks by their id alone
 
     async def give(
         self,
@@ -51,7 +66,8 @@ class Commands:
         basis = _encode([command, request_id, list(parts), dry_run])
         rows: list[Row] = [
             (
-                request_id.encode() or None,
+                # what is for all shards keeps its order, as what is about a request does
+                (request_id or command).encode(),
                 _encode(
                     {
                         "kind": "command",
@@ -73,8 +89,16 @@ class Commands:
         if change.idempotency_key is not None:
             fingerprint = blake2b(basis, digest_size=16).hexdigest()
             idempotency = Idempotency(change.idempotency_key, fingerprint)
-        await self._appends.append(EVENTS, rows, idempotency)
+        done = await self._appends.append(EVENTS, rows, idempotency)
+        if len(done.last) == 1:  # a repeat of what an older version spread has several
+            self._given[ids[-1]] = next(iter(done.last.items()))
+            while len(self._given) > REMEMBERED:
+                del self._given[next(iter(self._given))]
         return list(ids)
+
+    def running(self, ident: str) -> Commanded:
+        """A command that was given here and isn't over."""
+        return Commanded(ident, "running", position=self._given.get(ident))
 
     async def change(
         self,
@@ -90,7 +114,7 @@ class Commands:
         (ident,) = await self.give(command, request_id, ids, [body], change, dry_run)
         found = await self.answered(ident, flow_of_request(request_id), wait_s)
         if found is None:
-            return Commanded(ident, "running")
+            return self.running(ident)
         return outcome(ident, found)
 
     async def answered(self, ident: str, flow: str, wait_s: float) -> Answer | None:
@@ -117,22 +141,48 @@ class Commands:
                 return None
             await asyncio.sleep(LOOK_S)
 
-    async def one(self, ident: str, wait_s: float) -> Commanded | None:
+    async def one(self, ident: str, wait_s: float, at: Position | None = None) -> Commanded | None:
         """See `CampaignsBackend.campaign_command`."""
         clock = asyncio.get_running_loop().time
         until = clock() + wait_s
+        at = at or self._given.get(ident)
+        way = None if at is None else await self._way_of(ident, at)
+        source = None if way is None else way.source
         while True:
-            told = (await self._asking.all("command", id=ident)).values()
-            known = [one for one in told if one is not None]
-            if known and all(one["state"] != "running" for one in known):
+            told = await self._asking.whole("command", id=ident, source=source)
+            known = [one["told"] for one in told.values() if one["told"] is not None]
+            coming = any(one["told"] is None for one in told.values()) if over_all(known) else False
+            if way is not None:
+                coming = any(
+                    told[number]["told"] is None and told[number].get("applied", -1) < way.offset
+                    for number in way.shards
+                )
+            if known and not coming and all(one["state"] != "running" for one in known):
                 first = known[0]
                 if first["state"] == "refused":
                     result = {name: first[name] for name in ("because", "open_at")}
                     return Commanded(ident, "refused", {**first["result"], **result})
                 return Commanded(ident, "done", merged([one["result"] for one in known]))
             if clock() >= until:
-                return Commanded(ident, "running") if known else None
+                return Commanded(ident, "running", position=at) if known or coming else None
             await asyncio.sleep(LOOK_S)
+
+    async def _way_of(self, ident: str, at: Position) -> Way | None:
+        """Which way the command at that position goes; None when there is another, or none."""
+        body = await self._appends.record_at(EVENTS, *at)
+        try:
+            event = decode_event(EVENTS, body or b"")
+            if event.get("kind") != "command" or event.get("id") != ident:
+                return None
+            shards = shards_of(event, self._asking.shards)
+        except Unreadable:
+            return None
+        return Way((path_of(event), EVENTS, at[0]), at[1], shards)
+
+
+def over_all(known: Sequence[Answer]) -> bool:
+    """Whether it is a command that every shard gets."""
+    return any(one["action"] in OVER_ALL for one in known)
 
 
 def ids_of(command: str, request_id: str, change: Change, parts: int) -> list[str]:

@@ -95,7 +95,7 @@ class Erasures:
         (ident,) = await self._commands.give("erase", "", ids, [body], change, dry_run)
         told = await self._commands.answered_by_all(ident, wait_s)
         if told is None:
-            return Commanded(ident, "running")
+            return self._commands.running(ident)
         refused = next((one for one in told if one["state"] == "refused"), None)
         if refused is not None:
             raise RefusedAction("erase", refused["because"] or "")

@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from agents.uploads.folder import Spool
-from agents.uploads.number_lists import ROWS_MAX, TooManyNumbers, numbers_in, parts_of
+from agents.uploads.number_lists import (
+    PART_ROWS,
+    ROWS_MAX,
+    TooManyNumbers,
+    numbers_in,
+    parts_of,
+    repeats,
+)
 from agents.uploads.uploads import Uploads
 from app.campaign_shapes import Commanded, Mistake, Numbers, RefusedFile, RefusedUpload
 from app.facade.campaigns.asking import Asking
@@ -38,12 +45,12 @@ class NumberLists:
         about = await self._asking.of_request("about", request_id)
         if about is None:
             return None
-        parts = await self._parts(numbers)
+        parts = await self._parts(numbers, about["country"], dry_run)
         ids = await self._given("negatives", request_id, parts, change, dry_run)
         flow = flow_of_request(request_id)
         answer = await self._commands.answered(ids[-1], flow, wait_s)
         if answer is None:
-            return Commanded(ids[-1], "running")
+            return self._commands.running(ids[-1])
         done = outcome(ids[-1], answer)
         told = [done.result or {}]
         if dry_run and len(ids) > 1:
@@ -65,13 +72,13 @@ class NumberLists:
         self, numbers: Numbers, change: Change, dry_run: bool, wait_s: float
     ) -> Commanded:
         more = {"expires_ms": numbers.expires_ms} if numbers.expires_ms is not None else {}
-        parts = [{**part, **more} for part in await self._parts(numbers)]
+        parts = [{**part, **more} for part in await self._parts(numbers, None, dry_run)]
         ids = await self._given("do_not_call", "", parts, change, dry_run)
         results = []
         for ident in ids:
             told = await self._commands.answered_by_all(ident, wait_s)
             if told is None:
-                return Commanded(ids[-1], "running")
+                return self._commands.running(ids[-1])
             results.append(merged([one["result"] for one in told]))
         return Commanded(ids[-1], "done", summed(results))
 
@@ -88,7 +95,7 @@ class NumberLists:
         (ident,) = await self._commands.give("do_not_call", "", ids, [body], change, dry_run)
         told = await self._commands.answered_by_all(ident, wait_s)
         if told is None:
-            return Commanded(ident, "running")
+            return self._commands.running(ident)
         return Commanded(ident, "done", {**told[0]["result"], "touched": 1})
 
     async def _given(
@@ -99,7 +106,9 @@ class NumberLists:
         bodies = [{**part, "upload_id": ids[-1]} for part in parts]
         return await self._commands.give(command, request_id, ids, bodies, change, dry)
 
-    async def _parts(self, numbers: Numbers) -> list[dict[str, Any]]:
+    async def _parts(
+        self, numbers: Numbers, country: str | None, dry_run: bool
+    ) -> list[dict[str, Any]]:
         """The bodies of the commands. Raises RefusedFile, RefusedUpload."""
         spool = await self._uploads.spool(numbers.body)
         try:
@@ -107,7 +116,10 @@ class NumberLists:
             texts = await asyncio.to_thread(texts_of, spool)
         finally:
             await asyncio.to_thread(spool.close)
-        return parts_of(texts, numbers.filename)
+        again: Sequence[int] = ()
+        if dry_run and len(texts) > PART_ROWS:
+            again = await asyncio.to_thread(repeats, texts, country)
+        return parts_of(texts, numbers.filename, again)
 
 
 def texts_of(spool: Spool) -> list[str]:

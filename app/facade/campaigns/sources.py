@@ -2,21 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from app.campaign_parts import CampaignParts
 from connectors.stores.base import Documents, Negatives
 from domain.campaigns.book import Book
 from domain.campaigns.document import Flows
 
+NOTHING: Mapping[Any, int] = MappingProxyType({})
+
 
 class OpenShard(NamedTuple):
     """A campaign shard that is open here. `epoch` of its claim, `sequence` of its last commit; in
-    `book` is what is committed, of this moment; nobody writes to it."""
+    `book` is what is committed, of this moment; nobody writes to it. `applied`: the last offset of
+    each source (see `tables/ledger.py`) in it."""
 
     epoch: int
     sequence: int
     book: Book
+    applied: Mapping[Any, int] = NOTHING
 
 
 Books = Callable[[], Mapping[int, OpenShard]]
@@ -40,7 +45,10 @@ def sources_of(campaigns: CampaignParts, shards: Callable[[], int]) -> Sources:
     def books() -> dict[int, OpenShard]:
         return {
             number: OpenShard(
-                shard.ledger.changelog.epoch, shard.ledger.marker.sequence, shard.ledger.view()
+                shard.ledger.changelog.epoch,
+                shard.ledger.marker.sequence,
+                shard.ledger.view(),
+                shard.ledger.applied,
             )
             for number, shard in campaigns.work.shards.open_ones().items()
         }

@@ -195,27 +195,46 @@ class UploadsArea:
         after = 0 if cursor is None else place_of(cursor, int)
         found = await self._told(REJECTIONS, request_id, after, limit + 1)
         if found is None:
-            about = await self._asking.of_request("about", request_id)
-            return None if about is None else Page([])
+            return None if await self._without(request_id) is None else Page([])
         items = [dict(zip(COLUMNS, row, strict=True)) for row in found[:limit]]
         return Page(items, cursor_of(items[-1]["row"]) if len(found) > limit else None)
 
     async def rejected_rows(self, request_id: str) -> Bytes | None:
         first = await self._told(RAW, request_id, 0, PIECE)
         if first is None:
-            return None
+            about = await self._without(request_id)
+            if about is None:
+                return None
+            first = [about["columns"], []]
         return self._raw(request_id, first)
+
+    async def _without(self, request_id: str) -> Mapping[str, Any] | None:
+        """What is known of a campaign whose upload nobody tells of; None when there is none of it.
+        Raises Unavailable when it has rejected rows: to tell of none would say that all is well."""
+        about = await self._asking.of_request("about", request_id)
+        if about is not None and about.get("rejected"):
+            raise untold(request_id)
+        found: Mapping[str, Any] | None = about
+        return found
 
     async def _raw(self, request_id: str, found: Any) -> AsyncIterator[bytes]:
         yield csv_line(found[0])
-        while found is not None and found[1]:
+        while found[1]:
             yield b"".join(ended(raw) for _, raw in found[1] if raw)
             found = await self._told(RAW, request_id, found[1][-1][0], PIECE)
+            if found is None:  # else the file would end as if it were whole
+                raise untold(request_id)
 
 
 def refused(error: DescriptionRefused) -> RefusedUpload:
     """As whoever asked is told."""
     return RefusedUpload([Mistake(w.path, w.value, w.expected) for w in error.wrongs])
+
+
+def untold(request_id: str) -> Unavailable:
+    """What whoever asked for rejected rows is told when nobody has them."""
+    detail = f"the worker that read the file (uploads/{request_id} in its data directory) is away"
+    return Unavailable(f"rejected rows of {request_id}", detail)
 
 
 def shown(row: RejectedRow) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from app.web import params
 from app.web.api import campaign_outs as outs
 from app.web.api.campaign_bodies import checked, read, why_of, wrong
 from app.web.api.campaigns import ID, NO_CAMPAIGN, no_campaign
+from app.web.api.commands import position_of, refusal
 from app.web.context import BACKEND
 from app.web.people import actor_of
 from app.web.problems import not_found
@@ -19,6 +20,7 @@ from app.web.wire import answer
 
 WAIT_S = 10.0
 _DAYS = re.compile(r"([0-9]{1,6})d", re.ASCII)
+EVENTS = "campaign-events"
 COMMANDS = "/api/campaigns/commands/"
 
 
@@ -52,7 +54,10 @@ def wait_of(request: web.Request) -> float:
 def commanded(done: Commanded) -> web.Response:
     """The result of a command, or where it will be."""
     if done.state == "running":
-        headers = {"Location": COMMANDS + done.command_id}
+        where = COMMANDS + done.command_id
+        if done.position is not None:
+            where += "?at={}-{}".format(*done.position)
+        headers = {"Location": where}
         body = {"command_id": done.command_id, "state": done.state, "result": None}
         return answer(body, 202, headers)
     return answer(done.result)
@@ -61,7 +66,13 @@ def commanded(done: Commanded) -> web.Response:
 async def get_command(request: web.Request) -> web.StreamResponse:
     """What became of a command."""
     command_id = request.match_info["command_id"]
-    done = await request.app[BACKEND].campaign_command(command_id, params.wait_s(request))
+    at = position_of(request)
+    done = await request.app[BACKEND].campaign_command(command_id, params.wait_s(request), at)
+    if done is None and at is not None:
+        because = await refusal(request, at, EVENTS)
+        if because is not None:
+            result = {"command_id": command_id, "because": because}
+            return answer({"command_id": command_id, "state": "refused", "result": result})
     if done is None:
         raise not_found(f"command {command_id!r}", "They are kept for 7 days.")
     return answer({"command_id": done.command_id, "state": done.state, "result": done.result})
@@ -157,7 +168,11 @@ ROUTES = (
         "Tells what became of a command",
         "Campaigns",
         {200: Answer("its state, and its result once there is one", outs.CampaignCommandOut)},
-        (in_path("command_id", "the command's id"), Param("wait", "seconds to wait", type=float)),
+        (
+            in_path("command_id", "the command's id"),
+            Param("wait", "seconds to wait", type=float),
+            Param("at", "where its record is on topic campaign-events, as the Location says"),
+        ),
         problems={404: "there is no such command, or none in the last 7 days"},
     ),
     Route(

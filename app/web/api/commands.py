@@ -133,7 +133,7 @@ def refused_command(error: DocumentError) -> ProblemError:
 async def get_command(request: web.Request) -> web.StreamResponse:
     """How far a command is."""
     name, command_id = request.match_info["name"], request.match_info["command"]
-    at = _position(request)
+    at = position_of(request)
     found = await request.app[BACKEND].command(name, command_id)
     if found is not None:
         out = shown(found)
@@ -143,13 +143,13 @@ async def get_command(request: web.Request) -> web.StreamResponse:
             f"outcome of command {command_id!r} of aggregator {name!r}",
             "Nothing has come of it yet, or it is forgotten: topic aggregates.audit has it.",
         )
-    because = await _refusal(request, at)
+    because = await refusal(request, at, CONFIG, "refused_document")
     state: Literal["running", "refused"] = "running" if because is None else "refused"
     return answer(CommandStateOut(command_id, state, None, because))
 
 
-def _position(request: web.Request) -> tuple[int, int] | None:
-    """`?at=` of a Location: partition and offset of the command on topic config."""
+def position_of(request: web.Request) -> tuple[int, int] | None:
+    """`?at=` of a Location: partition and offset of the command on its topic."""
     text = request.query.get("at")
     if text is None:
         return None
@@ -159,9 +159,11 @@ def _position(request: web.Request) -> tuple[int, int] | None:
     return int(partition), int(offset)
 
 
-async def _refusal(request: web.Request, at: tuple[int, int]) -> str | None:
+async def refusal(
+    request: web.Request, at: tuple[int, int], topic: str, reason: str = ""
+) -> str | None:
     """Why the command at that position became a dead letter, if it did lately."""
-    where = {"reason": "refused_document", "topic": CONFIG}
+    where = {"topic": topic, **({"reason": reason} if reason else {})}
     page = await request.app[BACKEND].dead_letters(where, params.MAX_LIMIT, None)
     found = (each.detail for each in page.items if (each.partition, each.offset) == at)
     return next(found, None)

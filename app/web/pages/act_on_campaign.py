@@ -20,6 +20,7 @@ from app.campaign_shapes import (
 )
 from app.shapes import Change
 from app.web import campaign_words
+from app.web.api.commands import position_of
 from app.web.campaign_deeds import DEEDS, several, told
 from app.web.context import BACKEND
 from app.web.pages.campaign_links import campaign_link, campaign_of, day_of, known, zone_of
@@ -181,7 +182,8 @@ async def post(request: web.Request, page: Page) -> web.StreamResponse:
 
 
 def lead_on(request_id: str, name: str, did: Commanded, day: str) -> web.Response:
-    return see_other(campaign_link(request_id, did=name, command=did.command_id, day=day))
+    at = None if did.state != "running" or did.position is None else "{}-{}".format(*did.position)
+    return see_other(campaign_link(request_id, did=name, command=did.command_id, at=at, day=day))
 
 
 async def done(request: web.Request) -> Mapping[str, Any] | None:
@@ -192,7 +194,7 @@ async def done(request: web.Request) -> Mapping[str, Any] | None:
         return {"text": "The file is taken.", "look": "good", "command": "", "more": warning}
     if name not in DEEDS or not command_id:
         return None
-    found = await request.app[BACKEND].campaign_command(command_id)
+    found = await request.app[BACKEND].campaign_command(command_id, 0.0, position_of(request))
     if found is None:
         return None
     return told(DEEDS[name], found)

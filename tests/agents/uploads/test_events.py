@@ -169,7 +169,16 @@ def test_many_rows_of_negatives_are_taken_apart_and_few_go_on_as_they_are(tmp_pa
 
 @pytest.mark.parametrize(
     "body",
-    [{"file": "../x.csv"}, {"file": "no.csv"}, {"file": "stop.csv"}, {"file": "a", "rows": []}],
+    [
+        {"file": "../x.csv"},
+        {"file": "no.csv"},
+        {"file": "stop.csv"},
+        {"file": "a", "rows": []},
+        {"file": "stop.csv", "filename": ["s"]},
+        {"file": None, "rows": number(1)},
+        {"file": None, "rows": [{"number": number(1)}]},
+        {"rows": [[number(1) * 3]] * 2_001},
+    ],
 )
 def test_negatives_that_can_not_be_read_are_a_dead_letter(tmp_path: Path, body: Any) -> None:
     home = Home(tmp_path / "uploads")

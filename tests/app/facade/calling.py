@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from agents.campaign_parcels import Entry
+from agents.campaign_parcels import BY_RETRIGGER, Entry
 from agents.campaign_route import route
 from app.campaign_shapes import Numbers, Upload
 from app.facade.campaigns.sources import OpenShard, Sources
@@ -69,6 +69,9 @@ class Calling:
         self.negatives: Negatives = SqliteNegatives(folder / "negatives.sqlite")
         self.events = EventBooks(shards)
         self._read: dict[int, int] = {}
+        self.held: set[int] = set()  # shards that apply nothing now
+        self._coming: dict[int, list[Entry]] = {n: [] for n in range(shards)}
+        self.applied: dict[int, dict[Any, int]] = {n: {} for n in range(shards)}
         self.sequence = 0
 
     @asynccontextmanager
@@ -92,7 +95,9 @@ class Calling:
         return len(self.books)
 
     def _open(self) -> dict[int, OpenShard]:
-        return {n: OpenShard(1, self.sequence, book) for n, book in self.books.items()}
+        return {
+            n: OpenShard(1, self.sequence, book, self.applied[n]) for n, book in self.books.items()
+        }
 
     async def _forever(self) -> None:
         while True:
@@ -109,23 +114,33 @@ class Calling:
             at = self._read.get(partition, 0)
             sent = route(EVENTS, partition, rows[at:], len(self.books), now_ms)
             assert not sent.letters
-            for shard, entries in [*sent.entries.items(), *sent.retriggers.items()]:
+            for entries in sent.retriggers.values():
                 for entry in entries:
-                    try:
-                        event = msgspec.json.decode(entry.body)
-                        machine.apply(self.books[shard], event, now_ms, self.flows)
-                    except Reject as error:
-                        self.refused.append(error)
+                    entry.path = BY_RETRIGGER
+            for shard, entries in [*sent.entries.items(), *sent.retriggers.items()]:
+                self._coming[shard] += entries
             for shard, watched in sent.watched.items():
                 for entry in watched:
                     self.events.take(shard, entry, now_ms)
             self._read[partition] = len(rows)
+        for shard in self._coming.keys() - self.held:
+            for entry in self._coming[shard]:
+                self._apply(shard, entry, now_ms)
+            self._coming[shard] = []
         for book in self.books.values():
             while (due_ms := book.due_ms()) is not None and due_ms <= now_ms:
                 found = book.next_due()
                 assert found is not None
                 machine.due(book, found[1], max(now_ms, found[0]), self.flows)
         await self._deliver()
+
+    def _apply(self, shard: int, entry: Entry, now_ms: int) -> None:
+        try:
+            event = msgspec.json.decode(entry.body)
+            machine.apply(self.books[shard], event, now_ms, self.flows)
+        except Reject as error:
+            self.refused.append(error)
+        self.applied[shard][entry.path, entry.topic, entry.partition] = entry.offset
 
     async def _deliver(self) -> None:
         if any(book.stored or book.sent for book in self.books.values()):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.backend import BadCursor, IdempotencyConflict
+from app.backend import BadCursor, IdempotencyConflict, Unavailable
 from app.campaign_shapes import (
     RefusedAction,
     RefusedChange,
@@ -14,8 +14,9 @@ from app.campaign_shapes import (
     RefusedUpload,
     Upload,
 )
+from app.facade.campaigns import uploads
 from app.facade.facade import Facade
-from app.shapes import Change
+from app.shapes import Change, Page
 from tests.agents.uploads.kit import DESCRIPTION, body, number, table
 from tests.app.facade.calling import ME, TEN, Calling, numbers, run, seen, upload
 
@@ -169,6 +170,51 @@ def test_rejected_rows_can_be_uploaded_again(tmp_path: Path) -> None:
     run(Calling(tmp_path), steps)
 
 
+@pytest.mark.parametrize("rejected", [0, 2])
+def test_rejected_rows_that_nobody_tells_are_not_told_as_none(
+    tmp_path: Path, rejected: int
+) -> None:
+    content = table([number(1), "a"], *([f"x{n}", "b"] for n in range(rejected)))
+    calling = Calling(tmp_path)
+
+    async def steps(facade: Facade) -> None:
+        request_id = await upload(facade, content)
+        (home,) = tmp_path.rglob(request_id)
+        home.rename(tmp_path / "gone")
+        if rejected:
+            for asked in (facade.rejections(request_id, 1, None), facade.rejected_rows(request_id)):
+                with pytest.raises(Unavailable, match=request_id):
+                    await asked
+            return
+        page = await facade.rejections(request_id, 1, None)
+        assert page == Page([])
+        again = await facade.rejected_rows(request_id)
+        assert again is not None
+        assert b"".join([piece async for piece in again]) == table()
+        assert await facade.rejected_rows("reminder-0000000000000000") is None
+
+    run(calling, steps)
+
+
+def test_a_file_of_rejected_rows_that_is_cut_short_is_no_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "PIECE", 1)
+
+    async def steps(facade: Facade) -> None:
+        request_id = await upload(facade, table(["x", "a"], ["y", "b"]))
+        again = await facade.rejected_rows(request_id)
+        assert again is not None
+        pieces = aiter(again)
+        assert await anext(pieces) + await anext(pieces) == table(["x", "a"])
+        (home,) = tmp_path.rglob(request_id)
+        home.rename(tmp_path / "gone")
+        with pytest.raises(Unavailable):
+            await anext(pieces)
+
+    run(Calling(tmp_path), steps)
+
+
 # Changes
 
 
@@ -226,6 +272,26 @@ def test_a_long_list_of_negatives_is_one_file(tmp_path: Path) -> None:
         files = await facade.negative_files(request_id, 10, None)
         assert files is not None
         assert [one["rows"] for one in files.items] == [4_100]
+
+    run(Calling(tmp_path), steps)
+
+
+def test_a_number_that_comes_again_in_another_part_counts_once(tmp_path: Path) -> None:
+    listed = [number(1), *(number(n) for n in range(3_000, 5_100)), "9800000001"]
+    wanted = {"rows": 2_102, "matched": 2, "unknown": 2_100, "invalid": 0, "distinct": 2_101}
+
+    async def steps(facade: Facade) -> None:
+        request_id = await upload(facade, TEN)
+        for dry in (True, False):
+            done = await facade.add_negatives(request_id, numbers(*listed), ME, dry, 30.0)
+            result = (done.result if done is not None else None) or {}
+            assert {name: result[name] for name in wanted} == wanted
+            assert result["fdds"] == {"negative": 1, "already_started": 0}
+        for dry in (True, False):
+            again = numbers(number(2), *listed[1:-1], number(2))
+            result = (await facade.add_do_not_call(again, ME, dry, 30.0)).result or {}
+            assert {name: result[name] for name in wanted} == wanted
+            assert result["fdds"] == {"negative": 1, "already_started": 0}
 
     run(Calling(tmp_path), steps)
 

@@ -300,7 +300,9 @@ class CampaignsShown(FakeBackend):
             del self.not_to_call[number]
         return self._done("", "call_again", {"number": number}, change, dry_run, {"touched": 1})
 
-    async def campaign_command(self, command_id: str, wait_s: float = 0.0) -> Commanded | None:
+    async def campaign_command(
+        self, command_id: str, wait_s: float = 0.0, at: tuple[int, int] | None = None
+    ) -> Commanded | None:
         return self.answers.get(command_id)
 
     async def recount(self, request_id: str | None, repair: bool, change: Change) -> Recounted:

@@ -263,9 +263,11 @@ class FakeCampaigns:
         whole = {"command_id": command_id, "dry_run": dry_run, **result}
         done = Commanded(command_id, "done", whole)
         self.campaign_commands[command_id] = done
-        return done if wait_s else Commanded(command_id, "running")
+        return done if wait_s else Commanded(command_id, "running", position=(1, 7))
 
-    async def campaign_command(self, command_id: str, wait_s: float = 0.0) -> Commanded | None:
+    async def campaign_command(
+        self, command_id: str, wait_s: float = 0.0, at: tuple[int, int] | None = None
+    ) -> Commanded | None:
         return self.campaign_commands.get(command_id)
 
     async def recount(self, request_id: str | None, repair: bool, change: Change) -> Recounted:

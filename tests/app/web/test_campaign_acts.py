@@ -5,7 +5,7 @@ from html import unescape
 import pytest
 from aiohttp import FormData
 
-from app.campaign_shapes import RefusedAction
+from app.campaign_shapes import Commanded, RefusedAction
 from tests.app.web import made_campaigns as made
 from tests.app.web.campaigns_shown import CampaignsShown
 from tests.app.web.site import PERSON, Client, page, token, visit
@@ -260,3 +260,23 @@ def test_a_held_file_is_its_visitors_only() -> None:
         return await (await client.post("/campaigns/upload", data=data, headers=PERSON)).text()
 
     assert "choose it again" in visit(steps, backend)
+
+
+def test_a_deed_that_goes_on_is_told_of_by_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = CampaignsShown()
+    running = Commanded("command9", "running", position=(1, 7))
+    asked: list[object] = []
+
+    async def given(*_: object) -> Commanded:
+        return running
+
+    async def told(*how: object) -> Commanded:
+        asked.append(how)
+        return running
+
+    monkeypatch.setattr(backend, "change_campaign", given)
+    monkeypatch.setattr(backend, "campaign_command", told)
+    status, where = form(f"{ONE}/pause", backend, {"once": "k1", "reason": "asked for"})
+    assert (status, "at=1-7" in where) == (303, True)
+    page(where, backend)
+    assert asked == [("command9", 0.0, (1, 7))]

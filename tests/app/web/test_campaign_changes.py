@@ -7,6 +7,7 @@ import pytest
 
 from app.backend import IdempotencyConflict
 from app.campaign_shapes import Difference, RefusedAction
+from app.shapes import DeadLetter, Page
 from tests.app.web import campaign_made as made
 from tests.app.web.fake import FakeBackend
 from tests.app.web.site import Client, problem, visit
@@ -69,8 +70,27 @@ def test_what_takes_long_says_where_its_outcome_will_be() -> None:
     path = f"/api/campaigns/{ONE}/revoke?wait=0"
     status, running, headers = send(path, backend)
     assert (status, running["state"]) == (202, "running")
+    assert headers["Location"] == f"/api/campaigns/commands/{running['command_id']}?at=1-7"
     status, done, _ = send(headers["Location"], backend, method="GET")
     assert (status, done["state"], done["result"]["touched"]) == (200, "done", 7)
+
+
+def test_a_command_that_became_a_dead_letter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = FakeBackend()
+    asked: list[Any] = []
+
+    async def letters(where: Mapping[str, str], *_: Any) -> Page[DeadLetter]:
+        asked.append(where)
+        why = ("bad_event", "rows: no list", b"{}", None, 0)
+        return Page([DeadLetter("d", "campaign-events", 1, 7, None, *why)])
+
+    monkeypatch.setattr(backend, "dead_letters", letters)
+    path = "/api/campaigns/commands/gone"
+    status, told, _ = send(f"{path}?at=1-7", backend, method="GET")
+    assert (status, told["state"], told["result"]["because"]) == (200, "refused", "rows: no list")
+    assert asked == [{"topic": "campaign-events"}]
+    for query, expected in (("?at=1-8", 404), ("", 404), ("?at=x", 400)):
+        assert send(f"{path}{query}", backend, method="GET")[0] == expected
 
 
 @pytest.mark.parametrize(

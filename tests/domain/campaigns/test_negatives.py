@@ -243,6 +243,6 @@ def test_old_campaigns_lose_all_numbers_and_keep_their_figures() -> None:
 def test_rows_that_are_no_list_are_refused(rows: Any) -> None:
     shard = Shard()
     shard.upload(1)
-    with pytest.raises(Reject, match="expected a list of numbers"):
+    with pytest.raises(Reject, match="Expected `array`"):
         shard.command("negatives", {"rows": rows})
     assert shard.counts()["negative"]["rows"] == 0
