@@ -22,7 +22,7 @@ def erase(work: Work, number: str, dry_run: bool) -> int:
         records = records_of(work, campaign.request_id, number)
         if records and not dry_run:
             where = places(work, campaign)
-            strike(work, campaign, number, records, where, Negatives(), False)
+            strike(work, campaign, records, where, Negatives(), False)
         for record_no in records:
             touched += 1 + _erase_record(work, campaign, record_no, dry_run)
         if dry_run:
@@ -87,7 +87,7 @@ def erase_page(work: Work, campaign: Campaign, job: Job) -> bool:
     for row_key, raw in rows:
         record_no, record = int(row_key[-8:]), decode(Record, raw)
         if record.number:
-            strike(work, campaign, record.number, [record_no], where, Negatives(), False)
+            strike(work, campaign, [record_no], where, Negatives(), False)
             _erase_record(work, campaign, record_no, False)
             job.touched += 1
     if len(rows) == _PAGE:

@@ -96,7 +96,7 @@ def negatives(
             figures.distinct += new
             if number not in seen:
                 seen.add(number)
-                _strike(work, campaign, number, records, where, figures, dry_run, new)
+                strike(work, campaign, records, where, figures, dry_run, new)
         _count(figures, verdict)
         if not dry_run:
             if number is not None:
@@ -192,13 +192,19 @@ def upload_json(upload: Upload) -> dict[str, Any]:
 def strike(
     work: Work,
     campaign: Campaign,
-    number: str,
     records: list[int],
     where: list[Place],
     figures: Negatives,
     dry_run: bool,
+    new: bool = True,
 ) -> None:
-    """Takes a number's FDDs in progress out: not ordered ones now, leased ones by a cancel."""
+    """Takes a number's FDDs in progress out: not ordered ones now, leased ones by a cancel.
+
+    A number that isn't `new` to its list was told of by an earlier part: of it counts only what
+    becomes NEGATIVE now.
+    """
+    if dry_run and not new:
+        return
     for record_no in records:
         for day, slot, revision in where:
             ref = Ref(campaign.request_id, day, slot, revision, record_no)
@@ -215,31 +221,11 @@ def strike(
             elif fdd.state == LEASED and not dry_run:
                 cancel(work, campaign, ref, fdd, "negative")
             elif fdd.state == STARTED:
-                figures.fdds_started += 1
+                figures.fdds_started += new
                 if not dry_run:
                     mark(fdd, "negative_after_start")
                     note(work, fdd, "negative", "left alone: it has started", None)
                     save(work, campaign, ref, fdd)
-
-
-def _strike(
-    work: Work,
-    campaign: Campaign,
-    number: str,
-    records: list[int],
-    where: list[Place],
-    figures: Negatives,
-    dry_run: bool,
-    new: bool,
-) -> None:
-    """The same for a number of a list. One that isn't `new` to it was told of by an earlier part:
-    of it counts only what becomes NEGATIVE now."""
-    if dry_run and not new:
-        return
-    started = figures.fdds_started
-    strike(work, campaign, number, records, where, figures, dry_run)
-    if not new:
-        figures.fdds_started = started
 
 
 def cancel(work: Work, campaign: Campaign, ref: Ref, fdd: Fdd, because: str) -> None:
@@ -296,7 +282,7 @@ def do_not_call(work: Work, listed: NotToCall, about: Upload, dry_run: bool) -> 
             matched = matched or bool(records)
             if number not in seen:
                 spots = where[campaign.request_id]
-                _strike(work, campaign, number, records, spots, figures, dry_run, new)
+                strike(work, campaign, records, spots, figures, dry_run, new)
         seen.add(number)
         _count(figures, "matched" if matched else "unknown")
         hits |= matched << index

@@ -95,3 +95,22 @@ def test_what_comes_for_a_removed_document_is_counted_as_unmatched(tmp_path: Pat
             assert made.engine.intakes.routes()["usage", 0].unmatched == 2
 
     asyncio.run(story())
+
+
+def test_a_document_into_an_internal_topic_is_a_dead_letter(tmp_path: Path) -> None:
+    bad = {**DOCUMENT, "output": {"topic": "sluice-sessions-in"}}
+    message = {"kind": "aggregator", "name": "data", "document": bad}
+
+    async def story() -> None:
+        async with worker(tmp_path) as made:
+            row = (b"aggregator/data", json.dumps(message).encode(), None, ())
+            await made.log.append("config", 0, [row])
+            await put(made, DOCUMENT)
+            latest = made.documents.latest("aggregator", "data")
+            assert latest is not None and latest.version == 1
+            part = await made.log.read("dead-letters", 0, 0)
+            (letter,) = [json.loads(value or b"") for _, _, _, value, _ in part.items]
+            assert letter["reason"] == "refused_document"
+            assert "sluice-sessions-in" in letter["detail"]
+
+    asyncio.run(story())
